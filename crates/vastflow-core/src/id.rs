@@ -1,0 +1,344 @@
+//! Names and ids: of flows, nodes, runs, scopes and tasks.
+
+use crate::limits::{MAX_NAME_BYTES, MAX_RUN_ID_BYTES};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::borrow::Borrow;
+use core::fmt;
+use core::ops::Deref;
+use core::str::FromStr;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is not a name or an id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{what} {text:?} is not valid: {why}; use 1 to {max} of the characters A-Z a-z 0-9 . _ : - (limit: {max} bytes)"
+)]
+pub struct InvalidId {
+    what: &'static str,
+    text: String,
+    why: &'static str,
+    max: usize,
+}
+
+fn check(what: &'static str, text: &str, max: usize) -> Result<(), InvalidId> {
+    let why = if text.is_empty() {
+        "it is empty"
+    } else if text.len() > max {
+        "it is too long"
+    } else if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b)) {
+        "it has a character that is not allowed"
+    } else {
+        return Ok(());
+    };
+    let shown = text.chars().take(max).collect();
+    Err(InvalidId { what, text: shown, why, max })
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks `text` and makes it an id.
+            ///
+            /// # Errors
+            /// [`InvalidId`] when it is empty, too long, or has a character outside `A-Z a-z 0-9 . _ : -`.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
+                let text = text.as_ref();
+                check($what, text, $max)?;
+                Ok($name(text.into()))
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::new(text)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <alloc::borrow::Cow<'de, str>>::deserialize(from)?;
+                Self::new(text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// The name of a flow, a node or a piece of registered code: 1 to 128 bytes of `A-Z a-z 0-9 . _ : -`.
+    ///
+    /// ```
+    /// use vastflow_core::Name;
+    ///
+    /// assert!(Name::new("face-detect").is_ok());
+    /// assert!(Name::new("face detect").unwrap_err().to_string().contains("not allowed"));
+    /// ```
+    Name, "name", MAX_NAME_BYTES
+}
+
+text_id! {
+    /// The id of one run of a flow, chosen by the caller or generated: 1 to 255 bytes of `A-Z a-z 0-9 . _ : -`.
+    ///
+    /// ```
+    /// use vastflow_core::RunId;
+    ///
+    /// let id: RunId = "order-4711".parse()?;
+    /// assert_eq!(id.as_str(), "order-4711");
+    /// # Ok::<(), vastflow_core::id::InvalidId>(())
+    /// ```
+    RunId, "run id", MAX_RUN_ID_BYTES
+}
+
+/// The position of a node in its [`Plan`](crate::Plan).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeIx(pub u32);
+
+impl NodeIx {
+    /// The position as an index into a slice.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A length of, or a position in, the journal of one scope: `Seq(n)` says that n events come before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The empty journal, and the position of its first event.
+    pub const ZERO: Seq = Seq(0);
+
+    /// The position `events` further on.
+    #[must_use]
+    pub const fn after(self, events: usize) -> Seq {
+        Seq(self.0 + events as u64)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// One instance of a (sub)graph in a run: the root, or, inside it, a branch arm, a foreach item or a basin.
+///
+/// Written `run`, `run/node[key]`, `run/node[key]/inner[key]`. Every scope has a journal of its own.
+///
+/// ```
+/// use vastflow_core::{Name, RunId, ScopeId};
+///
+/// let root = ScopeId::root(RunId::new("r1")?);
+/// let item = root.child(&Name::new("verify")?, "u/2");
+/// assert_eq!(item.to_string(), "r1/verify[u%2F2]");
+/// assert_eq!(item.to_string().parse::<ScopeId>().unwrap(), item);
+/// assert!(root.is_root() && !item.is_root());
+/// # Ok::<(), vastflow_core::id::InvalidId>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScopeId {
+    run: RunId,
+    path: Option<Arc<str>>,
+}
+
+impl ScopeId {
+    /// The root scope of a run.
+    #[must_use]
+    pub const fn root(run: RunId) -> Self {
+        ScopeId { run, path: None }
+    }
+
+    /// The scope that `node` opens inside this one for `key`.
+    #[must_use]
+    pub fn child(&self, node: &Name, key: &str) -> Self {
+        let step = format!("{node}[{}]", escape(key));
+        let path = match &self.path {
+            Some(path) => format!("{path}/{step}"),
+            None => step,
+        };
+        ScopeId { run: self.run.clone(), path: Some(path.into()) }
+    }
+
+    /// The run that this scope belongs to.
+    #[must_use]
+    pub const fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// Where in the run the scope is: empty for the root.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or("")
+    }
+
+    /// A scope from its two parts, as a store keeps them.
+    #[must_use]
+    pub fn from_parts(run: RunId, path: &str) -> Self {
+        ScopeId { run, path: (!path.is_empty()).then(|| path.into()) }
+    }
+
+    /// Whether this is the run's outermost scope.
+    #[must_use]
+    pub const fn is_root(&self) -> bool {
+        self.path.is_none()
+    }
+}
+
+fn escape(key: &str) -> String {
+    key.chars().fold(String::with_capacity(key.len()), |mut out, c| {
+        match c {
+            '%' => out.push_str("%25"),
+            '/' => out.push_str("%2F"),
+            '[' => out.push_str("%5B"),
+            ']' => out.push_str("%5D"),
+            c => out.push(c),
+        }
+        out
+    })
+}
+
+impl fmt::Display for ScopeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.path {
+            Some(path) => write!(f, "{}/{path}", self.run),
+            None => f.pad(&self.run),
+        }
+    }
+}
+
+impl fmt::Debug for ScopeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScopeId({self})")
+    }
+}
+
+impl FromStr for ScopeId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let (run, path) = text.split_once('/').unwrap_or((text, ""));
+        let whole = |why| InvalidId { what: "scope id", text: text.to_owned(), why, max: MAX_RUN_ID_BYTES };
+        let well_formed = path.is_empty() || path.split('/').all(|step| step.ends_with(']') && step.contains('['));
+        if !well_formed {
+            return Err(whole("a step of its path is not node[key]"));
+        }
+        Ok(ScopeId::from_parts(RunId::new(run)?, path))
+    }
+}
+
+/// The two hooks that end a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Hook {
+    /// The flow's `on_failure`: runs when the run failed, was stopped or ran out of time.
+    OnFailure,
+    /// The flow's `finally`, in a river its Atlantic: runs at every end.
+    Finally,
+}
+
+/// A queued unit of work inside a scope. Its content is its identity: the same work is always the same task, so
+/// queueing it twice changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Task {
+    /// Call a node's handler, or a river's `flow`. Attempts count from 1.
+    Attempt {
+        /// Which node.
+        node: NodeIx,
+        /// Which try.
+        attempt: u32,
+    },
+    /// Call a river's `cycle`. Ticks count from 1.
+    Poll {
+        /// Which river.
+        node: NodeIx,
+        /// Which poll.
+        tick: u32,
+    },
+    /// Call a node's own `on_failure` after its last attempt.
+    Rescue {
+        /// Which node.
+        node: NodeIx,
+    },
+    /// Call one of the flow's hooks. Attempts count from 1.
+    Hook {
+        /// Which hook.
+        hook: Hook,
+        /// Which try.
+        attempt: u32,
+    },
+    /// A timer: the node must have ended by now, all attempts together.
+    NodeDeadline {
+        /// Which node.
+        node: NodeIx,
+    },
+    /// A timer: the run must have ended by now.
+    RunDeadline,
+    /// Hand over the messages that wait in the scope's inbox.
+    Deliver,
+}
+
+impl Task {
+    /// Whether this is a timer: the store delivers it, no user code runs for it.
+    #[must_use]
+    pub const fn is_timer(self) -> bool {
+        matches!(self, Task::NodeDeadline { .. } | Task::RunDeadline)
+    }
+
+    /// The node that the task belongs to, if it belongs to one.
+    #[must_use]
+    pub const fn node(self) -> Option<NodeIx> {
+        match self {
+            Task::Attempt { node, .. }
+            | Task::Poll { node, .. }
+            | Task::Rescue { node }
+            | Task::NodeDeadline { node } => Some(node),
+            Task::Hook { .. } | Task::RunDeadline | Task::Deliver => None,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Plans: the validated structure of a flow. No code is in them; they are serialisable, hashed, and stored with
+//! every run.
+
+mod check;
+mod spec;
+
+pub use check::{PlanError, PlanErrors};
+pub use spec::{EdgeSpec, HookSpec, NodeKind, NodeSpec, PlanSpec, PollPolicy, Source};
+
+use crate::id::{Name, NodeIx};
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A checked plan, with what scheduling needs worked out once.
+///
+/// ```
+/// use vastflow_core::plan::{EdgeSpec, NodeKind, NodeSpec, Plan, PlanSpec, Source};
+/// use vastflow_core::Name;
+///
+/// let mut spec = PlanSpec::new(Name::new("hello")?);
+/// let mut greet = NodeSpec::new(Name::new("greet")?, NodeKind::Task);
+/// greet.inputs.push(EdgeSpec::data(Source::Input));
+/// spec.nodes.push(greet);
+///
+/// let plan = Plan::new(spec)?;
+/// assert_eq!(Plan::from_json(&plan.to_json())?.hash(), plan.hash());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Plan {
+    spec: PlanSpec,
+    hash: PlanHash,
+    by_name: BTreeMap<Name, NodeIx>,
+    nodes: Vec<Links>,
+    starts: Vec<NodeIx>,
+    outputs: Vec<NodeIx>,
+}
+
+/// How one node hangs together with the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Links {
+    /// Edges that come from nodes: what must end before this one starts.
+    pub(crate) waits_for: u32,
+    /// The nodes at the other end of `waits_for`, in edge order, with whether the edge hands on a value.
+    pub(crate) parents: Vec<(NodeIx, bool)>,
+    /// The nodes that wait for this one, once per edge.
+    pub(crate) children: Vec<NodeIx>,
+    /// How many edges carry its output on, plus one if it is a result of the run.
+    pub(crate) readers: u32,
+}
+
+impl Plan {
+    /// Checks `spec` and works out its order. Linear in nodes and edges.
+    ///
+    /// # Errors
+    /// [`PlanErrors`] with everything that is wrong, not just the first thing.
+    pub fn new(spec: PlanSpec) -> Result<Self, PlanErrors> {
+        let by_name = check::check(&spec)?;
+        let mut nodes: Vec<Links> = spec.nodes.iter().map(|_| Links::default()).collect();
+        for (to, node) in spec.nodes.iter().enumerate() {
+            for edge in &node.inputs {
+                let Source::Node(from) = &edge.from else { continue };
+                let from = by_name[from];
+                nodes[to].waits_for += 1;
+                nodes[to].parents.push((from, !edge.order_only));
+                nodes[from.index()].children.push(index(to));
+                nodes[from.index()].readers += u32::from(!edge.order_only);
+            }
+        }
+        let outputs = outputs(&spec, &by_name, &nodes);
+        for output in &outputs {
+            nodes[output.index()].readers += 1;
+        }
+        let starts = (0..nodes.len()).filter(|&n| nodes[n].waits_for == 0).map(index).collect();
+        let hash = PlanHash::of(&spec);
+        Ok(Plan { spec, hash, by_name, nodes, starts, outputs })
+    }
+
+    /// Reads a plan from its JSON text and checks it.
+    ///
+    /// # Errors
+    /// [`PlanErrors`] when it is not JSON of a plan, or not a valid one.
+    pub fn from_json(json: &str) -> Result<Self, PlanErrors> {
+        let spec = serde_json::from_str(json).map_err(|e| PlanErrors::json(&e))?;
+        Plan::new(spec)
+    }
+
+    /// The plan as JSON text: what stores keep.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        json(&self.spec)
+    }
+
+    /// The hash that names this plan.
+    #[must_use]
+    pub const fn hash(&self) -> PlanHash {
+        self.hash
+    }
+
+    /// The plan as plain data.
+    #[must_use]
+    pub const fn spec(&self) -> &PlanSpec {
+        &self.spec
+    }
+
+    /// The name of the flow.
+    #[must_use]
+    pub const fn flow(&self) -> &Name {
+        &self.spec.flow
+    }
+
+    /// The node at a position, or `None` when the plan has no such node.
+    #[must_use]
+    pub fn node(&self, node: NodeIx) -> Option<&NodeSpec> {
+        self.spec.nodes.get(node.index())
+    }
+
+    /// The position of the node with this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<NodeIx> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The number of nodes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are no nodes; never true of a checked plan.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The nodes whose outputs are the run's result.
+    #[must_use]
+    pub fn outputs(&self) -> &[NodeIx] {
+        &self.outputs
+    }
+
+    /// The nodes that wait for no other node.
+    #[must_use]
+    pub fn starts(&self) -> &[NodeIx] {
+        &self.starts
+    }
+
+    /// The spec of a node that is known to exist.
+    pub(crate) fn at(&self, node: NodeIx) -> &NodeSpec {
+        &self.spec.nodes[node.index()]
+    }
+
+    pub(crate) fn links(&self, node: NodeIx) -> &Links {
+        &self.nodes[node.index()]
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a plan holds at most MAX_NODES nodes")]
+const fn index(node: usize) -> NodeIx {
+    NodeIx(node as u32)
+}
+
+fn outputs(spec: &PlanSpec, by_name: &BTreeMap<Name, NodeIx>, nodes: &[Links]) -> Vec<NodeIx> {
+    if spec.outputs.is_empty() {
+        return (0..nodes.len()).filter(|&n| nodes[n].children.is_empty()).map(index).collect();
+    }
+    spec.outputs.iter().map(|name| by_name[name]).collect()
+}
+
+fn json(spec: &PlanSpec) -> String {
+    // Every part of a spec has a JSON form, so writing it cannot fail.
+    serde_json::to_string(spec).unwrap_or_default()
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plan({} {}, {} nodes)", self.spec.flow, self.hash, self.nodes.len())
+    }
+}
+
+/// The first 16 bytes of the SHA-256 of a plan's JSON text: the name of exactly this structure.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlanHash([u8; 16]);
+
+impl PlanHash {
+    fn of(spec: &PlanSpec) -> Self {
+        let digest = Sha256::digest(json(spec).as_bytes());
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest[..16]);
+        PlanHash(hash)
+    }
+}
+
+impl fmt::Display for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PlanHash({self})")
+    }
+}
+
+/// A text is not the 32 hexadecimal digits of a plan hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a plan hash is 32 hexadecimal digits")]
+pub struct InvalidPlanHash;
+
+impl FromStr for PlanHash {
+    type Err = InvalidPlanHash;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlanHash> {
+        let mut hash = [0; 16];
+        if text.len() != 32 || !text.is_ascii() {
+            return Err(InvalidPlanHash);
+        }
+        for (at, byte) in hash.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).map_err(|_| InvalidPlanHash)?;
+        }
+        Ok(PlanHash(hash))
+    }
+}

@@ -1,0 +1,29 @@
+//! Runs: the state that a journal folds into, and what may happen next.
+//!
+//! ```text
+//!             ┌───────── CancelRequested · NodeFailed · RunTimedOut ─────────┐
+//!  New ─▶ Going ─────────────────────── all nodes ended ──────────────▶ Hook(Finally) ─▶ Settled ─▶ Ended
+//!             └─▶ Stopping ── nothing in hand ─▶ Hook(OnFailure) ─────────┘
+//!
+//!  a node:  Waiting ─▶ Active(Attempt 1) ─▶ … ─▶ Succeeded
+//!                        │  ▲ AttemptFailed   ├─▶ Failed        (maybe by way of Active(Rescue))
+//!                        ▼  │                 └─▶ Dropped       (the run stopped before it could go on)
+//!                      Active(Poll 1) ─▶ Active(Poll 2) …
+//! ```
+
+mod decide;
+mod error;
+mod evolve;
+mod hooks;
+mod input;
+mod outstanding;
+mod state;
+mod step;
+mod summary;
+
+pub use error::{Illegal, Rejection, StepError};
+pub(crate) use evolve::node_ix;
+pub use input::{Input, Reply, Start, TaskOutcome};
+pub use outstanding::{Changes, Sink};
+pub use state::{NodeStatus, State};
+pub use summary::RunSummary;

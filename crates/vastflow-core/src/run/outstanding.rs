@@ -1,0 +1,87 @@
+//! The queue as a projection of the state (law 2), and who is told about changes to it.
+
+use super::state::{NodeState, Phase, State};
+use crate::id::{NodeIx, Task};
+use crate::plan::Plan;
+use crate::time::Timestamp;
+use alloc::vec::Vec;
+
+/// Is told what becomes ready and what becomes obsolete.
+pub trait Sink {
+    /// From now on this task must exist, visible from `due` on.
+    fn queue(&mut self, task: Task, due: Timestamp);
+    /// From now on this task must not exist. Not told of a task whose own outcome ends it.
+    fn obsolete(&mut self, task: Task);
+    /// If the task's code is running, it should be asked to stop.
+    fn cancel(&mut self, task: Task);
+}
+
+/// For folds whose tasks are of no interest.
+impl Sink for () {
+    fn queue(&mut self, _: Task, _: Timestamp) {}
+    fn obsolete(&mut self, _: Task) {}
+    fn cancel(&mut self, _: Task) {}
+}
+
+/// A sink that remembers: the queue part of a commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Tasks that must exist from now on, with the time from which they are visible.
+    pub queue: Vec<(Task, Timestamp)>,
+    /// Tasks that must not exist any more.
+    pub obsolete: Vec<Task>,
+    /// Tasks whose running code should be asked to stop.
+    pub cancel: Vec<Task>,
+}
+
+impl Sink for Changes {
+    fn queue(&mut self, task: Task, due: Timestamp) {
+        self.queue.push((task, due));
+    }
+
+    fn obsolete(&mut self, task: Task) {
+        let before = self.queue.len();
+        self.queue.retain(|(queued, _)| *queued != task);
+        if self.queue.len() == before {
+            self.obsolete.push(task);
+        }
+    }
+
+    fn cancel(&mut self, task: Task) {
+        self.cancel.push(task);
+    }
+}
+
+impl State {
+    /// Names every task and timer that must exist in this state, and no other.
+    pub fn outstanding(&self, plan: &Plan, out: &mut impl Sink) {
+        for (at, node) in self.nodes.iter().enumerate() {
+            let NodeState::Active(active) = node else { continue };
+            let ix = super::evolve::node_ix(at);
+            out.queue(active.task(ix), active.due);
+            if let Some(due) = self.node_deadline(plan, ix) {
+                out.queue(Task::NodeDeadline { node: ix }, due);
+            }
+        }
+        if let Phase::Hook { hook, attempt, due } = self.phase {
+            out.queue(Task::Hook { hook, attempt }, due);
+        }
+        if let (Phase::Going, Some(due)) = (self.phase, self.run_deadline(plan)) {
+            out.queue(Task::RunDeadline, due);
+        }
+    }
+
+    /// When an active node's own time is up, if it has a limit and is not being rescued.
+    pub(super) fn node_deadline(&self, plan: &Plan, node: NodeIx) -> Option<Timestamp> {
+        let active = self.active(node)?;
+        let rescuing = matches!(active.stage, super::state::Stage::Rescue(_));
+        plan.at(node).timeout.filter(|_| !rescuing).map(|limit| active.since.plus(limit))
+    }
+
+    /// When the run's time is up, if it has a limit: the plan's or its own, whichever is earlier.
+    pub(super) fn run_deadline(&self, plan: &Plan) -> Option<Timestamp> {
+        let by_plan = plan.spec().timeout.map(|limit| self.started_at.plus(limit));
+        let own = self.started.as_ref().and_then(|started| started.info.deadline);
+        by_plan.into_iter().chain(own).min()
+    }
+}

@@ -1,0 +1,233 @@
+//! The rules of a store as a plain data structure: no I/O, no locks, no clock.
+
+mod queue;
+mod read;
+mod scope;
+mod workers;
+
+pub use scope::{Append, QueuedTask, TaskState};
+
+use crate::commit::{Commit, Committed};
+use crate::control::ControlWord;
+use crate::error::StoreError;
+use crate::query::Counts;
+use crate::work::{Claim, Claimed, Claims, Lease, WorkerId};
+use queue::{Place, Queue};
+use rustc_hash::FxHashMap;
+use scope::Scope;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vastflow_core::run::RunSummary;
+use vastflow_core::{Plan, PlanHash, RunId, ScopeId, Seq, Task, Timestamp};
+
+/// Everything a store knows about its runs.
+///
+/// A store that keeps one in memory gets all of its behaviour from here: [`MemoryStore`](crate::MemoryStore) adds a
+/// mutex, an embedded store adds a disk.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    runs: FxHashMap<RunId, Run>,
+    /// Runs by key, which is the order of their starts.
+    order: BTreeMap<u64, RunId>,
+    next_key: u64,
+    plans: BTreeMap<PlanHash, Arc<Plan>>,
+    queue: Queue,
+    /// Until when each worker counts as alive.
+    workers: FxHashMap<WorkerId, Timestamp>,
+    counts: Counts,
+}
+
+/// One run: its word, what lists show of it, and its scopes.
+#[derive(Debug)]
+pub(super) struct Run {
+    id: ScopeId,
+    key: u64,
+    summary: RunSummary,
+    control: ControlWord,
+    root: Scope,
+    inner: BTreeMap<ScopeId, Scope>,
+}
+
+impl Run {
+    fn scope(&self, id: &ScopeId) -> Option<&Scope> {
+        if id.is_root() { Some(&self.root) } else { self.inner.get(id) }
+    }
+
+    fn scope_mut(&mut self, id: &ScopeId) -> Option<&mut Scope> {
+        if id.is_root() { Some(&mut self.root) } else { self.inner.get_mut(id) }
+    }
+
+    fn place(&self) -> Place {
+        Place { plan: self.summary.started.plan, priority: self.summary.started.info.priority }
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        std::iter::once(&self.root).chain(self.inner.values())
+    }
+}
+
+impl Ledger {
+    /// Makes all of a commit true, or nothing of it. When it is [`Committed::Done`] its events have moved into the
+    /// journal and the commit holds none any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when the commit is not well formed.
+    pub fn apply(&mut self, commit: &mut Commit) -> Result<Committed, StoreError> {
+        check_form(commit)?;
+        if let Some(answer) = self.refuse(commit) {
+            return Ok(answer);
+        }
+        self.admit(commit)?;
+        let Ledger { runs, queue, counts, .. } = self;
+        let Some(run) = runs.get_mut(commit.scope.run()) else {
+            return Err(StoreError::Invalid("its run was not admitted".into()));
+        };
+        if let Some(summary) = &commit.summary {
+            *counts.of(run.summary.status) -= 1;
+            *counts.of(summary.status) += 1;
+            run.summary = summary.clone();
+        }
+        if let Some(control) = commit.control {
+            set_control(run, control, queue);
+        }
+        let (place, control) = (run.place(), run.control);
+        for message in std::mem::take(&mut commit.messages) {
+            let to = message.to.clone();
+            let scope = run.inner_or_root(&to);
+            if scope.receive(&commit.scope, message) {
+                scope.insert(&to, Task::Deliver, Timestamp::ZERO, place, queue);
+            }
+        }
+        let scope = run.inner_or_root(&commit.scope);
+        scope.append(commit);
+        for (task, _) in &commit.settle {
+            scope.settle(&commit.scope, *task, place, queue);
+        }
+        for task in &commit.obsolete {
+            scope.remove(*task, place, queue);
+        }
+        for new in &commit.queue {
+            if new.keep && control.control.hands_out() {
+                scope.keep(new.task, commit.worker);
+            } else {
+                scope.insert(&commit.scope, new.task, new.due, place, queue);
+            }
+        }
+        Ok(Committed::Done { control })
+    }
+
+    /// The answer to a commit that must not take effect; none when it may.
+    fn refuse(&self, commit: &Commit) -> Option<Committed> {
+        let run = self.runs.get(commit.scope.run());
+        let scope = run.and_then(|run| run.scope(&commit.scope));
+        let len = scope.map_or(Seq::ZERO, Scope::len);
+        let control = run.map_or_else(ControlWord::default, |run| run.control);
+        if scope.is_some_and(|scope| scope.has_op(commit.expected, commit.op)) {
+            return Some(Committed::Duplicate { control });
+        }
+        let holds = |(task, token)| scope.is_some_and(|scope: &Scope| scope.holds(task, token));
+        if !commit.settle.iter().copied().all(holds) {
+            return Some(Committed::Fenced);
+        }
+        (len != commit.expected).then_some(Committed::Conflict { len })
+    }
+
+    /// Makes a place for the run that a first commit begins.
+    fn admit(&mut self, commit: &Commit) -> Result<(), StoreError> {
+        let id = commit.scope.run();
+        if self.runs.contains_key(id) {
+            return Ok(());
+        }
+        let Some(summary) = commit.summary.clone().filter(|_| commit.scope.is_root()) else {
+            return Err(StoreError::Invalid(format!("it belongs to run {id}, which has not begun")));
+        };
+        self.insert_run(id.clone(), self.next_key, summary, ControlWord::default());
+        Ok(())
+    }
+
+    fn insert_run(&mut self, id: RunId, key: u64, summary: RunSummary, control: ControlWord) {
+        *self.counts.of(summary.status) += 1;
+        self.next_key = self.next_key.max(key + 1);
+        self.order.insert(key, id.clone());
+        let root = ScopeId::root(id.clone());
+        let run = Run { id: root, key, summary, control, root: Scope::default(), inner: BTreeMap::new() };
+        self.runs.insert(id, run);
+    }
+
+    /// Hands out visible tasks, highest priority first, then oldest first.
+    pub fn claim(&mut self, ask: &Claim) -> Claims {
+        self.workers.insert(ask.worker, ask.now.plus(ask.lease));
+        self.queue.ripen(ask.now);
+        let mut tasks = Vec::new();
+        while tasks.len() < ask.max {
+            let Some((scope_id, task)) = self.queue.pop(&ask.except) else { break };
+            let Some(run) = self.runs.get_mut(scope_id.run()) else { continue };
+            let (control, plan) = (run.control, run.summary.started.plan);
+            let Some(scope) = run.scope_mut(&scope_id) else { continue };
+            if !control.control.hands_out() {
+                scope.hold(task);
+                continue;
+            }
+            let Some((token, messages)) = scope.claim(task, ask.worker) else { continue };
+            let len = scope.len();
+            tasks.push(Claimed { scope: scope_id, task, token, plan, len, control, messages });
+        }
+        Claims { tasks, next_due: self.queue.next_due() }
+    }
+
+    /// Gives tasks back; those that are not the caller's any more are passed over.
+    pub fn release(&mut self, leases: &[Lease]) {
+        for lease in leases {
+            let Some(run) = self.runs.get_mut(lease.scope.run()) else { continue };
+            let place = run.place();
+            if let Some(scope) = run.scope_mut(&lease.scope).filter(|scope| scope.holds(lease.task, lease.token)) {
+                scope.give_back(&lease.scope, lease.task, place, &mut self.queue);
+            }
+        }
+    }
+
+    /// Whether something became claimable since this was last asked.
+    pub fn take_news(&mut self) -> bool {
+        self.queue.take_news()
+    }
+
+    /// Keeps a plan.
+    pub fn put_plan(&mut self, plan: Arc<Plan>) {
+        self.plans.insert(plan.hash(), plan);
+    }
+}
+
+impl Run {
+    fn inner_or_root(&mut self, id: &ScopeId) -> &mut Scope {
+        if id.is_root() { &mut self.root } else { self.inner.entry(id.clone()).or_default() }
+    }
+}
+
+/// Changes a run's word. What was held back becomes claimable again when the word allows it.
+fn set_control(run: &mut Run, control: crate::Control, queue: &mut Queue) {
+    if run.control.control == control {
+        return;
+    }
+    run.control = ControlWord { control, revision: run.control.revision + 1 };
+    if control.hands_out() {
+        let place = run.place();
+        run.root.unhold(&run.id, place, queue);
+        for (id, scope) in &mut run.inner {
+            scope.unhold(id, place, queue);
+        }
+    }
+}
+
+fn check_form(commit: &Commit) -> Result<(), StoreError> {
+    let wrong = |what: &str| Err(StoreError::Invalid(what.into()));
+    if commit.events.is_empty() {
+        return wrong("it has no event");
+    }
+    if !commit.scope.is_root() && (commit.control.is_some() || commit.summary.is_some()) {
+        return wrong("only a root scope changes the control word or the summary");
+    }
+    if commit.messages.iter().any(|message| message.to.run() != commit.scope.run()) {
+        return wrong("a message goes to a scope of another run");
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Reading a ledger, and what an embedded store needs to fill it at its opening and to keep it small.
+
+use super::{Append, Ledger, QueuedTask, Run};
+use crate::control::ControlWord;
+use crate::error::StoreError;
+use crate::query::{Counts, RunPage, RunQuery, RunRow};
+use std::sync::Arc;
+use vastflow_core::run::{Changes, RunSummary};
+use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, State};
+
+impl Ledger {
+    /// Events of a scope from position `after` on.
+    #[must_use]
+    pub fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Vec<Recorded> {
+        let run = self.runs.get(scope.run());
+        run.and_then(|run| run.scope(scope)).map_or_else(Vec::new, |scope| scope.history(after, limit))
+    }
+
+    /// The appends of a scope, oldest first.
+    #[must_use]
+    pub fn appends(&self, scope: &ScopeId) -> &[Append] {
+        let run = self.runs.get(scope.run());
+        run.and_then(|run| run.scope(scope)).map_or(&[], |scope| scope.appends())
+    }
+
+    /// The plan with this hash.
+    #[must_use]
+    pub fn plan(&self, hash: PlanHash) -> Option<Arc<Plan>> {
+        self.plans.get(&hash).cloned()
+    }
+
+    /// All plans, ordered by hash.
+    #[must_use]
+    pub fn plans(&self) -> Vec<Arc<Plan>> {
+        self.plans.values().cloned().collect()
+    }
+
+    /// One run in short.
+    #[must_use]
+    pub fn run(&self, id: &RunId) -> Option<RunRow> {
+        self.runs.get(id).map(|run| run.row(id.clone()))
+    }
+
+    /// Runs in short, newest first.
+    #[must_use]
+    pub fn runs(&self, query: &RunQuery) -> RunPage {
+        let size = query.page_size();
+        let older = self.order.range(..query.before.unwrap_or(u64::MAX)).rev();
+        let found = older.filter_map(|(_, id)| Some((id, self.runs.get(id)?)));
+        let mut rows: Vec<RunRow> = found
+            .filter(|(_, run)| query.matches(&run.summary))
+            .take(size + 1)
+            .map(|(id, run)| run.row(id.clone()))
+            .collect();
+        let has_more = rows.len() > size;
+        rows.truncate(size);
+        RunPage { next: rows.last().filter(|_| has_more).map(|row| row.key), rows }
+    }
+
+    /// How many runs there are of each status.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The tasks that exist in a scope.
+    #[must_use]
+    pub fn tasks(&self, scope: &ScopeId) -> Vec<QueuedTask> {
+        let run = self.runs.get(scope.run());
+        run.and_then(|run| run.scope(scope)).map_or_else(Vec::new, |scope| scope.tasks())
+    }
+
+    /// Puts back a run that a disk remembers, without tasks; [`Ledger::requeue`] derives those.
+    pub fn restore_run(&mut self, id: RunId, key: u64, summary: RunSummary, control: ControlWord) {
+        if !self.runs.contains_key(&id) {
+            self.insert_run(id, key, summary, control);
+        }
+    }
+
+    /// Puts back an append that a disk remembers. One that is there already changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it does not follow what is there.
+    pub fn restore_append(&mut self, scope: &ScopeId, append: Append) -> Result<(), StoreError> {
+        let Some(run) = self.runs.get_mut(scope.run()) else {
+            return Err(StoreError::corrupt(format!("events of {scope}, but no such run")));
+        };
+        let known = run.inner_or_root(scope);
+        if append.first == known.len() {
+            known.push(append);
+            return Ok(());
+        }
+        if known.has_op(append.first, append.op) {
+            return Ok(());
+        }
+        let (first, len) = (append.first, known.len());
+        Err(StoreError::corrupt(format!("events of {scope} begin at {first}, but its journal has {len}")))
+    }
+
+    /// Derives the tasks of a restored run's root scope from its journal (law 2), and its summary with them.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the run's plan is missing or its journal cannot be folded.
+    pub fn requeue(&mut self, id: &RunId) -> Result<(), StoreError> {
+        let Ledger { runs, plans, queue, counts, .. } = self;
+        let Some(run) = runs.get_mut(id) else { return Ok(()) };
+        let hash = run.summary.started.plan;
+        let missing = || StoreError::corrupt(format!("run {id} follows plan {hash}, which is not there"));
+        let plan = plans.get(&hash).ok_or_else(missing)?;
+        let mut state = State::default();
+        for append in run.root.appends() {
+            for event in &append.events {
+                state
+                    .evolve(plan, event, append.at, &mut ())
+                    .map_err(|illegal| StoreError::corrupt(format!("run {id}: {illegal}")))?;
+            }
+        }
+        if let Some(summary) = state.summary(plan) {
+            *counts.of(run.summary.status) -= 1;
+            *counts.of(summary.status) += 1;
+            run.summary = summary;
+        }
+        let mut changes = Changes::default();
+        state.outstanding(plan, &mut changes);
+        let place = run.place();
+        for (task, due) in changes.queue {
+            run.root.insert(&run.id, task, due, place, queue);
+        }
+        Ok(())
+    }
+
+    /// The ids of all runs, in no order.
+    pub fn run_ids(&self) -> impl Iterator<Item = &RunId> {
+        self.runs.keys()
+    }
+
+    /// Forgets a run that is final and has no tasks; false when it is not or has some. For stores that keep finished
+    /// runs elsewhere.
+    pub fn evict(&mut self, id: &RunId) -> bool {
+        let over = |run: &Run| run.summary.status.is_final() && run.scopes().all(|scope| scope.is_idle());
+        if !self.runs.get(id).is_some_and(over) {
+            return false;
+        }
+        if let Some(run) = self.runs.remove(id) {
+            self.order.remove(&run.key);
+            *self.counts.of(run.summary.status) -= 1;
+        }
+        true
+    }
+
+    /// The next run gets at least this key: one more than the highest that a disk remembers.
+    pub fn begin_keys_at(&mut self, key: u64) {
+        self.next_key = self.next_key.max(key);
+    }
+}
+
+impl Run {
+    fn row(&self, id: RunId) -> RunRow {
+        RunRow { key: self.key, id, len: self.root.len(), control: self.control, summary: self.summary.clone() }
+    }
+}

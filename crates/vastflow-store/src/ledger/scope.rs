@@ -1,0 +1,220 @@
+//! One scope: its journal, its tasks, its inbox.
+
+use super::queue::{Place, Queue};
+use crate::commit::{ClaimToken, Commit, Message, OpId};
+use crate::work::WorkerId;
+use rustc_hash::FxHashSet;
+use std::collections::{BTreeMap, VecDeque};
+use vastflow_core::{Event, Recorded, ScopeId, Seq, Task, Timestamp};
+
+/// The most messages that one claim hands over.
+const MESSAGES_A_CLAIM: usize = 512;
+
+/// What one commit appended to a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// The position of its first event.
+    pub first: Seq,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The commit.
+    pub op: OpId,
+    /// What it recorded.
+    pub events: Vec<Event>,
+}
+
+/// A task that exists in a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuedTask {
+    /// Which.
+    pub task: Task,
+    /// From when on it is visible.
+    pub due: Timestamp,
+    /// The token of its last claim, 0 before the first.
+    pub token: ClaimToken,
+    /// Where it stands.
+    pub state: TaskState,
+}
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// In the queue, visible now or later.
+    Queued {
+        /// Finds it in the queue.
+        ticket: u64,
+    },
+    /// Kept back because its run is held.
+    Held,
+    /// In the hands of a worker.
+    Claimed {
+        /// Which.
+        by: WorkerId,
+    },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    appends: Vec<Append>,
+    len: Seq,
+    tasks: BTreeMap<Task, Entry>,
+    inbox: Option<Box<Inbox>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    due: Timestamp,
+    token: u32,
+    state: TaskState,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    waiting: VecDeque<(ScopeId, Message)>,
+    /// How many of `waiting` the current claim was given.
+    handed_over: usize,
+    /// All that ever came, so that nothing comes twice.
+    seen: FxHashSet<(ScopeId, u32)>,
+}
+
+impl Scope {
+    pub(super) const fn len(&self) -> Seq {
+        self.len
+    }
+
+    pub(super) fn has_op(&self, first: Seq, op: OpId) -> bool {
+        let at = self.appends.binary_search_by_key(&first, |append| append.first);
+        at.is_ok_and(|at| self.appends[at].op == op)
+    }
+
+    pub(super) fn holds(&self, task: Task, token: ClaimToken) -> bool {
+        let entry = self.tasks.get(&task);
+        entry.is_some_and(|e| e.token == token.0 && matches!(e.state, TaskState::Claimed { .. }))
+    }
+
+    /// Moves the commit's events to the end of the journal.
+    pub(super) fn append(&mut self, commit: &mut Commit) {
+        let events = std::mem::take(&mut commit.events);
+        self.push(Append { first: self.len, at: commit.at, op: commit.op, events });
+    }
+
+    pub(super) fn push(&mut self, append: Append) {
+        self.len = append.first.after(append.events.len());
+        self.appends.push(append);
+    }
+
+    /// Whether no task exists.
+    pub(super) fn is_idle(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    pub(super) fn appends(&self) -> &[Append] {
+        &self.appends
+    }
+
+    pub(super) fn history(&self, after: Seq, limit: usize) -> Vec<Recorded> {
+        let from = self.appends.partition_point(|append| append.first.after(append.events.len()) <= after);
+        let all = self.appends[from..].iter().flat_map(|append| {
+            let numbered = (append.first.0..).map(Seq).zip(&append.events);
+            numbered.map(|(seq, event)| Recorded { seq, at: append.at, event: event.clone() })
+        });
+        all.skip_while(|recorded| recorded.seq < after).take(limit).collect()
+    }
+
+    /// A task exists from now on, waiting in the queue. One that exists already stays as it is.
+    pub(super) fn insert(&mut self, id: &ScopeId, task: Task, due: Timestamp, place: Place, queue: &mut Queue) {
+        self.tasks.entry(task).or_insert_with(|| {
+            let ticket = queue.push(id, task, due, place);
+            Entry { due, token: 0, state: TaskState::Queued { ticket } }
+        });
+    }
+
+    /// A task exists from now on, in the hands of `by`.
+    pub(super) fn keep(&mut self, task: Task, by: WorkerId) {
+        let state = TaskState::Claimed { by };
+        self.tasks.entry(task).or_insert(Entry { due: Timestamp::ZERO, token: ClaimToken::FIRST.0, state });
+    }
+
+    /// A task is answered. The inbox lets go of what it handed over with it, and is delivered again if more came.
+    pub(super) fn settle(&mut self, id: &ScopeId, task: Task, place: Place, queue: &mut Queue) {
+        self.tasks.remove(&task);
+        let Some(inbox) = self.inbox.as_mut().filter(|_| task == Task::Deliver) else { return };
+        inbox.waiting.drain(..inbox.handed_over);
+        inbox.handed_over = 0;
+        if !inbox.waiting.is_empty() {
+            self.insert(id, Task::Deliver, Timestamp::ZERO, place, queue);
+        }
+    }
+
+    /// A task exists no more, whoever holds it.
+    pub(super) fn remove(&mut self, task: Task, place: Place, queue: &mut Queue) {
+        if let Some(Entry { due, state: TaskState::Queued { ticket }, .. }) = self.tasks.remove(&task) {
+            queue.remove(due, ticket, place);
+        }
+    }
+
+    /// Hands a queued task to a worker; none when it is not queued.
+    pub(super) fn claim(&mut self, task: Task, by: WorkerId) -> Option<(ClaimToken, Vec<(ScopeId, Message)>)> {
+        let entry = self.tasks.get_mut(&task).filter(|e| matches!(e.state, TaskState::Queued { .. }))?;
+        entry.token += 1;
+        entry.state = TaskState::Claimed { by };
+        let token = ClaimToken(entry.token);
+        let messages = match self.inbox.as_mut().filter(|_| task == Task::Deliver) {
+            Some(inbox) => inbox.hand_over(),
+            None => Vec::new(),
+        };
+        Some((token, messages))
+    }
+
+    /// Keeps a task back.
+    pub(super) fn hold(&mut self, task: Task) {
+        if let Some(entry) = self.tasks.get_mut(&task) {
+            entry.state = TaskState::Held;
+        }
+    }
+
+    /// Queues again what was kept back.
+    pub(super) fn unhold(&mut self, id: &ScopeId, place: Place, queue: &mut Queue) {
+        let held: Vec<Task> = self.tasks_in(|state| state == TaskState::Held);
+        held.into_iter().for_each(|task| self.give_back(id, task, place, queue));
+    }
+
+    /// A task goes back into the queue. Its token stays, so that the next claim's is higher.
+    pub(super) fn give_back(&mut self, id: &ScopeId, task: Task, place: Place, queue: &mut Queue) {
+        if let Some(entry) = self.tasks.get_mut(&task) {
+            let ticket = queue.push(id, task, entry.due, place);
+            entry.state = TaskState::Queued { ticket };
+        }
+    }
+
+    pub(super) fn tasks_in(&self, wanted: impl Fn(TaskState) -> bool) -> Vec<Task> {
+        self.tasks.iter().filter(|(_, entry)| wanted(entry.state)).map(|(task, _)| *task).collect()
+    }
+
+    pub(super) fn tasks(&self) -> Vec<QueuedTask> {
+        let show = |(task, entry): (&Task, &Entry)| QueuedTask {
+            task: *task,
+            due: entry.due,
+            token: ClaimToken(entry.token),
+            state: entry.state,
+        };
+        self.tasks.iter().map(show).collect()
+    }
+
+    /// Takes in a message; false when it came before.
+    pub(super) fn receive(&mut self, from: &ScopeId, message: Message) -> bool {
+        let inbox = self.inbox.get_or_insert_default();
+        let is_new = inbox.seen.insert((from.clone(), message.kind));
+        if is_new {
+            inbox.waiting.push_back((from.clone(), message));
+        }
+        is_new
+    }
+}
+
+impl Inbox {
+    fn hand_over(&mut self) -> Vec<(ScopeId, Message)> {
+        self.handed_over = self.waiting.len().min(MESSAGES_A_CLAIM);
+        self.waiting.iter().take(self.handed_over).cloned().collect()
+    }
+}

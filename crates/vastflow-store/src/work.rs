@@ -1,0 +1,126 @@
+//! Claiming work, and staying alive while doing it.
+
+use crate::commit::{ClaimToken, Message};
+use crate::control::ControlWord;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use vastflow_core::{PlanHash, ScopeId, Seq, Task, Timestamp};
+
+/// Names one life of a worker.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub u64);
+
+impl fmt::Debug for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WorkerId({:016x})", self.0)
+    }
+}
+
+/// A request for work.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// The most tasks to hand out: the worker's free slots.
+    pub max: usize,
+    /// How long the worker counts as alive from now on.
+    pub lease: Duration,
+    /// Plans the worker has no code for; their tasks stay where they are.
+    pub except: Arc<[PlanHash]>,
+    /// What time it is; stores with a clock of their own do not look at it.
+    pub now: Timestamp,
+}
+
+/// What a claim gives.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// The tasks.
+    pub tasks: Vec<Claimed>,
+    /// When the next task that is not visible yet will be; none when there is none.
+    pub next_due: Option<Timestamp>,
+}
+
+/// A task in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its scope.
+    pub scope: ScopeId,
+    /// The task.
+    pub task: Task,
+    /// The right to report on it.
+    pub token: ClaimToken,
+    /// The plan its run follows.
+    pub plan: PlanHash,
+    /// How long the scope's journal is.
+    pub len: Seq,
+    /// What may go on in the run.
+    pub control: ControlWord,
+    /// For [`Task::Deliver`]: the oldest messages of the scope's inbox with their senders, at most 512. They are
+    /// settled with the task.
+    pub messages: Vec<(ScopeId, Message)>,
+}
+
+/// A task and the right to report on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The task's scope.
+    pub scope: ScopeId,
+    /// The task.
+    pub task: Task,
+    /// The right to report.
+    pub token: ClaimToken,
+}
+
+/// A sign of life.
+#[derive(Clone, Copy, Debug)]
+pub struct Heartbeat {
+    /// Whose.
+    pub worker: WorkerId,
+    /// How long it counts as alive from now on.
+    pub lease: Duration,
+    /// What time it is; stores with a clock of their own do not look at it.
+    pub now: Timestamp,
+}
+
+/// The answer to a sign of life.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// The worker had been given up: its tasks went to others, and what it reports on them will be fenced.
+    pub was_lost: bool,
+}
+
+/// What a sweep found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Workers given up.
+    pub workers: usize,
+    /// Tasks that became claimable again.
+    pub tasks: usize,
+}
+
+/// A number that changes when there may be something new to claim. A hint, no more.
+#[derive(Clone, Debug)]
+pub struct Wakeups(watch::Receiver<u64>);
+
+impl Wakeups {
+    /// Hints from this channel.
+    #[must_use]
+    pub const fn new(channel: watch::Receiver<u64>) -> Self {
+        Wakeups(channel)
+    }
+
+    /// Hints that never come, as if every notification were lost.
+    #[must_use]
+    pub fn never() -> Self {
+        Wakeups(watch::channel(0).1)
+    }
+
+    /// Waits for the next hint; for ever when the store is gone.
+    pub async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! `cargo xtask test`: everything that must pass before a change is merged.
+
+use crate::run::{self, Step};
+use crate::{tidy, tools, weight};
+
+/// Makes sure that the needed tools are there, then runs all steps.
+pub(crate) fn run() -> Result<(), String> {
+    tools::ensure()?;
+    run::all(vec![
+        Step::cargo("Format", &["fmt", "--all", "--check"]),
+        Step::cargo("Clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        Step::cargo("Tests and doctests", &["test", "--workspace"]),
+        Step::cargo("Docs", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
+        Step::check("Tidy", "cargo xtask tidy", tidy::check),
+        Step::check("Weight", "cargo xtask weight", weight::check),
+    ])
+}
