@@ -41,13 +41,16 @@ pub fn encode(events: &[Event], mut out: Vec<u8>) -> Result<Vec<u8>, CodecError>
     postcard::to_extend(events, out).map_err(CodecError::Damaged)
 }
 
-/// Reads the events of one record.
+/// Reads the events of one record, which must end where the events do.
 ///
 /// # Errors
 /// [`CodecError`] when the version is not known or the bytes are damaged.
 pub fn decode(record: &[u8]) -> Result<Vec<Event>, CodecError> {
     match record.split_first() {
-        Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(CodecError::Damaged),
+        Some((&VERSION, rest)) => match postcard::take_from_bytes(rest).map_err(CodecError::Damaged)? {
+            (events, []) => Ok(events),
+            _ => Err(CodecError::Damaged(postcard::Error::DeserializeBadEncoding)),
+        },
         Some((&version, _)) => Err(CodecError::UnknownVersion(version)),
         None => Err(CodecError::Damaged(postcard::Error::DeserializeUnexpectedEnd)),
     }

@@ -1,7 +1,7 @@
 //! Retry policies: how often, and how long to wait before the next try.
 
 use crate::id::{NodeIx, RunId};
-use crate::time::millis;
+use crate::time::{millis, round_up};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,11 @@ impl RetryPolicy {
     pub const fn jitter(mut self, percent: u8) -> Self {
         self.jitter_percent = if percent > 100 { 100 } else { percent };
         self
+    }
+
+    pub(crate) fn round_times(&mut self) {
+        round_up(&mut self.interval);
+        round_up(&mut self.max_interval);
     }
 
     /// How long to wait after failed try number `attempt` (from 1), or `None` when the retries are spent.

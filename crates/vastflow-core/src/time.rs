@@ -56,6 +56,11 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Makes `time` whole milliseconds, rounding up so that no wait is shorter than asked for.
+pub(crate) fn round_up(time: &mut Duration) {
+    *time = Timestamp::ZERO.plus(*time).since(Timestamp::ZERO);
+}
+
 /// Durations as whole milliseconds, the unit that plans are written in.
 pub(crate) mod millis {
     use core::time::Duration;

@@ -1,1 +1,40 @@
-//! To come.
+//! What users of vastflow write against: flows as typed [`Dag`]s, as rivers from the [`Andes`] to the [`Atlantic`],
+//! or drawn by name as a [`Graph`]; and [`Ctx`], what a handler can ask about the call it is in.
+//!
+//! ```text
+//! Dag (typed edges) ──▶ Graph (names, bytes) ──▶ Flow = Plan + code
+//! Andes (rivers) ────────────────────────────▶ Flow
+//! ```
+//!
+//! A [`Flow`] is a [`Plan`](vastflow_core::Plan), which is structure only and is stored with every run, plus the code
+//! of its nodes, which is looked up by name. An engine (`vastflow-worker`) brings the two together.
+//!
+//! **Absent:** stores, runtimes, threads, timers. Nothing here runs a flow.
+
+mod andes;
+mod code;
+mod ctx;
+mod dag;
+mod data;
+mod error;
+mod flow;
+mod graph;
+mod handler;
+mod headwaters;
+mod options;
+mod river;
+mod values;
+
+pub use andes::{Andes, Chain, OfRiver, OfStreams, ParallelRiver, RiverExt, Stream};
+pub use code::{NameTaken, Aggregator, Bound, BoxFuture, Code, FlowCode, Forwarder, Library, MissingCode, NodeCode};
+pub use ctx::{CallParts, Ctx, EngineLink};
+pub use dag::{Dag, Inputs, Node, Wire};
+pub use data::{Bytes, Data, DataError, Parts};
+pub use error::{BoxError, NodeError, Result};
+pub use flow::Flow;
+pub use graph::{Edge, Graph, NodeOptions};
+pub use handler::{Handler, Plain, WithCtx};
+pub use headwaters::{Headwaters, HeadwatersStart};
+pub use options::{DurationExt, Retry, TimesExt};
+pub use river::{Atlantic, Cycle, River, RiverAttr, RiverError};
+pub use values::Temporary;

@@ -4,7 +4,7 @@ use super::index;
 use super::spec::{EdgeSpec, NodeKind, NodeSpec, PlanSpec, Source};
 use crate::id::{Name, NodeIx};
 use crate::limits::MAX_NODES;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -89,6 +89,15 @@ pub enum PlanError {
         /// What does not fit, and what to do.
         why: String,
     },
+    /// A name is not valid.
+    #[error("{why}")]
+    InvalidName {
+        /// Which, why, and what is allowed.
+        why: String,
+    },
+    /// The drawing gives back no node of its own, so the run would have no result.
+    #[error("the drawing gives back no node of its own; return the node whose output is the result of the run")]
+    NoResult,
     /// The text is not the JSON of a plan.
     #[error("this is not the JSON of a plan: {why}")]
     Json {
@@ -112,6 +121,8 @@ impl PlanError {
             PlanError::SeveralStarts { .. } => "plan-several-starts",
             PlanError::TypeMismatch { .. } => "plan-type-mismatch",
             PlanError::Unfit { .. } => "plan-unfit",
+            PlanError::InvalidName { .. } => "plan-invalid-name",
+            PlanError::NoResult => "plan-no-result",
             PlanError::Json { .. } => "plan-json",
         }
     }
@@ -190,10 +201,9 @@ pub(super) fn check(spec: &PlanSpec) -> Result<BTreeMap<Name, NodeIx>, PlanError
         check_edges(node, &by_name, &mut found);
         check_kind(node, &mut found);
     }
-    for name in spec.outputs.iter().filter(|name| !by_name.contains_key(*name)) {
-        found.push(PlanError::UndefinedNode { from: "the list of results".into(), to: name.clone() });
-    }
-    if found.is_empty() {
+    check_outputs(spec, &by_name, &mut found);
+    // With a name twice, nobody can say which node an edge means.
+    if by_name.len() == spec.nodes.len() {
         found.extend(find_cycle(spec, &by_name));
     }
     if found.is_empty() { Ok(by_name) } else { Err(PlanErrors::new(spec.flow.clone(), found)) }
@@ -216,6 +226,18 @@ fn check_edges(node: &NodeSpec, by_name: &BTreeMap<Name, NodeIx>, found: &mut Ve
             found.push(PlanError::SelfEdge { name: from.clone() });
         } else if !by_name.contains_key(from) {
             found.push(PlanError::UndefinedNode { from: format!("an edge into {:?}", node.name), to: from.clone() });
+        }
+    }
+}
+
+fn check_outputs(spec: &PlanSpec, by_name: &BTreeMap<Name, NodeIx>, found: &mut Vec<PlanError>) {
+    let mut seen = BTreeSet::new();
+    for name in &spec.outputs {
+        if !by_name.contains_key(name) {
+            found.push(PlanError::UndefinedNode { from: "the list of results".into(), to: name.clone() });
+        }
+        if !seen.insert(name) {
+            found.push(PlanError::Unfit { name: name.clone(), why: "it is a result twice; name it once".into() });
         }
     }
 }
@@ -246,10 +268,12 @@ impl EdgeSpec {
 /// Takes away nodes that wait for nothing until none is left (Kahn 1962); what remains contains a circle.
 fn find_cycle(spec: &PlanSpec, by_name: &BTreeMap<Name, NodeIx>) -> Option<PlanError> {
     let parents = |at: usize| {
-        spec.nodes[at].inputs.iter().filter_map(|edge| match &edge.from {
-            Source::Node(name) => Some(by_name[name].index()),
+        let known = |edge: &EdgeSpec| match &edge.from {
+            Source::Node(name) => by_name.get(name).map(|node| node.index()),
             Source::Input => None,
-        })
+        };
+        // An edge from a node to itself is an error of its own.
+        spec.nodes[at].inputs.iter().filter_map(known).filter(move |&from| from != at)
     };
     let mut missing: Vec<usize> = (0..spec.nodes.len()).map(|at| parents(at).count()).collect();
     let mut children = vec![Vec::new(); spec.nodes.len()];

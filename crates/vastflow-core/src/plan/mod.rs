@@ -55,11 +55,13 @@ pub(crate) struct Links {
 }
 
 impl Plan {
-    /// Checks `spec` and works out its order. Linear in nodes and edges.
+    /// Checks `spec` and works out its order. Linear in nodes and edges. Times are rounded up to whole milliseconds,
+    /// the unit of the JSON, so that a plan that was stored is the plan that was made.
     ///
     /// # Errors
     /// [`PlanErrors`] with everything that is wrong, not just the first thing.
-    pub fn new(spec: PlanSpec) -> Result<Self, PlanErrors> {
+    pub fn new(mut spec: PlanSpec) -> Result<Self, PlanErrors> {
+        spec.round_times();
         let by_name = check::check(&spec)?;
         let mut nodes: Vec<Links> = spec.nodes.iter().map(|_| Links::default()).collect();
         for (to, node) in spec.nodes.iter().enumerate() {
@@ -218,7 +220,7 @@ impl FromStr for PlanHash {
 
     fn from_str(text: &str) -> Result<Self, InvalidPlanHash> {
         let mut hash = [0; 16];
-        if text.len() != 32 || !text.is_ascii() {
+        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(InvalidPlanHash);
         }
         for (at, byte) in hash.iter_mut().enumerate() {

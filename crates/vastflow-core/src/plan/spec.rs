@@ -2,7 +2,7 @@
 
 use crate::id::{Hook, Name};
 use crate::retry::RetryPolicy;
-use crate::time::{millis, opt_millis};
+use crate::time::{millis, opt_millis, round_up};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -44,6 +44,19 @@ impl PlanSpec {
         match hook {
             Hook::OnFailure => self.on_failure.as_ref(),
             Hook::Finally => self.finally.as_ref(),
+        }
+    }
+
+    /// Rounds every time up to whole milliseconds.
+    pub(super) fn round_times(&mut self) {
+        self.timeout.iter_mut().for_each(round_up);
+        self.on_failure.iter_mut().chain(&mut self.finally).for_each(|hook| hook.retry.round_times());
+        for node in &mut self.nodes {
+            node.retry.round_times();
+            node.timeout.iter_mut().chain(&mut node.attempt_timeout).for_each(round_up);
+            if let NodeKind::River { poll } = &mut node.kind {
+                round_up(&mut poll.interval);
+            }
         }
     }
 }
@@ -117,7 +130,7 @@ impl NodeSpec {
 
 /// What kind of work a node is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum NodeKind {
     /// One call of a handler.

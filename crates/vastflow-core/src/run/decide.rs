@@ -45,7 +45,7 @@ impl State {
 
     fn timer(&self, plan: &Plan, task: Task) -> Result<Event, Rejection> {
         match task {
-            Task::RunDeadline if self.phase == Phase::Going => Ok(Event::RunTimedOut),
+            Task::RunDeadline if self.phase == Phase::Going && self.run_deadline(plan).is_some() => Ok(Event::RunTimedOut),
             Task::NodeDeadline { node } if self.node_deadline(plan, node).is_some() => {
                 let limit = plan.at(node).timeout.unwrap_or_default();
                 let failure = Failure::new(FailureKind::Timeout, format!("not done within {limit:?}"));
@@ -138,6 +138,10 @@ impl Turn<'_> {
                 Some(retry_at) => {
                     let failure = Failure::new(FailureKind::Error, cause);
                     Event::AttemptFailed { node, failure, retry_at, call }
+                }
+                // Only a stopping run leaves retries unused.
+                None if self.number <= policy.retries => {
+                    Event::NodeFailed { node, failure: Failure::new(FailureKind::Error, cause), call }
                 }
                 None => Event::NodeFailed { node, failure: spent("retry", policy.retries, &cause), call },
             }),

@@ -14,6 +14,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 #[expect(clippy::cast_possible_truncation, reason = "a plan holds at most MAX_NODES nodes")]
 pub(crate) const fn node_ix(at: usize) -> NodeIx {
@@ -27,7 +28,7 @@ impl State {
     /// [`Illegal`] when the event cannot follow this state; the state is then as it was.
     pub fn evolve(&mut self, plan: &Plan, event: &Event, at: Timestamp, out: &mut impl Sink) -> Result<(), Illegal> {
         if !self.fits(plan, event) {
-            return Err(self.illegal(event));
+            return Err(self.illegal(plan, event));
         }
         let mut fold = Fold { state: self, plan, at, out };
         if let Some(call) = event.call() {
@@ -45,7 +46,7 @@ impl State {
         let attempt = |node| self.expects(Task::Attempt { node, attempt: number });
         let poll = |node| self.expects(Task::Poll { node, tick: number });
         match *event {
-            Event::RunStarted(_) => self.phase == Phase::New,
+            Event::RunStarted(ref started) => self.phase == Phase::New && started.plan == plan.hash(),
             Event::NodeSucceeded { node, .. } => attempt(node) || poll(node) || self.expects(Task::Rescue { node }),
             Event::AttemptFailed { node, .. } => attempt(node),
             Event::Submitted { node, .. } => attempt(node) && plan.node(node).is_some_and(NodeSpec::is_river),
@@ -53,8 +54,11 @@ impl State {
             Event::NodeFailed { node, .. } if number == 0 => self.node_deadline(plan, node).is_some(),
             Event::NodeFailed { node, .. } => attempt(node) || poll(node),
             Event::RescueFailed { node, .. } => self.expects(Task::Rescue { node }),
-            Event::NodeDropped { node } => self.phase == Phase::Stopping && self.active(node).is_some(),
-            Event::CancelRequested { .. } | Event::RunTimedOut => self.phase == Phase::Going,
+            Event::NodeDropped { node } => {
+                self.phase == Phase::Stopping && self.active(node).is_some() && !plan.at(node).atomic
+            }
+            Event::CancelRequested { .. } => self.phase == Phase::Going,
+            Event::RunTimedOut => self.phase == Phase::Going && self.run_deadline(plan).is_some(),
             Event::HookDone { hook, .. } | Event::HookFailed { hook, .. } => {
                 self.expects(Task::Hook { hook, attempt: number })
             }
@@ -62,11 +66,14 @@ impl State {
         }
     }
 
-    fn illegal(&self, event: &Event) -> Illegal {
+    fn illegal(&self, plan: &Plan, event: &Event) -> Illegal {
         let node = event.node().map(|node| (node, self.nodes.get(node.index())));
-        let state = match node {
-            Some((ix, node)) => format!("the run is {:?} and node {} is {node:?}", self.phase, ix.0),
-            None => format!("the run is {:?}", self.phase),
+        let state = match (node, event) {
+            (Some((ix, node)), _) => format!("the run is {:?} and node {} is {node:?}", self.phase, ix.0),
+            (None, Event::RunStarted(started)) if started.plan != plan.hash() => {
+                format!("the run is {:?} and follows plan {}, not {}", self.phase, started.plan, plan.hash())
+            }
+            (None, _) => format!("the run is {:?}", self.phase),
         };
         Illegal { seq: self.len, event: event.name(), state }
     }
@@ -103,7 +110,7 @@ impl<S: Sink> Fold<'_, S> {
             Event::CancelRequested { by, why } => {
                 self.stop(RunOutcome::Stopped { by: by.clone(), why: why.clone() });
             }
-            Event::RunTimedOut => self.stop(time_is_up(self.plan)),
+            Event::RunTimedOut => self.stop(self.time_is_up()),
             Event::HookDone { hook, .. } => self.after_hook(*hook),
             Event::HookFailed { hook, failure, retry_at, .. } => self.hook_failed(*hook, failure, *retry_at),
             Event::RunEnded { .. } => self.end(),
@@ -272,6 +279,16 @@ impl<S: Sink> Fold<'_, S> {
         }
     }
 
+    /// Names the limit that was reached: the plan's, or the run's own where that one is earlier.
+    fn time_is_up(&self) -> RunOutcome {
+        let reached = |limit: &Duration| self.state.run_deadline(self.plan) == Some(self.state.started_at.plus(*limit));
+        let text = match self.plan.spec().timeout.filter(reached) {
+            Some(limit) => format!("the run did not end within {limit:?}"),
+            None => "the run did not end by its deadline".into(),
+        };
+        RunOutcome::Failed(RunFailure { node: None, failure: Failure::new(FailureKind::Timeout, text) })
+    }
+
     fn drop_run_deadline(&mut self) {
         if self.state.run_deadline(self.plan).is_some() {
             self.out.obsolete(Task::RunDeadline);
@@ -294,10 +311,3 @@ impl<S: Sink> Fold<'_, S> {
     }
 }
 
-fn time_is_up(plan: &Plan) -> RunOutcome {
-    let text = match plan.spec().timeout {
-        Some(limit) => format!("the run did not end within {limit:?}"),
-        None => "the run did not end by its deadline".into(),
-    };
-    RunOutcome::Failed(RunFailure { node: None, failure: Failure::new(FailureKind::Timeout, text) })
-}

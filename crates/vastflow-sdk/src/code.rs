@@ -1,0 +1,278 @@
+//! The code behind a plan: looked up by name, never stored.
+
+use crate::ctx::Ctx;
+use crate::error::BoxError;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use vastflow_core::plan::{HookSpec, NodeKind, NodeSpec, Source};
+use vastflow_core::{Failure, FailureKind, Hook, Name, Payload, Plan, Reply, Task};
+
+use crate::data::Parts;
+
+/// A future that a handler returned.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Code that answers tasks: a handler, a river, a hook.
+pub trait Code: Send + Sync {
+    /// Calls it. `args` are the values that flow in, in edge order, after forwarders and aggregator.
+    fn call(&self, ctx: Ctx, args: Vec<Payload>) -> BoxFuture<Reply>;
+}
+
+/// Turns the values of several edges into one.
+pub type Aggregator = Arc<dyn Fn(Parts) -> Result<Payload, BoxError> + Send + Sync>;
+
+/// Transforms the value of one edge.
+pub type Forwarder = Arc<dyn Fn(Payload) -> Result<Payload, BoxError> + Send + Sync>;
+
+/// Says whether a failure may be retried.
+pub(crate) type RetryIf = Arc<dyn Fn(&Failure) -> bool + Send + Sync>;
+
+/// All code of one node.
+#[derive(Clone)]
+pub struct NodeCode {
+    pub(crate) handler: Arc<dyn Code>,
+    pub(crate) aggregator: Option<Aggregator>,
+    pub(crate) forwarders: BTreeMap<Name, Forwarder>,
+    pub(crate) rescue: Option<Arc<dyn Code>>,
+    pub(crate) retry_if: Option<RetryIf>,
+}
+
+impl NodeCode {
+    /// A node with a handler and nothing else.
+    #[must_use]
+    pub const fn new(handler: Arc<dyn Code>) -> Self {
+        NodeCode { handler, aggregator: None, forwarders: BTreeMap::new(), rescue: None, retry_if: None }
+    }
+
+    fn call(&self, ctx: Ctx) -> BoxFuture<Reply> {
+        if let (Task::Rescue { .. }, Some(rescue)) = (ctx.task(), &self.rescue) {
+            return rescue.call(ctx, Vec::new());
+        }
+        let args = match self.args(&ctx) {
+            Ok(args) => args,
+            Err(error) => return Box::pin(std::future::ready(crate::handler::failed(&error))),
+        };
+        let reply = self.handler.call(ctx, args);
+        match self.retry_if.clone() {
+            Some(may_retry) => Box::pin(async move { ask(&may_retry, reply.await) }),
+            None => reply,
+        }
+    }
+
+    /// The values that flow in, as the handler gets them.
+    fn args(&self, ctx: &Ctx) -> Result<Vec<Payload>, BoxError> {
+        if self.forwarders.is_empty() && self.aggregator.is_none() {
+            return Ok(ctx.raw_inputs().iter().map(|(_, payload)| payload.clone()).collect());
+        }
+        let mut parts = Vec::new();
+        for (name, payload) in ctx.inputs().as_slice() {
+            let value = match self.forwarders.get(name) {
+                Some(forward) => forward(payload.clone())?,
+                None => payload.clone(),
+            };
+            parts.push((name.clone(), value));
+        }
+        match &self.aggregator {
+            Some(aggregate) => Ok(vec![aggregate(Parts::new(parts))?]),
+            None => Ok(parts.into_iter().map(|(_, payload)| payload).collect()),
+        }
+    }
+
+    /// What `spec` needs and this code lacks.
+    fn lacks(&self, spec: &NodeSpec) -> Vec<String> {
+        let mut lacks = Vec::new();
+        if spec.aggregator && self.aggregator.is_none() {
+            lacks.push(format!("the aggregator of node {:?}", spec.name));
+        }
+        if spec.rescue && self.rescue.is_none() {
+            lacks.push(format!("the on_failure of node {:?}", spec.name));
+        }
+        for edge in spec.inputs.iter().filter(|edge| edge.forwarder) {
+            if let Source::Node(from) = &edge.from
+                && !self.forwarders.contains_key(from)
+            {
+                lacks.push(format!("the forwarder from {from:?} to {:?}", spec.name));
+            }
+        }
+        lacks
+    }
+}
+
+fn ask(may_retry: &RetryIf, reply: Reply) -> Reply {
+    match reply {
+        Reply::Failed { failure, retryable } => {
+            let retryable = retryable && may_retry(&failure);
+            Reply::Failed { failure, retryable }
+        }
+        reply => reply,
+    }
+}
+
+/// The code of one flow, by node name.
+#[derive(Clone, Default)]
+pub struct FlowCode {
+    pub(crate) nodes: BTreeMap<Name, NodeCode>,
+    pub(crate) on_failure: Option<Arc<dyn Code>>,
+    pub(crate) finally: Option<Arc<dyn Code>>,
+}
+
+/// All code that a program has: its flows, and the rivers and Atlantics that flows drawn at run time refer to.
+#[derive(Clone, Default)]
+pub struct Library {
+    flows: BTreeMap<Name, Arc<FlowCode>>,
+    rivers: BTreeMap<Name, Arc<dyn Code>>,
+}
+
+/// A name is taken by other code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is {what} named {name:?} already; give this one another name")]
+pub struct NameTaken {
+    /// What kind of code.
+    pub what: &'static str,
+    /// The name.
+    pub name: Name,
+}
+
+/// A plan needs code that this program lacks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("runs of flow {flow:?} with plan {plan} need {} that this program lacks", needs.join(", "))]
+pub struct MissingCode {
+    /// The flow.
+    pub flow: Name,
+    /// The plan.
+    pub plan: vastflow_core::PlanHash,
+    /// What is missing.
+    pub needs: Vec<String>,
+}
+
+impl Library {
+    /// Adds the code of a flow.
+    ///
+    /// # Errors
+    /// [`NameTaken`] when there is a flow of that name.
+    pub fn add_flow(&mut self, name: Name, code: Arc<FlowCode>) -> Result<(), NameTaken> {
+        if self.flows.contains_key(&name) {
+            return Err(NameTaken { what: "a flow", name });
+        }
+        self.flows.insert(name, code);
+        Ok(())
+    }
+
+    /// Adds a river or an Atlantic.
+    ///
+    /// # Errors
+    /// [`NameTaken`] when there is one of that name.
+    pub fn add_river(&mut self, name: Name, code: Arc<dyn Code>) -> Result<(), NameTaken> {
+        if self.rivers.contains_key(&name) {
+            return Err(NameTaken { what: "a river or an Atlantic", name });
+        }
+        self.rivers.insert(name, code);
+        Ok(())
+    }
+
+    /// Adds rivers that a drawing brings along; those that are there already stay.
+    pub fn learn_rivers(&mut self, rivers: &BTreeMap<Name, Arc<dyn Code>>) {
+        for (name, code) in rivers {
+            self.rivers.entry(name.clone()).or_insert_with(|| Arc::clone(code));
+        }
+    }
+
+    /// Finds the code of every node and hook of `plan`.
+    ///
+    /// # Errors
+    /// [`MissingCode`] that names everything that is not here.
+    pub fn bind(&self, plan: &Arc<Plan>) -> Result<Bound, MissingCode> {
+        let none = FlowCode::default();
+        let flow = self.flows.get(plan.flow()).map_or(&none, |flow| &**flow);
+        let mut needs = Vec::new();
+        let nodes = plan.spec().nodes.iter().map(|spec| self.node(flow, spec, &mut needs)).collect();
+        let on_failure = self.hook(plan, Hook::OnFailure, flow.on_failure.as_ref(), &mut needs);
+        let finally = self.hook(plan, Hook::Finally, flow.finally.as_ref(), &mut needs);
+        if needs.is_empty() {
+            return Ok(Bound { plan: Arc::clone(plan), nodes, on_failure, finally });
+        }
+        Err(MissingCode { flow: plan.flow().clone(), plan: plan.hash(), needs })
+    }
+
+    fn node(&self, flow: &FlowCode, spec: &NodeSpec, needs: &mut Vec<String>) -> Option<NodeCode> {
+        if spec.kind == NodeKind::Gate {
+            return None;
+        }
+        let code = match &spec.code {
+            Some(river) => self.rivers.get(river).map(|code| NodeCode::new(Arc::clone(code))),
+            None => flow.nodes.get(&spec.name).cloned(),
+        };
+        match &code {
+            Some(code) => needs.extend(code.lacks(spec)),
+            None => needs.push(match &spec.code {
+                Some(river) => format!("river {river:?}"),
+                None => format!("node {:?}", spec.name),
+            }),
+        }
+        code
+    }
+
+    fn hook(
+        &self,
+        plan: &Plan,
+        hook: Hook,
+        own: Option<&Arc<dyn Code>>,
+        needs: &mut Vec<String>,
+    ) -> Option<Arc<dyn Code>> {
+        let HookSpec { code, .. } = plan.spec().hook(hook)?;
+        let found = match code {
+            Some(name) => self.rivers.get(name),
+            None => own,
+        };
+        if found.is_none() {
+            needs.push(match code {
+                Some(name) => format!("Atlantic {name:?}"),
+                None => format!("the hook {hook:?}"),
+            });
+        }
+        found.cloned()
+    }
+}
+
+/// A plan with the code of all its nodes.
+pub struct Bound {
+    plan: Arc<Plan>,
+    nodes: Vec<Option<NodeCode>>,
+    on_failure: Option<Arc<dyn Code>>,
+    finally: Option<Arc<dyn Code>>,
+}
+
+impl Bound {
+    /// The plan.
+    #[must_use]
+    pub const fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Calls the code of the task that `ctx` is for.
+    #[must_use]
+    pub fn call(&self, ctx: Ctx) -> BoxFuture<Reply> {
+        let node = ctx.task().node().and_then(|node| self.nodes.get(node.index())?.as_ref());
+        let hook = match ctx.task() {
+            Task::Hook { hook: Hook::OnFailure, .. } => self.on_failure.as_ref(),
+            Task::Hook { hook: Hook::Finally, .. } => self.finally.as_ref(),
+            _ => None,
+        };
+        match (node, hook) {
+            (Some(node), _) => node.call(ctx),
+            (None, Some(hook)) => hook.call(ctx, Vec::new()),
+            (None, None) => {
+                let failure = Failure::new(FailureKind::Engine, format!("there is no code for {:?}", ctx.task()));
+                Box::pin(std::future::ready(Reply::Failed { failure, retryable: false }))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bound({:?})", self.plan)
+    }
+}

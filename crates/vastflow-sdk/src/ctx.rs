@@ -1,0 +1,320 @@
+//! What a handler can ask about the call it is in.
+
+use crate::data::{Bytes, Data, DataError, Parts, to_json};
+use crate::values::{Temporary, Values};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio_util::sync::CancellationToken;
+use tracing::Span;
+use vastflow_core::plan::NodeSpec;
+use vastflow_core::{Context, Failure, Name, NodeIx, Payload, Plan, RunId, RunOutcome, RunStarted, Task, Timestamp, Writes};
+
+/// The call that a handler is in: which run, which node, which attempt; the run's shared data; whether to stop.
+///
+/// Cloning shares it. Take it as the first argument of a handler that wants it:
+///
+/// ```
+/// use vastflow_sdk::{Ctx, Result};
+///
+/// async fn charge(ctx: Ctx, cents: u64) -> Result<String> {
+///     // A handler may run again after a crash: the key is the same each time, so the bank can tell.
+///     let receipt = format!("charged {cents} under {}", ctx.idempotency_key());
+///     ctx.put("receipt", &receipt);
+///     Ok(receipt)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Ctx(Arc<Inner>);
+
+struct Inner {
+    call: CallParts,
+    values: Values,
+    cancelled: AtomicBool,
+    /// Made when somebody first waits for it; most calls never do.
+    token: OnceLock<CancellationToken>,
+    /// Why the run is stopping, once it is.
+    stopping: OnceLock<RunOutcome>,
+}
+
+/// What an engine knows about a call when it makes one.
+#[derive(Clone)]
+pub struct CallParts {
+    /// The run.
+    pub run: RunId,
+    /// The plan that it follows.
+    pub plan: Arc<Plan>,
+    /// The task that this call answers.
+    pub task: Task,
+    /// How the run began.
+    pub started: Arc<RunStarted>,
+    /// The values that flow into the node, with the nodes they come from.
+    pub inputs: Vec<(Option<NodeIx>, Payload)>,
+    /// The run's shared data as recorded so far.
+    pub context: Arc<Context>,
+    /// The run's data of this process.
+    pub temporary: Temporary,
+    /// What the node's own `on_failure` is asked about.
+    pub failure: Option<Failure>,
+    /// How the run will end, if it is ending.
+    pub outcome: Option<RunOutcome>,
+    /// When the call is given up.
+    pub deadline: Option<Timestamp>,
+    /// What time it is.
+    pub now: Timestamp,
+    /// The span that the call runs in.
+    pub span: Span,
+    /// The engine that makes the call.
+    pub engine: Arc<dyn EngineLink>,
+}
+
+/// What a call may ask of the engine that makes it.
+pub trait EngineLink: Send + Sync {
+    /// Asks that a run stop.
+    fn cancel(&self, run: &RunId, by: &str, why: &str);
+}
+
+impl Ctx {
+    /// The context of a new call.
+    #[must_use]
+    pub fn new(call: CallParts) -> Self {
+        let values = Values::new(Arc::clone(&call.context), call.temporary.clone());
+        let stopping = call.outcome.clone().map_or_else(OnceLock::new, OnceLock::from);
+        Ctx(Arc::new(Inner { call, values, cancelled: AtomicBool::new(false), token: OnceLock::new(), stopping }))
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub fn run_id(&self) -> &RunId {
+        &self.0.call.run
+    }
+
+    /// The flow's name.
+    #[must_use]
+    pub fn flow(&self) -> &Name {
+        self.0.call.plan.flow()
+    }
+
+    /// The node's name; of a hook, `on_failure` or `finally`.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        match (self.node_spec(), self.0.call.task) {
+            (Some(spec), _) => &spec.name,
+            (None, Task::Hook { hook: vastflow_core::Hook::OnFailure, .. }) => "on_failure",
+            (None, _) => "finally",
+        }
+    }
+
+    /// Which attempt this is, from 1; of a poll, which tick.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        match self.0.call.task {
+            Task::Attempt { attempt, .. } | Task::Hook { attempt, .. } => attempt,
+            Task::Poll { tick, .. } => tick,
+            _ => 1,
+        }
+    }
+
+    /// The same text for every attempt of this node in this run, and for no other: hand it to systems that can
+    /// recognise a repeated request. A handler runs at least once, and again if the process dies before its result
+    /// is recorded.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        format!("{}/{}", self.run_id(), self.node())
+    }
+
+    /// A header of the request that started the run; names are compared without case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let headers = &self.0.call.started.info.headers;
+        headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+    }
+
+    /// The raw query of the request that started the run.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        &self.0.call.started.info.query
+    }
+
+    /// A label of the run.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let labels = &self.0.call.started.info.labels;
+        labels.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
+    }
+
+    /// Everything that travels with the run: labels, headers, query, trace context, priority, deadline.
+    #[must_use]
+    pub fn info(&self) -> &vastflow_core::RunInfo {
+        &self.0.call.started.info
+    }
+
+    /// The run's input.
+    ///
+    /// # Errors
+    /// [`DataError`] when it is not a `T`.
+    pub fn run_input<T: Data>(&self) -> Result<T, DataError> {
+        T::decode(&self.0.call.started.input)
+    }
+
+    /// The values that flow into this node, by the names of the nodes they come from; the run's input is `input`.
+    #[must_use]
+    pub fn inputs(&self) -> Parts {
+        let name = |from: Option<NodeIx>| match from.and_then(|node| self.0.call.plan.node(node)) {
+            Some(spec) => Some(spec.name.clone()),
+            None => Name::new("input").ok(),
+        };
+        let parts = self.0.call.inputs.iter().filter_map(|(from, payload)| Some((name(*from)?, payload.clone())));
+        Parts::new(parts.collect())
+    }
+
+    /// Writes a value into the run's shared data. It is seen by this call at once, and by others when this call has
+    /// returned, also when it returned an error. A value that cannot be written fails the call when it returns.
+    pub fn put(&self, key: &str, value: impl Serialize) {
+        self.put_payload(key, to_json(&value));
+    }
+
+    /// Writes raw bytes into the run's shared data.
+    pub fn put_bytes(&self, key: &str, value: Bytes) {
+        self.put_payload(key, value.encode());
+    }
+
+    pub(crate) fn put_payload(&self, key: &str, value: Result<Payload, DataError>) {
+        self.0.values.put(key, value);
+    }
+
+    /// A value of the run's shared data.
+    ///
+    /// # Errors
+    /// [`DataError::Missing`] when there is none, [`DataError::Decode`] when it is not a `T`.
+    pub fn get<T: Data>(&self, key: &str) -> Result<T, DataError> {
+        self.find(key)?.ok_or_else(|| DataError::Missing { key: key.to_owned() })
+    }
+
+    /// A value of the run's shared data, if it is there.
+    ///
+    /// # Errors
+    /// [`DataError::Decode`] when it is not a `T`.
+    pub fn find<T: Data>(&self, key: &str) -> Result<Option<T>, DataError> {
+        self.0.values.get(key)
+    }
+
+    /// Deletes a value of the run's shared data.
+    pub fn del(&self, key: &str) {
+        self.0.values.del(key);
+    }
+
+    /// A copy of the run's shared data.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<String, Payload> {
+        self.0.values.all()
+    }
+
+    /// Notes a text for later calls of this run in this process. Never recorded: gone after a restart.
+    pub fn tmp_put(&self, key: &str, value: impl Into<String>) {
+        self.0.values.temporary().put(key, value.into());
+    }
+
+    /// A text that an earlier call of this run noted in this process.
+    #[must_use]
+    pub fn tmp_get(&self, key: &str) -> Option<String> {
+        self.0.values.temporary().get(key)
+    }
+
+    /// Whether this call should stop: its run is being stopped, or its time is up.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Waits until this call should stop. Use it in a `select!` around long waits.
+    pub async fn cancelled(&self) {
+        let token = self.0.token.get_or_init(CancellationToken::new);
+        // The flag is set before the token is looked for, so one of the two sees the other.
+        if !self.is_cancelled() {
+            token.cancelled().await;
+        }
+    }
+
+    /// Asks that the whole run stop, with a reason. The first reason counts.
+    pub fn cancel_run(&self, why: &str) {
+        self.0.call.engine.cancel(self.run_id(), self.node(), why);
+    }
+
+    /// How the run will end, if it is ending: what a hook reports.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&RunOutcome> {
+        self.0.stopping.get()
+    }
+
+    /// When this call is given up.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.0.call.deadline
+    }
+
+    /// The time at which this call began, by the engine's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.call.now
+    }
+
+    /// The span that this call runs in.
+    #[must_use]
+    pub fn span(&self) -> &Span {
+        &self.0.call.span
+    }
+
+    /// The task that this call answers.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        self.0.call.task
+    }
+
+    /// What the node's own `on_failure` is asked about.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.0.call.failure.as_ref()
+    }
+
+    /// For engines: tells the call that it should stop, and how the run will end.
+    pub fn cancel_call(&self, outcome: Option<RunOutcome>) {
+        if let Some(outcome) = outcome {
+            // The first reason counts.
+            let _ = self.0.stopping.set(outcome);
+        }
+        self.0.cancelled.store(true, Ordering::Release);
+        if let Some(token) = self.0.token.get() {
+            token.cancel();
+        }
+    }
+
+    /// For engines: takes what the call wrote.
+    ///
+    /// # Errors
+    /// [`DataError`] when a value could not be written.
+    pub fn take_writes(&self) -> Result<Writes, DataError> {
+        self.0.values.take()
+    }
+
+    pub(crate) fn node_spec(&self) -> Option<&NodeSpec> {
+        self.0.call.plan.node(self.0.call.task.node()?)
+    }
+
+    pub(crate) fn hook_config(&self) -> Option<&str> {
+        let Task::Hook { hook, .. } = self.0.call.task else { return None };
+        self.0.call.plan.spec().hook(hook)?.config.as_deref()
+    }
+
+    pub(crate) fn raw_inputs(&self) -> &[(Option<NodeIx>, Payload)] {
+        &self.0.call.inputs
+    }
+}
+
+impl fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ctx(run {}, node {}, attempt {})", self.run_id(), self.node(), self.attempt())
+    }
+}

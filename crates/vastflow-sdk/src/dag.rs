@@ -1,0 +1,292 @@
+//! The typed layer: nodes are `let`-bound values, edges are types.
+
+use crate::ctx::Ctx;
+use crate::data::{Data, DataError};
+use crate::flow::Flow;
+use crate::graph::{Graph, decode_failure};
+use crate::handler::{Handler, Typed};
+use crate::options::Retry;
+use crate::river::River;
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+use vastflow_core::plan::{EdgeSpec, PlanError, Source};
+use vastflow_core::{Failure, Payload, PlanErrors, RunOutcome};
+
+/// A drawing in progress; see [`Flow::dag`].
+pub struct Dag {
+    /// Tells drawings apart, because a node of one can be handed to another.
+    id: u64,
+    graph: RefCell<Graph>,
+}
+
+/// A node of a [`Dag`] that gives a `T`, or the run's input. A handle: copy it, wire it, set its options.
+pub struct Node<'d, T> {
+    dag: &'d Dag,
+    /// Which node; none for the run's input, and for a node whose name was refused.
+    at: Option<usize>,
+    gives: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Node<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Node<'_, T> {}
+
+/// One end of an edge.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
+    dag: u64,
+    at: Option<usize>,
+}
+
+/// What can be wired into a node: another node, a tuple of nodes (up to eight), a `Vec` of nodes of one type, or `()`
+/// for a node that starts at once with nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be wired into a node",
+    label = "not a node, a tuple of nodes, a `Vec` of nodes or `()`",
+    note = "wire what `dag.node(…)` gave you: `dag.node(\"name\", handler, other)` or `dag.node(\"name\", handler, (a, b))`"
+)]
+pub trait Inputs<'d> {
+    /// What the handler gets.
+    type Value: Send + 'static;
+
+    /// Where the edges come from.
+    fn wires(&self) -> Vec<Wire>;
+
+    /// The handler's input from what flows in.
+    ///
+    /// # Errors
+    /// [`DataError`] when a value is not what it should be.
+    fn decode(ctx: &Ctx, args: &[Payload]) -> Result<Self::Value, DataError>;
+}
+
+impl<'d> Inputs<'d> for () {
+    type Value = ();
+
+    fn wires(&self) -> Vec<Wire> {
+        Vec::new()
+    }
+
+    fn decode(_: &Ctx, _: &[Payload]) -> Result<(), DataError> {
+        Ok(())
+    }
+}
+
+impl<'d, T: Data> Inputs<'d> for Node<'d, T> {
+    type Value = T;
+
+    fn wires(&self) -> Vec<Wire> {
+        vec![self.wire()]
+    }
+
+    fn decode(_: &Ctx, args: &[Payload]) -> Result<T, DataError> {
+        arg(args, 0)
+    }
+}
+
+impl<'d, T: Data> Inputs<'d> for Vec<Node<'d, T>> {
+    type Value = Vec<T>;
+
+    fn wires(&self) -> Vec<Wire> {
+        self.iter().map(Node::wire).collect()
+    }
+
+    fn decode(_: &Ctx, args: &[Payload]) -> Result<Vec<T>, DataError> {
+        args.iter().map(T::decode).collect()
+    }
+}
+
+fn arg<T: Data>(args: &[Payload], at: usize) -> Result<T, DataError> {
+    T::decode(args.get(at).ok_or_else(|| DataError::Missing { key: format!("input {at}") })?)
+}
+
+macro_rules! tuple_inputs {
+    ($($node:ident $at:tt),+) => {
+        impl<'d, $($node: Data),+> Inputs<'d> for ($(Node<'d, $node>,)+) {
+            type Value = ($($node,)+);
+
+            fn wires(&self) -> Vec<Wire> {
+                vec![$(self.$at.wire()),+]
+            }
+
+            fn decode(_: &Ctx, args: &[Payload]) -> Result<Self::Value, DataError> {
+                Ok(($(arg::<$node>(args, $at)?,)+))
+            }
+        }
+    };
+}
+
+tuple_inputs!(A 0);
+tuple_inputs!(A 0, B 1);
+tuple_inputs!(A 0, B 1, C 2);
+tuple_inputs!(A 0, B 1, C 2, D 3);
+tuple_inputs!(A 0, B 1, C 2, D 3, E 4);
+tuple_inputs!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuple_inputs!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuple_inputs!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+
+impl Dag {
+    pub(crate) fn new(name: &str) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Dag { id: NEXT.fetch_add(1, Ordering::Relaxed), graph: RefCell::new(Graph::new(name)) }
+    }
+
+    pub(crate) fn input<T>(&self) -> Node<'_, T> {
+        Node { dag: self, at: None, gives: PhantomData }
+    }
+
+    /// Draws a node: `handler` is called with what `inputs` give.
+    ///
+    /// Wiring a wrong type does not compile. A name that is taken or not valid is told by [`Flow::dag`].
+    pub fn node<'d, H, I, M>(&'d self, name: &str, handler: H, inputs: I) -> Node<'d, H::Out>
+    where
+        I: Inputs<'d>,
+        H: Handler<I::Value, M>,
+        H::Out: Data,
+        M: 'static,
+    {
+        let code = Typed::new(handler, I::decode);
+        let at = self.graph.borrow_mut().draw_typed(name, code);
+        self.wire_all(at, &inputs.wires());
+        Node { dag: self, at, gives: PhantomData }
+    }
+
+    /// Draws a river as a node: it submits its work, then is polled until it is done.
+    pub fn river<'d, R: River, I: Inputs<'d>>(&'d self, name: &str, river: R, inputs: I) -> Node<'d, ()> {
+        let at = self.graph.borrow_mut().draw_river(name, &river);
+        self.wire_all(at, &inputs.wires());
+        Node { dag: self, at, gives: PhantomData }
+    }
+
+    /// How failed attempts are retried, in nodes that do not say it themselves.
+    pub fn retry(&self, policy: Retry) {
+        self.graph.borrow_mut().retry(policy);
+    }
+
+    /// How long a run may take.
+    pub fn timeout(&self, limit: Duration) {
+        self.graph.borrow_mut().timeout(limit);
+    }
+
+    /// Runs once when the run failed, was stopped or ran out of time, before `finally`.
+    pub fn on_failure<H, M>(&self, handler: H)
+    where
+        H: Handler<RunOutcome, M, Out = ()>,
+        M: 'static,
+    {
+        self.graph.borrow_mut().on_failure(handler);
+    }
+
+    /// Runs once at every end of a run.
+    pub fn finally<H, M>(&self, handler: H)
+    where
+        H: Handler<RunOutcome, M, Out = ()>,
+        M: 'static,
+    {
+        self.graph.borrow_mut().finally(handler);
+    }
+
+    fn wire_all(&self, to: Option<usize>, wires: &[Wire]) {
+        for wire in wires {
+            self.connect(to, *wire, false);
+        }
+    }
+
+    fn connect(&self, to: Option<usize>, wire: Wire, order_only: bool) {
+        let Some(to) = to else { return };
+        let graph = &mut *self.graph.borrow_mut();
+        let name = graph.spec_mut(to).name.clone();
+        if wire.dag != self.id {
+            let why = "it is wired to a node of another drawing; draw that node here too".into();
+            graph.errors.push(PlanError::Unfit { name, why });
+            return;
+        }
+        let from = wire.at.map_or(Source::Input, |from| Source::Node(graph.spec_mut(from).name.clone()));
+        graph.wire(name, EdgeSpec { from, order_only, forwarder: false });
+    }
+
+    pub(crate) fn finish<In, Out>(self, output: Wire) -> Result<Flow<In, Out>, PlanErrors> {
+        let mut graph = self.graph.into_inner();
+        match output.at {
+            Some(at) if output.dag == self.id => {
+                let name = graph.spec_mut(at).name.clone();
+                graph.outputs.push(name);
+            }
+            _ => graph.errors.push(PlanError::NoResult),
+        }
+        graph.finish()
+    }
+}
+
+impl<'d, T> Node<'d, T> {
+    pub(crate) const fn wire(&self) -> Wire {
+        Wire { dag: self.dag.id, at: self.at }
+    }
+
+    pub(crate) const fn origin(self) -> Wire {
+        self.wire()
+    }
+
+    /// How failed attempts are retried. Without it they are not.
+    pub fn retry(self, policy: Retry) -> Self {
+        self.change(|graph, at| graph.spec_mut(at).retry = policy)
+    }
+
+    /// Which failures may be retried; the others fail the node at once.
+    pub fn retry_if(self, may_retry: impl Fn(&Failure) -> bool + Send + Sync + 'static) -> Self {
+        self.change(|graph, at| {
+            if let Some(code) = graph.code_mut(at) {
+                code.retry_if = Some(Arc::new(may_retry));
+            }
+        })
+    }
+
+    /// How long one attempt may take.
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.change(|graph, at| graph.spec_mut(at).attempt_timeout = Some(limit))
+    }
+
+    /// How long all attempts and waits may take together, from the moment the node is ready.
+    pub fn total_timeout(self, limit: Duration) -> Self {
+        self.change(|graph, at| graph.spec_mut(at).timeout = Some(limit))
+    }
+
+    /// Waits for `other` too, without taking its value.
+    pub fn after<U>(self, other: Node<'d, U>) -> Self {
+        self.dag.connect(self.at, other.wire(), true);
+        self
+    }
+
+    /// What happens when the node has failed for good: `handler` gives a substitute value, or an error.
+    pub fn on_failure<H, M>(self, handler: H) -> Self
+    where
+        H: Handler<Failure, M, Out = T>,
+        T: Data,
+        M: 'static,
+    {
+        self.change(|graph, at| {
+            graph.spec_mut(at).rescue = true;
+            if let Some(code) = graph.code_mut(at) {
+                code.rescue = Some(Arc::new(Typed::new(handler, decode_failure)));
+            }
+        })
+    }
+
+    /// Something to show with the node.
+    pub fn label(self, key: &str, value: &str) -> Self {
+        self.change(|graph, at| drop(graph.spec_mut(at).labels.insert(key.into(), value.into())))
+    }
+
+    fn change(self, change: impl FnOnce(&mut Graph, usize)) -> Self {
+        if let Some(at) = self.at {
+            change(&mut self.dag.graph.borrow_mut(), at);
+        }
+        self
+    }
+}

@@ -1,0 +1,95 @@
+//! A flow: a plan and the code of its nodes.
+
+use crate::code::{Code, FlowCode};
+use crate::dag::{Dag, Node};
+use crate::data::Data;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use vastflow_core::{Name, Plan, PlanErrors};
+
+/// A named definition that takes an `In` and gives an `Out`.
+///
+/// ```
+/// use vastflow_sdk::{Flow, Node, Result};
+///
+/// async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+/// async fn add((a, b): (u32, u32)) -> Result<u32> { Ok(a + b) }
+///
+/// let flow: Flow<u32, u32> = Flow::dag("sum", |dag, n: Node<u32>| {
+///     let twice = dag.node("double", double, n);
+///     dag.node("add", add, (n, twice))
+/// })?;
+/// assert_eq!(flow.plan().len(), 2);
+/// # Ok::<(), vastflow_core::PlanErrors>(())
+/// ```
+pub struct Flow<In, Out> {
+    plan: Arc<Plan>,
+    code: Arc<FlowCode>,
+    rivers: Arc<BTreeMap<Name, Arc<dyn Code>>>,
+    types: PhantomData<fn(In) -> Out>,
+}
+
+impl<In: Data, Out: Data> Flow<In, Out> {
+    /// Draws a flow as a typed DAG: `draw` gets the drawing and the run's input, and gives back the node whose output
+    /// is the run's result.
+    ///
+    /// # Errors
+    /// [`PlanErrors`] with everything that is wrong with the drawing.
+    pub fn dag<F>(name: &str, draw: F) -> Result<Self, PlanErrors>
+    where
+        F: for<'d> FnOnce(&'d Dag, Node<'d, In>) -> Node<'d, Out>,
+    {
+        let dag = Dag::new(name);
+        let output = draw(&dag, dag.input()).origin();
+        dag.finish(output)
+    }
+}
+
+impl<In, Out> Flow<In, Out> {
+    pub(crate) fn new(plan: Plan, code: FlowCode, rivers: BTreeMap<Name, Arc<dyn Code>>) -> Self {
+        Flow { plan: Arc::new(plan), code: Arc::new(code), rivers: Arc::new(rivers), types: PhantomData }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        self.plan.flow()
+    }
+
+    /// Its structure.
+    #[must_use]
+    pub const fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The code of its nodes.
+    #[must_use]
+    pub const fn code(&self) -> &Arc<FlowCode> {
+        &self.code
+    }
+
+    /// The rivers and Atlantics it refers to, by name.
+    #[must_use]
+    pub const fn rivers(&self) -> &Arc<BTreeMap<Name, Arc<dyn Code>>> {
+        &self.rivers
+    }
+}
+
+impl<In, Out> Clone for Flow<In, Out> {
+    fn clone(&self) -> Self {
+        Flow {
+            plan: Arc::clone(&self.plan),
+            code: Arc::clone(&self.code),
+            rivers: Arc::clone(&self.rivers),
+            types: PhantomData,
+        }
+    }
+}
+
+impl<In, Out> fmt::Debug for Flow<In, Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flow({:?})", self.plan)
+    }
+}

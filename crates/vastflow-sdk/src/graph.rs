@@ -1,0 +1,455 @@
+//! The untyped layer: nodes and edges by name. What goflow's users know, what tools generate, and what the typed
+//! [`Dag`](crate::Dag) is drawn on.
+
+use crate::code::{Aggregator, Code, FlowCode, Forwarder, NodeCode};
+use crate::ctx::Ctx;
+use crate::data::{Bytes, Data, DataError, Parts};
+use crate::error::BoxError;
+use crate::flow::Flow;
+use crate::handler::{Handler, Typed};
+use crate::options::Retry;
+use std::any::TypeId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use vastflow_core::plan::{EdgeSpec, HookSpec, NodeKind, NodeSpec, PlanError, PlanSpec, Source};
+use vastflow_core::{Failure, FailureKind, Name, Payload, Plan, PlanErrors, RunOutcome};
+
+/// A graph drawn by name. Whatever is wrong with it is told by [`Graph::build`], all at once.
+///
+/// A node with one parent gets its value; with several, a JSON map by node name, unless it has an aggregator; with
+/// none, the run's input. Several last nodes make the run's result a map by node name.
+///
+/// ```
+/// use vastflow_sdk::{Bytes, Graph, Parts, Result};
+///
+/// async fn shout(text: Bytes) -> Result<Bytes> { Ok(text.to_text().to_uppercase().into()) }
+///
+/// let mut graph = Graph::new("parallel");
+/// graph.node("one", shout).node("two", shout).node("three", shout).node("join", shout);
+/// graph.edge("one", "two").edge("one", "three").edge("two", "join").edge("three", "join");
+/// graph.aggregator("join", |parts: Parts| Ok(Bytes::from(parts.get::<Bytes>("two")?.to_text())));
+/// assert_eq!(graph.build()?.plan().len(), 4);
+/// # Ok::<(), vastflow_core::PlanErrors>(())
+/// ```
+#[derive(Default)]
+pub struct Graph {
+    name: Option<Name>,
+    nodes: Vec<Drawn>,
+    /// The edges into each node, in the order they were drawn.
+    edges: BTreeMap<Name, Vec<EdgeSpec>>,
+    /// The edges drawn by name, to notice a second one.
+    drawn: BTreeSet<(Name, Name)>,
+    code: FlowCode,
+    pub(crate) rivers: BTreeMap<Name, Arc<dyn Code>>,
+    pub(crate) outputs: Vec<Name>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) on_failure: Option<HookSpec>,
+    pub(crate) finally: Option<HookSpec>,
+    default_retry: Option<Retry>,
+    pub(crate) errors: Vec<PlanError>,
+}
+
+struct Drawn {
+    spec: NodeSpec,
+    takes: Option<Kind>,
+    gives: Option<Kind>,
+}
+
+/// A type, as far as wiring by name can look at it.
+#[derive(Clone, Copy)]
+struct Kind {
+    id: TypeId,
+    name: &'static str,
+}
+
+impl Kind {
+    fn of<T: 'static>() -> Self {
+        Kind { id: TypeId::of::<T>(), name: std::any::type_name::<T>() }
+    }
+
+    /// Bytes and free JSON fit everything.
+    fn is_free(self) -> bool {
+        self.id == TypeId::of::<Bytes>() || self.id == TypeId::of::<serde_json::Value>()
+    }
+}
+
+/// What an edge of a [`Graph`] carries.
+#[derive(Clone, Default)]
+pub struct Edge {
+    order_only: bool,
+    forwarder: Option<Forwarder>,
+}
+
+impl Edge {
+    /// An edge that carries nothing: the node behind waits, and gets no value from here.
+    #[must_use]
+    pub fn order_only() -> Self {
+        Edge { order_only: true, forwarder: None }
+    }
+
+    /// An edge whose value is transformed on its way.
+    pub fn forward<A: Data, B: Data>(forward: impl Fn(A) -> Result<B, BoxError> + Send + Sync + 'static) -> Self {
+        let forwarder = move |payload: Payload| Ok(forward(A::decode(&payload)?)?.encode()?);
+        Edge { order_only: false, forwarder: Some(Arc::new(forwarder)) }
+    }
+}
+
+/// Options of a node.
+///
+/// ```
+/// use vastflow_sdk::{DurationExt, NodeOptions, TimesExt};
+///
+/// let options = NodeOptions::new().retry(3.times().every(1.secs())).timeout(30.secs()).label("colour", "red");
+/// # let _ = options;
+/// ```
+#[derive(Clone, Default)]
+pub struct NodeOptions {
+    retry: Option<Retry>,
+    timeout: Option<Duration>,
+    total_timeout: Option<Duration>,
+    labels: Vec<(String, String)>,
+}
+
+impl NodeOptions {
+    /// No options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How failed attempts are retried.
+    #[must_use]
+    pub fn retry(mut self, policy: Retry) -> Self {
+        self.retry = Some(policy);
+        self
+    }
+
+    /// How long one attempt may take.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// How long all attempts and waits may take together.
+    #[must_use]
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = Some(limit);
+        self
+    }
+
+    /// Something to show with the node.
+    #[must_use]
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.labels.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn apply(self, spec: &mut NodeSpec) {
+        spec.retry = self.retry.unwrap_or_else(|| spec.retry.clone());
+        spec.attempt_timeout = self.timeout.or(spec.attempt_timeout);
+        spec.timeout = self.total_timeout.or(spec.timeout);
+        spec.labels.extend(self.labels.into_iter().map(|(key, value)| (key.into(), value.into())));
+    }
+}
+
+impl Graph {
+    /// An empty graph.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let mut graph = Graph::default();
+        graph.name = graph.checked(name);
+        graph
+    }
+
+    /// Draws a node. Its handler takes and gives bytes, or any other [`Data`].
+    pub fn node<H, In, M>(&mut self, name: &str, handler: H) -> &mut Self
+    where
+        H: Handler<In, M>,
+        H::Out: Data,
+        In: Data,
+        M: 'static,
+    {
+        self.node_with(name, handler, NodeOptions::new())
+    }
+
+    /// Draws a node with options.
+    pub fn node_with<H, In, M>(&mut self, name: &str, handler: H, options: NodeOptions) -> &mut Self
+    where
+        H: Handler<In, M>,
+        H::Out: Data,
+        In: Data,
+        M: 'static,
+    {
+        let code = Arc::new(Typed::new(handler, decode_one::<In>));
+        if let Some(at) = self.draw(name, code, Some(Kind::of::<H::Out>())) {
+            self.nodes[at].takes = Some(Kind::of::<In>());
+            options.apply(&mut self.nodes[at].spec);
+        }
+        self
+    }
+
+    /// Draws a node from its code; gives its place, or none when its name is not valid.
+    fn draw(&mut self, name: &str, code: Arc<dyn Code>, gives: Option<Kind>) -> Option<usize> {
+        let name = self.checked(name)?;
+        self.code.nodes.insert(name.clone(), NodeCode::new(code));
+        self.nodes.push(Drawn { spec: NodeSpec::new(name, NodeKind::Task), takes: None, gives });
+        Some(self.nodes.len() - 1)
+    }
+
+    pub(crate) fn draw_typed<H, In, M>(&mut self, name: &str, code: Typed<H, In, M>) -> Option<usize>
+    where
+        Typed<H, In, M>: Code + 'static,
+    {
+        self.draw(name, Arc::new(code), None)
+    }
+
+    /// Draws a node whose code is looked up elsewhere, or that needs none.
+    pub(crate) fn draw_spec(&mut self, spec: NodeSpec) -> usize {
+        self.nodes.push(Drawn { spec, takes: None, gives: None });
+        self.nodes.len() - 1
+    }
+
+    /// Draws an edge: the value of `from` flows into `to`.
+    pub fn edge(&mut self, from: &str, to: &str) -> &mut Self {
+        self.edge_with(from, to, Edge::default())
+    }
+
+    /// Draws an edge that carries no value, or a transformed one.
+    pub fn edge_with(&mut self, from: &str, to: &str, edge: Edge) -> &mut Self {
+        let (Some(from), Some(to)) = (self.checked(from), self.checked(to)) else { return self };
+        if !self.drawn.insert((from.clone(), to.clone())) {
+            self.errors.push(PlanError::DuplicateEdge { from, to });
+            return self;
+        }
+        if let (Some(forward), Some(code)) = (&edge.forwarder, self.code.nodes.get_mut(&to)) {
+            code.forwarders.insert(from.clone(), Arc::clone(forward));
+        } else if edge.forwarder.is_some() {
+            self.errors.push(PlanError::UndefinedNode { from: "an edge with a forwarder".into(), to: to.clone() });
+        }
+        let (order_only, forwarder) = (edge.order_only, edge.forwarder.is_some());
+        self.wire(to, EdgeSpec { from: Source::Node(from), order_only, forwarder });
+        self
+    }
+
+    pub(crate) fn wire(&mut self, to: Name, spec: EdgeSpec) {
+        self.edges.entry(to).or_default().push(spec);
+    }
+
+    /// The run's input flows into `node`. Nodes without an edge get it anyway; say it where there are several.
+    pub fn input_to(&mut self, node: &str) -> &mut Self {
+        if let Some(to) = self.checked(node) {
+            self.wire(to, EdgeSpec::data(Source::Input));
+        }
+        self
+    }
+
+    /// Turns the values that flow into `node` into one.
+    pub fn aggregator<T: Data>(
+        &mut self,
+        node: &str,
+        aggregate: impl Fn(Parts) -> Result<T, BoxError> + Send + Sync + 'static,
+    ) -> &mut Self {
+        let aggregator: Aggregator = Arc::new(move |parts| Ok(aggregate(parts)?.encode()?));
+        self.with_node(node, "an aggregator", |spec, code| {
+            spec.aggregator = true;
+            code.aggregator = Some(aggregator);
+        })
+    }
+
+    /// What happens when `node` has failed for good: the handler gives a substitute value, or an error.
+    pub fn node_on_failure<H, M>(&mut self, node: &str, handler: H) -> &mut Self
+    where
+        H: Handler<Failure, M>,
+        H::Out: Data,
+        M: 'static,
+    {
+        self.with_node(node, "an on_failure", |spec, code| {
+            spec.rescue = true;
+            code.rescue = Some(Arc::new(Typed::new(handler, decode_failure)));
+        })
+    }
+
+    fn with_node(&mut self, node: &str, what: &str, change: impl FnOnce(&mut NodeSpec, &mut NodeCode)) -> &mut Self {
+        let Some(name) = self.checked(node) else { return self };
+        let drawn = self.nodes.iter_mut().find(|drawn| drawn.spec.name == name);
+        match (drawn, self.code.nodes.get_mut(&name)) {
+            (Some(drawn), Some(code)) => change(&mut drawn.spec, code),
+            _ => self.errors.push(PlanError::UndefinedNode { from: what.into(), to: name }),
+        }
+        self
+    }
+
+    /// How failed attempts are retried, in nodes that do not say it themselves.
+    pub fn retry(&mut self, policy: Retry) -> &mut Self {
+        self.default_retry = Some(policy);
+        self
+    }
+
+    /// How long a run may take.
+    pub fn timeout(&mut self, limit: Duration) -> &mut Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Runs once when the run failed, was stopped or ran out of time, before `finally`.
+    pub fn on_failure<H, M>(&mut self, handler: H) -> &mut Self
+    where
+        H: Handler<RunOutcome, M, Out = ()>,
+        M: 'static,
+    {
+        self.on_failure = Some(own_hook());
+        self.code.on_failure = Some(Arc::new(Typed::new(handler, decode_outcome)));
+        self
+    }
+
+    /// Runs once at every end of a run.
+    pub fn finally<H, M>(&mut self, handler: H) -> &mut Self
+    where
+        H: Handler<RunOutcome, M, Out = ()>,
+        M: 'static,
+    {
+        self.finally = Some(own_hook());
+        self.code.finally = Some(Arc::new(Typed::new(handler, decode_outcome)));
+        self
+    }
+
+    /// Takes over all nodes and edges of another graph. Its name, hooks and time limit stay behind.
+    pub fn append(&mut self, other: Graph) -> &mut Self {
+        self.nodes.extend(other.nodes);
+        for (to, specs) in other.edges {
+            self.edges.entry(to).or_default().extend(specs);
+        }
+        self.drawn.extend(other.drawn);
+        self.code.nodes.extend(other.code.nodes);
+        self.rivers.extend(other.rivers);
+        self.errors.extend(other.errors);
+        self
+    }
+
+    /// Checks the graph and makes it a flow.
+    ///
+    /// # Errors
+    /// [`PlanErrors`] with everything that is wrong.
+    pub fn build(mut self) -> Result<Flow<Bytes, Bytes>, PlanErrors> {
+        self.input_to_starts();
+        self.check_types();
+        self.finish()
+    }
+
+    /// Nodes without an edge take the run's input; there must be one such node, or each must say so.
+    fn input_to_starts(&mut self) {
+        let names = self.nodes.iter().map(|node| node.spec.name.clone());
+        let starts: Vec<Name> = names.filter(|name| !self.edges.contains_key(name)).collect();
+        if starts.len() > 1 {
+            self.errors.push(PlanError::SeveralStarts { nodes: starts });
+            return;
+        }
+        starts.into_iter().for_each(|name| self.wire(name, EdgeSpec::data(Source::Input)));
+    }
+
+    /// Where one plain value flows into a node, it must be what the node takes.
+    fn check_types(&mut self) {
+        let gives: BTreeMap<&Name, Kind> =
+            self.nodes.iter().filter_map(|node| Some((&node.spec.name, node.gives?))).collect();
+        let mismatch = |to: &Drawn| {
+            let from = self.only_value(to)?;
+            let (gives, takes) = (*gives.get(from)?, to.takes?);
+            let fits = gives.id == takes.id || gives.is_free() || takes.is_free();
+            let (from, to) = (from.clone(), to.spec.name.clone());
+            (!fits).then(|| PlanError::TypeMismatch { from, to, gives: gives.name.into(), takes: takes.name.into() })
+        };
+        let found: Vec<PlanError> = self.nodes.iter().filter_map(mismatch).collect();
+        self.errors.extend(found);
+    }
+
+    /// The node whose value flows into `to` as it is, if there is just one.
+    fn only_value(&self, to: &Drawn) -> Option<&Name> {
+        let mut into = self.edges.get(&to.spec.name)?.iter().filter(|edge| !edge.order_only);
+        match (into.next()?, into.next()) {
+            (EdgeSpec { from: Source::Node(from), forwarder: false, .. }, None) if !to.spec.aggregator => Some(from),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn finish<In, Out>(mut self) -> Result<Flow<In, Out>, PlanErrors> {
+        let mut spec = PlanSpec::new(self.name.clone().unwrap_or_else(unnamed));
+        for drawn in self.nodes {
+            let mut node = drawn.spec;
+            if let (Some(policy), NodeKind::Task) = (&self.default_retry, &node.kind)
+                && node.retry == Retry::default()
+            {
+                node.retry = policy.clone();
+            }
+            node.inputs.extend(self.edges.remove(&node.name).unwrap_or_default());
+            spec.nodes.push(node);
+        }
+        for (to, edges) in self.edges {
+            let undefined = |edge| PlanError::UndefinedNode { from: edge_text(edge), to: to.clone() };
+            self.errors.extend(edges.iter().map(undefined));
+        }
+        spec.outputs = self.outputs;
+        spec.timeout = self.timeout;
+        spec.on_failure = self.on_failure;
+        spec.finally = self.finally;
+        let flow = spec.flow.clone();
+        match Plan::new(spec) {
+            Ok(plan) if self.errors.is_empty() => Ok(Flow::new(plan, self.code, self.rivers)),
+            Ok(_) => Err(PlanErrors::new(flow, self.errors)),
+            Err(errors) => {
+                self.errors.extend(errors.list().iter().cloned());
+                Err(PlanErrors::new(flow, self.errors))
+            }
+        }
+    }
+
+    /// A name, or an error to tell later.
+    pub(crate) fn checked(&mut self, name: &str) -> Option<Name> {
+        Name::new(name).map_err(|invalid| self.errors.push(PlanError::InvalidName { why: invalid.to_string() })).ok()
+    }
+
+    pub(crate) fn spec_mut(&mut self, at: usize) -> &mut NodeSpec {
+        &mut self.nodes[at].spec
+    }
+
+    pub(crate) fn code_mut(&mut self, at: usize) -> Option<&mut NodeCode> {
+        self.code.nodes.get_mut(&self.nodes[at].spec.name)
+    }
+}
+
+fn unnamed() -> Name {
+    // A literal that is a valid name; the error about the real one is already noted.
+    Name::new("unnamed").unwrap_or_else(|_| unreachable!())
+}
+
+const fn own_hook() -> HookSpec {
+    HookSpec { code: None, config: None, retry: Retry::times(0) }
+}
+
+fn edge_text(spec: &EdgeSpec) -> String {
+    match &spec.from {
+        Source::Input => "an edge from the run's input".into(),
+        Source::Node(from) => format!("an edge from {from:?}"),
+    }
+}
+
+fn decode_one<In: Data>(ctx: &Ctx, args: &[Payload]) -> Result<In, DataError> {
+    match args {
+        [] => In::decode(&Payload::null()),
+        [one] => In::decode(one),
+        several => {
+            let names = ctx.inputs();
+            let named = names.as_slice().iter().zip(several).map(|((name, _), arg)| (name.clone(), arg.clone()));
+            In::decode(&Parts::new(named.collect()).into_one())
+        }
+    }
+}
+
+pub(crate) fn decode_failure(ctx: &Ctx, _: &[Payload]) -> Result<Failure, DataError> {
+    Ok(ctx.failure().cloned().unwrap_or_else(|| Failure::new(FailureKind::Engine, "unknown")))
+}
+
+pub(crate) fn decode_outcome(ctx: &Ctx, _: &[Payload]) -> Result<RunOutcome, DataError> {
+    Ok(ctx.outcome().cloned().unwrap_or(RunOutcome::Succeeded))
+}

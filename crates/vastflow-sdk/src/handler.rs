@@ -1,0 +1,117 @@
+//! Handlers: plain `async fn`s, with or without a [`Ctx`] in front.
+
+use crate::code::{BoxFuture, Code};
+use crate::ctx::Ctx;
+use crate::data::{Data, DataError};
+use crate::error::{BoxError, is_fatal, text_of};
+use vastflow_core::{Failure, FailureKind, Payload, Reply};
+
+/// Marks handlers that take only their input.
+#[derive(Debug)]
+pub enum Plain {}
+
+/// Marks handlers that take a [`Ctx`] and their input.
+#[derive(Debug)]
+pub enum WithCtx {}
+
+/// A function that can be the code of a node: `async fn(In) -> Result<Out>` or `async fn(Ctx, In) -> Result<Out>`,
+/// where `In` is what is wired to the node (several nodes: a tuple), and the error is anything that turns into a
+/// boxed error.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot handle a node whose input is `{In}`",
+    label = "not a handler for `{In}`",
+    note = "a handler is an `async fn(input: {In}) -> Result<Output>` or an `async fn(ctx: Ctx, input: {In}) -> Result<Output>`",
+    note = "several inputs `(a, b)` arrive as one tuple: `async fn((a, b): (A, B))`",
+    note = "its error type must turn into a `Box<dyn Error + Send + Sync>`, and its future must be `Send`"
+)]
+pub trait Handler<In, Marker>: Send + Sync + 'static {
+    /// What it gives.
+    type Out: Send + 'static;
+
+    /// Calls it.
+    fn handle(&self, ctx: Ctx, input: In) -> impl Future<Output = Result<Self::Out, BoxError>> + Send + 'static;
+}
+
+impl<F, Fut, In, Out, E> Handler<In, Plain> for F
+where
+    F: Fn(In) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Out, E>> + Send + 'static,
+    In: Send + 'static,
+    Out: Send + 'static,
+    E: Into<BoxError>,
+{
+    type Out = Out;
+
+    fn handle(&self, _: Ctx, input: In) -> impl Future<Output = Result<Out, BoxError>> + Send + 'static {
+        let result = self(input);
+        async move { result.await.map_err(Into::into) }
+    }
+}
+
+impl<F, Fut, In, Out, E> Handler<In, WithCtx> for F
+where
+    F: Fn(Ctx, In) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Out, E>> + Send + 'static,
+    In: Send + 'static,
+    Out: Send + 'static,
+    E: Into<BoxError>,
+{
+    type Out = Out;
+
+    fn handle(&self, ctx: Ctx, input: In) -> impl Future<Output = Result<Out, BoxError>> + Send + 'static {
+        let result = self(ctx, input);
+        async move { result.await.map_err(Into::into) }
+    }
+}
+
+/// How a handler's input is made from what flows in.
+pub(crate) type Decode<In> = fn(&Ctx, &[Payload]) -> Result<In, DataError>;
+
+/// A handler as [`Code`]: decode, call, encode.
+pub(crate) struct Typed<H, In, M> {
+    handler: H,
+    decode: Decode<In>,
+    marker: std::marker::PhantomData<fn() -> M>,
+}
+
+impl<H, In, M> Typed<H, In, M> {
+    pub(crate) fn new(handler: H, decode: Decode<In>) -> Self {
+        Typed { handler, decode, marker: std::marker::PhantomData }
+    }
+}
+
+impl<H, In, M> Code for Typed<H, In, M>
+where
+    H: Handler<In, M>,
+    H::Out: Data,
+    In: 'static,
+    M: 'static,
+{
+    fn call(&self, ctx: Ctx, args: Vec<Payload>) -> BoxFuture<Reply> {
+        let input = match (self.decode)(&ctx, &args) {
+            Ok(input) => input,
+            Err(error) => {
+                let error = Box::pin(std::future::ready(unusable(&error)));
+                return error;
+            }
+        };
+        let result = self.handler.handle(ctx, input);
+        Box::pin(async move {
+            match result.await {
+                Ok(output) => output.encode().map_or_else(|error| unusable(&error), Reply::Done),
+                Err(error) => failed(&error),
+            }
+        })
+    }
+}
+
+/// What a handler's error means: retryable, unless it says otherwise.
+pub(crate) fn failed(error: &BoxError) -> Reply {
+    let failure = Failure::new(FailureKind::Error, text_of(&**error));
+    Reply::Failed { failure, retryable: !is_fatal(error) }
+}
+
+/// A value that does not fit will not fit the next time either.
+pub(crate) fn unusable(error: &DataError) -> Reply {
+    Reply::Failed { failure: Failure::new(FailureKind::Engine, error.to_string()), retryable: false }
+}
