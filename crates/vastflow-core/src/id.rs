@@ -330,6 +330,12 @@ impl Task {
         matches!(self, Task::NodeDeadline { .. } | Task::RunDeadline)
     }
 
+    /// Whether user code runs for the task, so that it takes one of a worker's slots.
+    #[must_use]
+    pub const fn takes_slot(self) -> bool {
+        !self.is_timer() && !matches!(self, Task::Deliver)
+    }
+
     /// The node that the task belongs to, if it belongs to one.
     #[must_use]
     pub const fn node(self) -> Option<NodeIx> {

@@ -111,7 +111,8 @@ impl fmt::Display for RunView {
         let width = self.nodes.iter().map(|node| node.name.len()).max().unwrap_or(0);
         writeln!(f, "run {} of {}: {} after {}", self.run, self.flow, self.status, Span(self.took))?;
         for node in &self.nodes {
-            write!(f, "  {} {:width$}  {:9}", node.status.sign(), node.name, node.status)?;
+            let status = if node.calls == 0 && node.said.is_none() { 0 } else { 9 };
+            write!(f, "  {} {:width$}  {:status$}", node.status.sign(), node.name, node.status)?;
             if node.calls > 0 {
                 write!(f, "  {:>9}", Span(node.busy).to_string())?;
             }

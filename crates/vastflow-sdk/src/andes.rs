@@ -185,7 +185,8 @@ impl Stream<OfStreams> for ParallelRiver {
             ends = after.to_vec();
         }
         let name = drawing.unique("parallel");
-        let gate = drawing.graph.checked(&name).map(|name| drawing.graph.draw_spec(NodeSpec::new(name, NodeKind::Gate)));
+        let gate =
+            drawing.graph.checked(&name).map(|name| drawing.graph.draw_spec(NodeSpec::new(name, NodeKind::Gate)));
         let ends = gate.map_or(ends.clone(), |at| vec![drawing.behind(at, &ends)]);
         drawing.colour = outer;
         ends

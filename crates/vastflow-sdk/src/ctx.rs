@@ -10,7 +10,9 @@ use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use vastflow_core::plan::NodeSpec;
-use vastflow_core::{Context, Failure, Name, NodeIx, Payload, Plan, RunId, RunOutcome, RunStarted, Task, Timestamp, Writes};
+use vastflow_core::{
+    Context, Failure, Name, NodeIx, Payload, Plan, RunId, RunOutcome, RunStarted, Task, Timestamp, Writes,
+};
 
 /// The call that a handler is in: which run, which node, which attempt; the run's shared data; whether to stop.
 ///

@@ -26,7 +26,7 @@ mod river;
 mod values;
 
 pub use andes::{Andes, Chain, OfRiver, OfStreams, ParallelRiver, RiverExt, Stream};
-pub use code::{NameTaken, Aggregator, Bound, BoxFuture, Code, FlowCode, Forwarder, Library, MissingCode, NodeCode};
+pub use code::{Aggregator, Bound, BoxFuture, Code, FlowCode, Forwarder, Library, MissingCode, NameTaken, NodeCode};
 pub use ctx::{CallParts, Ctx, EngineLink};
 pub use dag::{Dag, Inputs, Node, Wire};
 pub use data::{Bytes, Data, DataError, Parts};

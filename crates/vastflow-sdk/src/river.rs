@@ -214,7 +214,11 @@ impl<R: River> Code for RiverCode<R> {
             };
             let polls = matches!(ctx.task(), Task::Poll { .. });
             let hw = Headwaters::of_call(ctx);
-            let answer = if polls { river.cycle(&hw).await.map(polled) } else { river.flow(&hw).await.map(|()| Reply::Submitted) };
+            let answer = if polls {
+                river.cycle(&hw).await.map(polled)
+            } else {
+                river.flow(&hw).await.map(|()| Reply::Submitted)
+            };
             match answer {
                 Ok(reply) => reply,
                 Err(RiverError::Retry(cause)) if !polls => Reply::Retry { cause: cause.into() },
@@ -259,7 +263,9 @@ fn read<T: DeserializeOwned>(config: Option<&str>) -> Result<T, Reply> {
 
 /// A value as it is written into a plan.
 fn written(value: &impl Serialize) -> Result<Box<str>, String> {
-    serde_json::to_string(value).map(Into::into).map_err(|why| format!("its fields cannot be stored in the plan: {why}"))
+    serde_json::to_string(value)
+        .map(Into::into)
+        .map_err(|why| format!("its fields cannot be stored in the plan: {why}"))
 }
 
 impl Graph {

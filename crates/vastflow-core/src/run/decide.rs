@@ -45,7 +45,9 @@ impl State {
 
     fn timer(&self, plan: &Plan, task: Task) -> Result<Event, Rejection> {
         match task {
-            Task::RunDeadline if self.phase == Phase::Going && self.run_deadline(plan).is_some() => Ok(Event::RunTimedOut),
+            Task::RunDeadline if self.phase == Phase::Going && self.run_deadline(plan).is_some() => {
+                Ok(Event::RunTimedOut)
+            }
             Task::NodeDeadline { node } if self.node_deadline(plan, node).is_some() => {
                 let limit = plan.at(node).timeout.unwrap_or_default();
                 let failure = Failure::new(FailureKind::Timeout, format!("not done within {limit:?}"));

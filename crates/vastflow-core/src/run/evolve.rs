@@ -142,7 +142,8 @@ impl<S: Sink> Fold<'_, S> {
     fn start_all(&mut self, mut ready: Vec<NodeIx>) {
         while let Some(node) = ready.pop() {
             if self.plan.at(node).kind == NodeKind::Gate {
-                self.state.nodes[node.index()] = NodeState::Succeeded { output: None, readers: 0 };
+                let readers = self.plan.links(node).readers;
+                self.state.nodes[node.index()] = NodeState::Succeeded { output: None, readers };
                 self.state.unfinished -= 1;
                 self.close_edges(node, &mut ready);
             } else {
@@ -310,4 +311,3 @@ impl<S: Sink> Fold<'_, S> {
         }
     }
 }
-

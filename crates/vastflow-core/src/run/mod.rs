@@ -26,4 +26,5 @@ pub(crate) use evolve::node_ix;
 pub use input::{Input, Reply, Start, TaskOutcome};
 pub use outstanding::{Changes, Sink};
 pub use state::{NodeStatus, State};
+pub use step::Times;
 pub use summary::RunSummary;

@@ -240,8 +240,8 @@ impl State {
     }
 
     fn value(&self, from: Option<NodeIx>) -> Payload {
-        match from.map(|node| &self.nodes[node.index()]) {
-            Some(NodeState::Succeeded { output: Some(output), .. }) => output.clone(),
+        match from.map(|node| self.nodes.get(node.index())) {
+            Some(Some(NodeState::Succeeded { output: Some(output), .. })) => output.clone(),
             Some(_) => Payload::null(),
             None => self.started.as_ref().map_or_else(Payload::null, |started| started.input.clone()),
         }
@@ -277,7 +277,7 @@ impl State {
     #[must_use]
     pub fn may_start(&self, plan: &Plan, task: Task) -> bool {
         match (self.phase, task.node()) {
-            (Phase::Stopping, Some(node)) => task.is_timer() || plan.at(node).atomic,
+            (Phase::Stopping, Some(node)) => task.is_timer() || plan.node(node).is_some_and(|node| node.atomic),
             _ => true,
         }
     }

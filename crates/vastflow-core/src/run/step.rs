@@ -9,6 +9,15 @@ use crate::plan::Plan;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 
+/// The times of a step: waits are counted from `now`; the events carry the time of the commit that records them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// What time it is.
+    pub now: Timestamp,
+    /// The time that the step's events are recorded with.
+    pub recorded_at: Timestamp,
+}
+
 impl State {
     /// Decides what `input` means, folds it, and settles what follows. Gives the events to record, in order.
     ///
@@ -22,11 +31,25 @@ impl State {
         now: Timestamp,
         out: &mut impl Sink,
     ) -> Result<Vec<Event>, StepError> {
+        self.step_into(plan, input, Times { now, recorded_at: now }, out)
+    }
+
+    /// The same for a step that joins others in one commit, which were recorded a little earlier.
+    ///
+    /// # Errors
+    /// As [`State::step`].
+    pub fn step_into(
+        &mut self,
+        plan: &Plan,
+        input: Input,
+        times: Times,
+        out: &mut impl Sink,
+    ) -> Result<Vec<Event>, StepError> {
         let mut events = Vec::with_capacity(2);
-        events.push(self.decide(plan, input, now)?);
-        self.evolve(plan, &events[0], now, out)?;
+        events.push(self.decide(plan, input, times.now)?);
+        self.evolve(plan, &events[0], times.recorded_at, out)?;
         if let Some(end) = self.settle() {
-            self.evolve(plan, &end, now, out)?;
+            self.evolve(plan, &end, times.recorded_at, out)?;
             events.push(end);
         }
         Ok(events)

@@ -1,0 +1,155 @@
+//! Calling the code of a task: on a tokio task of its own, within its time, with its panics caught.
+
+use crate::cell::Cell;
+use crate::shared::{Link, Shared};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tracing::Instrument;
+use vastflow_core::run::{Input, TaskOutcome};
+use vastflow_core::{Failure, FailureKind, Reply, State, Task, Writes};
+use vastflow_sdk::{Bound, BoxFuture, CallParts, Ctx, DataError};
+use vastflow_store::ClaimToken;
+
+/// Begins a task that this engine holds, together with a slot if it takes one.
+pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, token: ClaimToken) {
+    let slots = usize::from(task.takes_slot());
+    let mut inner = cell.lock();
+    if !inner.state.expects(task) {
+        // It became obsolete while it was on its way.
+        drop(inner);
+        shared.slots.give_back(slots);
+        return cell.after(shared);
+    }
+    if task.is_timer() || !inner.state.may_start(cell.bound.plan(), task) {
+        drop(inner);
+        let input = if task.is_timer() { Input::Timer(task) } else { Input::NotStarted(task) };
+        return cell.answer(shared, input, (task, token), slots);
+    }
+    let ctx = Ctx::new(parts(shared, cell, &inner.state, task));
+    inner.calls.push((task, ctx.clone()));
+    drop(inner);
+    let call = Call { shared: Arc::clone(shared), cell: Arc::clone(cell), task, token, ctx };
+    shared.runtime.spawn(call.run());
+}
+
+fn parts(shared: &Arc<Shared>, cell: &Cell, state: &State, task: Task) -> CallParts {
+    let plan = cell.bound.plan();
+    let node = task.node();
+    let limit = node.and_then(|node| plan.node(node)?.attempt_timeout);
+    let now = shared.now();
+    let run = cell.scope.run();
+    let name = node.and_then(|node| plan.node(node)).map_or("hook", |spec| spec.name.as_str());
+    CallParts {
+        run: run.clone(),
+        plan: Arc::clone(plan),
+        task,
+        started: state.started().map_or_else(|| unstarted(cell), Arc::clone),
+        inputs: node.map_or_else(Vec::new, |node| state.inputs(plan, node)),
+        context: Arc::clone(state.context()),
+        temporary: shared.temporary(run),
+        failure: node.and_then(|node| state.failure_to_rescue(node).cloned()),
+        outcome: state.outcome(),
+        deadline: limit.map(|limit| now.plus(limit)),
+        now,
+        span: tracing::debug_span!("call", run = %run, node = name, ?task),
+        engine: Arc::new(Link(Arc::downgrade(shared))),
+    }
+}
+
+/// How a run began that has not begun: nothing is called then, but the type wants a value.
+fn unstarted(cell: &Cell) -> Arc<vastflow_core::RunStarted> {
+    Arc::new(vastflow_core::RunStarted {
+        flow: cell.bound.plan().flow().clone(),
+        plan: cell.bound.plan().hash(),
+        seed: 0,
+        input: vastflow_core::Payload::null(),
+        context: Writes::new(),
+        info: vastflow_core::RunInfo::default(),
+    })
+}
+
+/// One call under way.
+struct Call {
+    shared: Arc<Shared>,
+    cell: Arc<Cell>,
+    task: Task,
+    token: ClaimToken,
+    ctx: Ctx,
+}
+
+impl Call {
+    async fn run(self) {
+        let began = Instant::now();
+        let span = self.ctx.span().clone();
+        let reply = if span.is_disabled() { self.reply().await } else { self.reply().instrument(span).await };
+        let (reply, writes) = self.with_writes(reply);
+        let outcome = TaskOutcome { task: self.task, reply, writes, took: began.elapsed() };
+        self.cell.answer(&self.shared, Input::Outcome(outcome), (self.task, self.token), 1);
+    }
+
+    async fn reply(&self) -> Reply {
+        let called = Caught::call(&self.cell.bound, self.ctx.clone());
+        match self.limit() {
+            Some(limit) => tokio::time::timeout(limit, called).await.unwrap_or_else(|_| self.too_late(limit)),
+            None => called.await,
+        }
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        self.cell.bound.plan().node(self.task.node()?)?.attempt_timeout
+    }
+
+    fn too_late(&self, limit: Duration) -> Reply {
+        // What the handler spawned can still see that it should stop.
+        self.ctx.cancel_call(None);
+        let failure = Failure::new(FailureKind::Timeout, format!("no answer within {limit:?}"));
+        Reply::Failed { failure, retryable: true }
+    }
+
+    /// What the call wrote; nothing of a call that panicked or ran out of time.
+    fn with_writes(&self, reply: Reply) -> (Reply, Writes) {
+        let dropped = matches!(&reply, Reply::Failed { failure, .. }
+            if matches!(failure.kind, FailureKind::Panic | FailureKind::Timeout));
+        if dropped {
+            return (reply, Writes::new());
+        }
+        match self.ctx.take_writes() {
+            Ok(writes) => (reply, writes),
+            Err(error) => (unwritable(&error), Writes::new()),
+        }
+    }
+}
+
+fn unwritable(error: &DataError) -> Reply {
+    Reply::Failed { failure: Failure::new(FailureKind::Engine, error.to_string()), retryable: false }
+}
+
+/// A handler's future whose panics are failures.
+struct Caught(BoxFuture<Reply>);
+
+impl Caught {
+    fn call(bound: &Bound, ctx: Ctx) -> Self {
+        let called = catch_unwind(AssertUnwindSafe(|| bound.call(ctx)));
+        Caught(called.unwrap_or_else(|panic| Box::pin(std::future::ready(panicked(&*panic)))))
+    }
+}
+
+impl Future for Caught {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+        catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx)))
+            .unwrap_or_else(|panic| Poll::Ready(panicked(&*panic)))
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Reply {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = text.unwrap_or_else(|| "a value that is not a text".into());
+    Reply::Failed { failure: Failure::new(FailureKind::Panic, text), retryable: true }
+}

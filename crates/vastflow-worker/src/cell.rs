@@ -1,0 +1,251 @@
+//! A cell: the state of one scope, ahead of the log.
+
+use crate::error::Error;
+use crate::shared::{Shared, lock};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::oneshot;
+use vastflow_core::run::{Changes, Input, RunSummary, StepError, Times};
+use vastflow_core::{Event, RunStatus, ScopeId, Seq, State, Task, Timestamp};
+use vastflow_sdk::{Bound, Ctx};
+use vastflow_store::{ClaimToken, Commit, Control, NewTask};
+
+/// The state of one scope that is active in this engine.
+pub(crate) struct Cell {
+    pub(crate) scope: ScopeId,
+    pub(crate) bound: Arc<Bound>,
+    pub(crate) inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    /// All that was told so far, acknowledged or not.
+    pub(crate) state: State,
+    /// What goes out with the next commit.
+    pub(crate) gathered: Gathered,
+    /// What went out and is not answered yet.
+    pub(crate) in_flight: Option<InFlight>,
+    /// Whether the cell waits for its turn.
+    pub(crate) is_dirty: bool,
+    /// Calls under way here.
+    pub(crate) calls: Vec<(Task, Ctx)>,
+}
+
+/// What was told and is not on its way yet.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    pub(crate) told: Vec<Told>,
+    events: Vec<Event>,
+    changes: Changes,
+    /// The time that its events are recorded with: when the first was told.
+    at: Option<Timestamp>,
+    /// Slots of calls that have ended, for what follows from them.
+    slots: usize,
+    status_changed: bool,
+}
+
+/// Something that was told, kept until it is acknowledged: after a conflict it is decided again.
+pub(crate) struct Told {
+    pub(crate) input: Input,
+    /// The task that it answers, with the right to.
+    pub(crate) settles: Option<(Task, ClaimToken)>,
+    /// Who wants to know that it is recorded, or why not.
+    pub(crate) asks: Option<oneshot::Sender<Result<(), Error>>>,
+}
+
+/// A commit on its way.
+pub(crate) struct InFlight {
+    pub(crate) told: Vec<Told>,
+    /// The tasks that this engine goes on with.
+    pub(crate) kept: Vec<Task>,
+    pub(crate) end: Option<Arc<RunSummary>>,
+    /// How often the store did not answer.
+    pub(crate) tries: u32,
+}
+
+impl Cell {
+    pub(crate) fn new(scope: ScopeId, bound: Arc<Bound>, state: State) -> Arc<Self> {
+        let inner = Inner { state, ..Inner::default() };
+        Arc::new(Cell { scope, bound, inner: Mutex::new(inner) })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        lock(&self.inner)
+    }
+
+    /// Tells the scope something that answers no task in hand.
+    pub(crate) fn tell(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        input: Input,
+        asks: Option<oneshot::Sender<Result<(), Error>>>,
+    ) {
+        let mut inner = self.lock();
+        inner.tell(self, shared, Told { input, settles: None, asks });
+        self.go_on(shared, inner);
+    }
+
+    /// Tells the scope what came of a task. The call's slot stays for what follows from it.
+    pub(crate) fn answer(self: &Arc<Self>, shared: &Arc<Shared>, input: Input, task: (Task, ClaimToken), slots: usize) {
+        let mut inner = self.lock();
+        inner.calls.retain(|(called, _)| *called != task.0);
+        inner.gathered.slots += slots;
+        inner.tell(self, shared, Told { input, settles: Some(task), asks: None });
+        self.go_on(shared, inner);
+    }
+
+    /// Asks for a turn if there is something to send and nothing on its way; lets go of the cell if it has no work.
+    fn go_on(self: &Arc<Self>, shared: &Shared, mut inner: MutexGuard<'_, Inner>) {
+        if inner.wants_turn() {
+            inner.is_dirty = true;
+            drop(inner);
+            lock(&shared.turn.dirty).push(Arc::clone(self));
+            shared.turn.wake.notify_one();
+        } else if inner.is_idle() {
+            shared.dismiss(self);
+        }
+    }
+
+    /// Something about the cell has ended: goes on with what gathered meanwhile, if anything.
+    pub(crate) fn after(self: &Arc<Self>, shared: &Shared) {
+        self.go_on(shared, self.lock());
+    }
+
+    /// The next commit, if there is something to commit.
+    pub(crate) fn take_commit(&self, shared: &Shared) -> Option<Commit> {
+        let mut inner = self.lock();
+        inner.is_dirty = false;
+        if inner.in_flight.is_some() {
+            return None;
+        }
+        let gathered = std::mem::take(&mut inner.gathered);
+        if gathered.events.is_empty() {
+            shared.slots.give_back(gathered.slots);
+            gathered.told.into_iter().for_each(Told::recorded);
+            return None;
+        }
+        Some(inner.commit(self, shared, gathered))
+    }
+}
+
+impl Gathered {
+    /// How many slots of ended calls it holds.
+    pub(crate) const fn slots(&self) -> usize {
+        self.slots
+    }
+}
+
+impl Told {
+    /// Whether it begins the run.
+    pub(crate) const fn is_start(&self) -> bool {
+        matches!(self.input, Input::Start(_))
+    }
+
+    pub(crate) fn recorded(self) {
+        self.answer(Ok(()));
+    }
+
+    pub(crate) fn refused(self, error: Error) {
+        self.answer(Err(error));
+    }
+
+    fn answer(self, answer: Result<(), Error>) {
+        if let Some(asks) = self.asks {
+            // The one who asked may have gone away.
+            let _ = asks.send(answer);
+        }
+    }
+}
+
+impl Inner {
+    fn wants_turn(&self) -> bool {
+        let has_news = !self.gathered.told.is_empty() || self.gathered.slots > 0;
+        has_news && self.in_flight.is_none() && !self.is_dirty
+    }
+
+    /// Whether nothing is on its way or waits to be.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.gathered.told.is_empty() && self.in_flight.is_none() && !self.is_dirty
+    }
+
+    fn is_idle(&self) -> bool {
+        self.is_quiet() && self.calls.is_empty() && self.gathered.slots == 0
+    }
+
+    /// Decides and folds at once; what it means for others waits for the acknowledgement.
+    pub(crate) fn tell(&mut self, cell: &Cell, shared: &Shared, told: Told) {
+        let before = (self.state.is_empty(), self.state.status());
+        let plan = cell.bound.plan();
+        let now = shared.now();
+        let times = Times { now, recorded_at: *self.gathered.at.get_or_insert(now) };
+        let stepped = self.state.step_into(plan, told.input.clone(), times, &mut self.gathered.changes);
+        match stepped {
+            Ok(events) => {
+                self.gathered.events.extend(events);
+                self.gathered.status_changed |= before != (false, self.state.status());
+                self.gathered.told.push(told);
+                self.cancel_calls();
+            }
+            Err(StepError::Rejected(rejection)) => {
+                tracing::debug!(scope = %cell.scope, "not recorded: {rejection}");
+                told.answer(crate::mend::meaning(cell, &rejection));
+            }
+            Err(StepError::Illegal(source)) => {
+                let error = Error::Corrupt { id: cell.scope.run().clone(), source };
+                told.refused(error.clone());
+                shared.break_down(&error);
+            }
+        }
+    }
+
+    /// Tells running calls that they should stop.
+    fn cancel_calls(&mut self) {
+        for task in std::mem::take(&mut self.gathered.changes.cancel) {
+            if let Some((_, ctx)) = self.calls.iter().find(|(called, _)| *called == task) {
+                ctx.cancel_call(self.state.outcome());
+            }
+        }
+    }
+
+    fn commit(&mut self, cell: &Cell, shared: &Shared, gathered: Gathered) -> Commit {
+        let Gathered { told, events, changes, at, slots, status_changed } = gathered;
+        let len = self.state.len();
+        let (queue, kept) = keep(shared, changes.queue, slots);
+        let status = self.state.status();
+        let summary = status_changed.then(|| self.state.summary(cell.bound.plan())).flatten();
+        let end = summary.as_ref().filter(|_| status.is_final()).map(|summary| Arc::new(summary.clone()));
+        let commit = Commit {
+            op: shared.next_op(),
+            scope: cell.scope.clone(),
+            expected: Seq(len.0 - events.len() as u64),
+            at: at.unwrap_or_default(),
+            worker: shared.worker,
+            settle: told.iter().filter_map(|told| told.settles).collect(),
+            events,
+            queue,
+            obsolete: changes.obsolete,
+            messages: Vec::new(),
+            control: (status_changed && status == RunStatus::Stopping).then_some(Control::Stopping),
+            summary,
+        };
+        self.in_flight = Some(InFlight { told, kept, end, tries: 0 });
+        commit
+    }
+}
+
+/// Decides which of the new tasks this engine goes on with: as many as it has slots, its own first.
+fn keep(shared: &Shared, queue: Vec<(Task, Timestamp)>, mut slots: usize) -> (Vec<NewTask>, Vec<Task>) {
+    let mut kept = Vec::new();
+    let may_begin = !shared.draining.is_cancelled();
+    let mut decide = |(task, due): (Task, Timestamp)| {
+        let is_ready = may_begin && task.takes_slot() && due == Timestamp::ZERO;
+        let keep = is_ready && (slots > 0 || shared.slots.take());
+        if keep {
+            slots = slots.saturating_sub(1);
+            kept.push(task);
+        }
+        NewTask { task, due, keep }
+    };
+    let queue = queue.into_iter().map(&mut decide).collect();
+    shared.slots.give_back(slots);
+    (queue, kept)
+}

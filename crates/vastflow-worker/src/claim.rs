@@ -1,0 +1,162 @@
+//! Claiming: the way in for work that no commit of this engine kept: polls, retries, timers, the unfinished runs of a
+//! reopened store, other engines' work.
+
+use crate::call::start_task;
+use crate::cell::Cell;
+use crate::error::Error;
+use crate::shared::Shared;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+use vastflow_core::{Event, PlanHash, RunId, RunStarted, ScopeId, Seq, State, Timestamp};
+use vastflow_sdk::Bound;
+use vastflow_store::{Claim, Claimed, Claims, Heartbeat, Lease, StoreError};
+
+/// The longest time without a look into the queue: hints may be lost.
+const POLL: Duration = Duration::from_secs(1);
+/// Events read at once.
+const PAGE: usize = 1_000;
+
+/// Claims until the engine drains.
+pub(crate) async fn claim_work(shared: Arc<Shared>) {
+    let mut wakeups = shared.store.wakeups();
+    loop {
+        let next = claim_once(&shared).await;
+        tokio::select! {
+            () = wakeups.next() => {}
+            () = sleep_until(next) => {}
+            () = shared.slots.freed() => {}
+            () = shared.draining.cancelled() => return,
+        }
+    }
+}
+
+/// Claims as much as there is room for; gives the time of the next look.
+async fn claim_once(shared: &Arc<Shared>) -> Instant {
+    let floor = Instant::now() + jittered(POLL, shared.worker.0);
+    match try_claim(shared).await {
+        Ok(Some(due)) => floor.min(Instant::now() + due.since(shared.now())),
+        Ok(None) => floor,
+        Err(error) => {
+            tracing::warn!("cannot claim work: {error}");
+            if !error.is_transient() {
+                shared.break_down(&error.into());
+            }
+            floor
+        }
+    }
+}
+
+/// A tenth more or less, differently for each worker, so that a fleet does not look all at once.
+fn jittered(wait: Duration, seed: u64) -> Duration {
+    wait * 9 / 10 + wait / 5 * u32::from(seed.to_le_bytes()[0]) / 256
+}
+
+async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError> {
+    loop {
+        let max = shared.slots.take_up_to(usize::MAX);
+        let ask = Claim {
+            worker: shared.worker,
+            max,
+            lease: shared.lease,
+            except: shared.unservable().iter().map(|missing| missing.plan).collect::<Vec<PlanHash>>().into(),
+            now: shared.now(),
+        };
+        // Said before looking, so that a slot freed meanwhile is not missed.
+        shared.slots.set_hungry(true);
+        let claimed = shared.store.claim(ask).await;
+        let Claims { tasks, next_due } = claimed.inspect_err(|_| shared.slots.give_back(max))?;
+        let used = tasks.iter().filter(|claimed| claimed.task.takes_slot()).count();
+        shared.slots.set_hungry(used == max);
+        shared.slots.give_back(max - used);
+        let none = tasks.is_empty();
+        for claimed in tasks {
+            begin(shared, claimed).await;
+        }
+        if none || used == max {
+            return Ok(next_due);
+        }
+    }
+}
+
+/// Begins a claimed task, or gives it back.
+async fn begin(shared: &Arc<Shared>, claimed: Claimed) {
+    let lease = Lease { scope: claimed.scope.clone(), task: claimed.task, token: claimed.token };
+    match cell_of(shared, &claimed).await {
+        Ok(Some(cell)) => return start_task(shared, &cell, claimed.task, claimed.token),
+        // Its news will meet a conflict and catch up; until then somebody else may have the task.
+        Ok(None) => {}
+        Err(error) => {
+            tracing::warn!(scope = %claimed.scope, code = error.code(), "cannot begin {:?}: {error}", claimed.task);
+            if let Error::Corrupt { .. } = error {
+                // Giving it back would only claim it again.
+                return shared.break_down(&error);
+            }
+        }
+    }
+    shared.slots.give_back(usize::from(claimed.task.takes_slot()));
+    if let Err(error) = shared.store.release(&[lease]).await {
+        tracing::warn!(scope = %claimed.scope, "cannot give a task back: {error}");
+    }
+}
+
+/// The cell of a claimed task, if it knows the journal as far as the claim does.
+async fn cell_of(shared: &Arc<Shared>, claimed: &Claimed) -> Result<Option<Arc<Cell>>, Error> {
+    let known = shared.cell(&claimed.scope).filter(|cell| cell.lock().state.len() >= claimed.len);
+    if known.is_some() {
+        return Ok(known);
+    }
+    let bound = shared.bound(claimed.plan).await?;
+    let state = load(shared, &claimed.scope, &bound).await?;
+    let cell = shared.admit(Cell::new(claimed.scope.clone(), bound, State::default()));
+    let mut inner = cell.lock();
+    if inner.is_quiet() && inner.state.len() < state.len() {
+        inner.state = state;
+    }
+    let knows_all = inner.state.len() >= claimed.len;
+    drop(inner);
+    Ok(knows_all.then_some(cell))
+}
+
+/// Folds the journal of a scope.
+pub(crate) async fn load(shared: &Shared, scope: &ScopeId, bound: &Bound) -> Result<State, Error> {
+    let mut state = State::default();
+    loop {
+        let page = shared.store.history(scope, state.len(), PAGE).await?;
+        for recorded in &page {
+            state
+                .evolve(bound.plan(), &recorded.event, recorded.at, &mut ())
+                .map_err(|source| Error::Corrupt { id: scope.run().clone(), source })?;
+        }
+        if page.len() < PAGE {
+            return Ok(state);
+        }
+    }
+}
+
+/// Beats until the engine stops, and sweeps after those that do not beat any more.
+pub(crate) async fn beat(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(shared.lease / 3);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shared.stopped.cancelled() => return,
+        }
+        let now = shared.now();
+        let beat = Heartbeat { worker: shared.worker, lease: shared.lease, now };
+        let beaten = shared.store.heartbeat(beat).await;
+        let swept = shared.store.sweep(now, 16).await;
+        for error in beaten.err().into_iter().chain(swept.err()) {
+            tracing::warn!("no heartbeat: {error}");
+        }
+    }
+}
+
+/// How a run began; none when there is no such run.
+pub(crate) async fn started_of(shared: &Shared, run: &RunId) -> Result<Option<Arc<RunStarted>>, Error> {
+    let first = shared.store.history(&ScopeId::root(run.clone()), Seq::ZERO, 1).await?;
+    Ok(first.into_iter().next().and_then(|recorded| match recorded.event {
+        Event::RunStarted(started) => Some(started),
+        _ => None,
+    }))
+}

@@ -1,0 +1,257 @@
+//! The engine: a store, the code of a program, and the tasks that bring them together.
+
+use crate::claim::{beat, claim_work};
+use crate::error::Error;
+use crate::run::{Run, TypedRun};
+use crate::shared::Shared;
+use crate::start::StartRun;
+use crate::turn::take_turns;
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use vastflow_core::{Name, RunId};
+use vastflow_sdk::{Andes, Atlantic, BoxError, Data, Flow, Headwaters, Library, MissingCode, River};
+use vastflow_store::{Heartbeat, Store};
+
+/// How many calls run at once unless it is said otherwise. Handlers mostly wait for others, so there may be many.
+const CONCURRENCY: usize = 256;
+/// How long a worker counts as alive without a sign.
+const LEASE: Duration = Duration::from_secs(15);
+/// How long handlers are waited for when the engine shuts down.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Runs flows. Cloning shares it; when the last clone is gone the engine stops, as if the process had ended.
+///
+/// ```
+/// use std::sync::Arc;
+/// use vastflow_sdk::{Flow, Node, Result};
+/// use vastflow_store::MemoryStore;
+/// use vastflow_worker::Engine;
+///
+/// async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+///
+/// # #[tokio::main] async fn main() -> Result<()> {
+/// let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, n))?;
+/// let engine = Engine::on(Arc::new(MemoryStore::new())).flow(flow).start().await?;
+/// let run = engine.run("double", 21).await?;
+/// assert_eq!(run.output::<u32>().await?, 42);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+    /// Stops the engine when the last clone is gone.
+    _alive: Arc<Alive>,
+}
+
+struct Alive(Arc<Shared>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.draining.cancel();
+        self.0.stopped.cancel();
+    }
+}
+
+/// An engine that does not run yet. What is wrong with it is told by [`EngineBuilder::start`].
+#[must_use = "the engine runs when it is started"]
+pub struct EngineBuilder {
+    store: Arc<dyn Store>,
+    library: Library,
+    plans: Vec<Arc<vastflow_core::Plan>>,
+    concurrency: usize,
+    lease: Duration,
+    error: Option<Error>,
+}
+
+impl EngineBuilder {
+    /// Registers a flow.
+    pub fn flow<In, Out>(mut self, flow: Flow<In, Out>) -> Self {
+        let added = self.library.add_flow(flow.name().clone(), Arc::clone(flow.code()));
+        self.library.learn_rivers(flow.rivers());
+        self.plans.push(Arc::clone(flow.plan()));
+        self.note(added.map_err(Error::from))
+    }
+
+    /// Registers a river, so that runs that were drawn elsewhere, or before a crash, can go on here.
+    pub fn river<R: River>(mut self) -> Self {
+        let added = self.library.register_river::<R>();
+        self.note(added.map_err(|error| as_error(&error)))
+    }
+
+    /// Registers an Atlantic.
+    pub fn atlantic<A: Atlantic>(mut self) -> Self {
+        let added = self.library.register_atlantic::<A>();
+        self.note(added.map_err(|error| as_error(&error)))
+    }
+
+    /// How many calls may run at once; 256 unless said.
+    pub const fn concurrency(mut self, calls: usize) -> Self {
+        self.concurrency = calls;
+        self
+    }
+
+    /// How long this engine counts as alive without a sign, 15 s unless said; at least 1 s.
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    fn note(mut self, result: Result<(), Error>) -> Self {
+        if let Err(error) = result {
+            self.error.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Starts the engine. Unfinished runs of the store go on at once.
+    ///
+    /// # Errors
+    /// What is wrong with the settings or the registered code; a store error.
+    pub async fn start(self) -> Result<Engine, Error> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        if self.concurrency == 0 || self.lease < Duration::from_secs(1) {
+            return Err(Error::Setting(
+                "an engine needs a concurrency of at least 1 and a lease of at least 1 s".into(),
+            ));
+        }
+        let shared = Arc::new(Shared::new(self.store, self.library, self.concurrency, self.lease));
+        for plan in self.plans {
+            shared.name_plan(&plan);
+            shared.store.put_plan(plan).await?;
+        }
+        let beat_now = Heartbeat { worker: shared.worker, lease: self.lease, now: shared.now() };
+        shared.store.heartbeat(beat_now).await?;
+        bind_all(&shared).await?;
+        shared.runtime.spawn(take_turns(Arc::clone(&shared)));
+        shared.runtime.spawn(beat(Arc::clone(&shared)));
+        shared.runtime.spawn(claim_work(Arc::clone(&shared)));
+        Ok(Engine { _alive: Arc::new(Alive(Arc::clone(&shared))), shared })
+    }
+}
+
+/// Finds out which stored plans can be served here, and says which cannot.
+async fn bind_all(shared: &Shared) -> Result<(), Error> {
+    for plan in shared.store.plans().await? {
+        match shared.bound(plan.hash()).await {
+            Ok(_) => {}
+            Err(Error::MissingCode(missing)) => tracing::warn!("{missing}: they wait"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn as_error(error: &BoxError) -> Error {
+    match error.downcast_ref::<vastflow_sdk::NameTaken>() {
+        Some(taken) => taken.clone().into(),
+        None => Error::Setting(error.to_string()),
+    }
+}
+
+impl Engine {
+    /// An engine on a store.
+    pub fn on(store: Arc<dyn Store>) -> EngineBuilder {
+        EngineBuilder {
+            store,
+            library: Library::default(),
+            plans: Vec::new(),
+            concurrency: CONCURRENCY,
+            lease: LEASE,
+            error: None,
+        }
+    }
+
+    /// Starts a run of the flow with this name. Await it, or give it an id, labels and more first.
+    pub fn run<In: Data>(&self, flow: &str, input: In) -> StartRun {
+        StartRun::new(self.clone(), self.flow_plan(flow), input.encode().map_err(Error::from))
+    }
+
+    /// Starts a run of a flow, with its types. The flow must be registered.
+    ///
+    /// # Errors
+    /// As awaiting [`Engine::run`].
+    pub async fn start<In: Data, Out: Data>(&self, flow: &Flow<In, Out>, input: In) -> Result<TypedRun<Out>, Error> {
+        let run = self.run(flow.name(), input).await?;
+        Ok(TypedRun::new(run))
+    }
+
+    /// Draws a river system and starts it. The headwaters' request id is the run's id: the same id with the same
+    /// headwaters joins the run that is there.
+    ///
+    /// # Errors
+    /// What is wrong with the drawing or the headwaters; a store error;
+    /// [`Error::AlreadyExists`] when the id is taken by another run.
+    pub async fn draw(&self, andes: Andes, headwaters: Headwaters) -> Result<Run, Error> {
+        let flow = andes.into_flow()?;
+        let start = headwaters.into_start()?;
+        self.shared.library.write().unwrap_or_else(PoisonError::into_inner).learn_rivers(flow.rivers());
+        self.shared.forget_unservable();
+        self.shared.store.put_plan(Arc::clone(flow.plan())).await?;
+        let run = StartRun::new(self.clone(), Ok(flow.plan().hash()), Ok(start.input));
+        let run = run.id(&start.request_id).context(start.context).temporary(start.temporary);
+        start.labels.iter().fold(run, |run, (key, value)| run.label(key, value)).await
+    }
+
+    /// A run by its id.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRun`] when the store has none of that id.
+    pub async fn handle(&self, id: &str) -> Result<Run, Error> {
+        let id = RunId::new(id)?;
+        match self.shared.store.run(&id).await? {
+            Some(_) => Ok(Run::new(self.clone(), id)),
+            None => Err(Error::UnknownRun { id }),
+        }
+    }
+
+    /// The store that the engine runs on.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// Plans in the store that this program lacks code for: runs of them wait.
+    #[must_use]
+    pub fn missing_code(&self) -> Vec<MissingCode> {
+        self.shared.unservable()
+    }
+
+    /// Stops claiming work, waits up to 30 s for the handlers that run, and closes the store. What did not end is told
+    /// to stop and runs again at the next start; no attempt is spent.
+    ///
+    /// # Errors
+    /// [`Error::DrainTimeout`] when handlers did not end in time; a store error.
+    pub async fn shutdown(self) -> Result<(), Error> {
+        self.shutdown_within(DRAIN).await
+    }
+
+    /// The same with another time limit.
+    ///
+    /// # Errors
+    /// As [`Engine::shutdown`].
+    pub async fn shutdown_within(self, limit: Duration) -> Result<(), Error> {
+        self.shared.draining.cancel();
+        let rested = tokio::time::timeout(limit, self.shared.rest()).await;
+        let calls = if rested.is_ok() { 0 } else { self.shared.cancel_calls() };
+        self.shared.stopped.cancel();
+        self.shared.store.close().await?;
+        if calls == 0 { Ok(()) } else { Err(Error::DrainTimeout { calls, waited: limit }) }
+    }
+
+    fn flow_plan(&self, flow: &str) -> Result<vastflow_core::PlanHash, Error> {
+        let plans = self.shared.flow_plans.read().unwrap_or_else(PoisonError::into_inner);
+        plans.get(flow).copied().ok_or_else(|| {
+            let known: Vec<Name> = plans.keys().cloned().collect();
+            Error::UnknownFlow { name: flow.to_owned(), known }
+        })
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({:?})", self.shared.worker)
+    }
+}

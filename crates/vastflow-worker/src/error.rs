@@ -1,0 +1,138 @@
+//! What an engine can answer instead of doing what was asked.
+
+use std::time::Duration;
+use vastflow_core::id::InvalidId;
+use vastflow_core::run::Illegal;
+use vastflow_core::{Name, PlanErrors, RunFailure, RunId, RunStatus};
+use vastflow_sdk::{DataError, MissingCode, NameTaken};
+use vastflow_store::StoreError;
+
+/// Why an engine did not do what it was asked. [`Error::code`] is stable; the text says what to do.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A flow is not valid.
+    #[error(transparent)]
+    Plan(#[from] PlanErrors),
+    /// A name is used twice.
+    #[error(transparent)]
+    NameTaken(#[from] NameTaken),
+    /// An id or a name is not valid.
+    #[error(transparent)]
+    InvalidId(#[from] InvalidId),
+    /// A value could not become bytes, or bytes no value.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// This program lacks code that a run needs.
+    #[error("{0}; register it, or start a program that has it")]
+    MissingCode(#[from] MissingCode),
+    /// There is no such flow here.
+    #[error("there is no flow {name:?} here; this engine has {}", known_text(known))]
+    UnknownFlow {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<Name>,
+    },
+    /// There is no such run.
+    #[error("there is no run {id:?} in this store; check the id, or whether it was deleted by retention")]
+    UnknownRun {
+        /// What was asked for.
+        id: RunId,
+    },
+    /// The id is taken by a run with another flow or another input.
+    #[error(
+        "run {id:?} exists already, of flow {flow:?} with another input; use another id, or the same input to join it"
+    )]
+    AlreadyExists {
+        /// The id.
+        id: RunId,
+        /// The flow of the run that has it.
+        flow: Name,
+    },
+    /// The run is over, so it cannot be told anything any more.
+    #[error("run {id:?} is over: it {status}; start a new one instead")]
+    RunEnded {
+        /// The run.
+        id: RunId,
+        /// How it ended.
+        status: RunStatus,
+    },
+    /// The run failed, so it has no output.
+    #[error("run {id} failed: {failure}")]
+    RunFailed {
+        /// The run.
+        id: RunId,
+        /// Why.
+        failure: RunFailure,
+    },
+    /// The run was stopped, so it has no output.
+    #[error("run {id} was stopped by {by}: {why}")]
+    RunStopped {
+        /// The run.
+        id: RunId,
+        /// Who asked.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// A journal cannot be folded: a bug, or a damaged store.
+    #[error("the journal of run {id} makes no sense: {source}; stop, keep a copy of the store, and report it")]
+    Corrupt {
+        /// The run.
+        id: RunId,
+        /// What does not fit.
+        source: Illegal,
+    },
+    /// The engine is shutting down.
+    #[error("the engine is shutting down; start another one")]
+    ShuttingDown,
+    /// A setting cannot be honoured.
+    #[error("{0}")]
+    Setting(String),
+    /// Handlers did not end in time.
+    #[error(
+        "{calls} handlers did not end within {waited:?}; they were told to stop, and will run again at the next start"
+    )]
+    DrainTimeout {
+        /// How many.
+        calls: usize,
+        /// How long was waited.
+        waited: Duration,
+    },
+}
+
+impl Error {
+    /// A short code that stays the same when the text is improved.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Plan(errors) => errors.list().first().map_or("plan", |error| error.code()),
+            Error::NameTaken(_) => "name-taken",
+            Error::InvalidId(_) => "invalid-id",
+            Error::Data(_) => "data",
+            Error::Store(error) => error.code(),
+            Error::MissingCode(_) => "missing-code",
+            Error::UnknownFlow { .. } => "unknown-flow",
+            Error::UnknownRun { .. } => "unknown-run",
+            Error::AlreadyExists { .. } => "already-exists",
+            Error::RunEnded { .. } => "run-ended",
+            Error::RunFailed { .. } => "run-failed",
+            Error::RunStopped { .. } => "run-stopped",
+            Error::Corrupt { .. } => "corrupt",
+            Error::ShuttingDown => "shutting-down",
+            Error::Setting(_) => "setting",
+            Error::DrainTimeout { .. } => "drain-timeout",
+        }
+    }
+}
+
+fn known_text(known: &[Name]) -> String {
+    match known {
+        [] => "none; register one with `.flow(…)`".into(),
+        names => names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
+    }
+}

@@ -1,0 +1,195 @@
+//! A handle to one run, from anywhere.
+
+use crate::cell::Cell;
+use crate::claim::{load, started_of};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::events::Events;
+use crate::shared::Shared;
+use crate::watch::Progress;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use vastflow_core::run::{Input, RunSummary};
+use vastflow_core::view::RunView;
+use vastflow_core::{Payload, RunId, RunOutcome, RunStatus, ScopeId, Seq};
+use vastflow_sdk::Data;
+
+/// How often a run that another process carries on is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A handle to one run. Dropping it does nothing to the run.
+pub struct Run {
+    engine: Engine,
+    id: RunId,
+    progress: watch::Receiver<Progress>,
+}
+
+impl Run {
+    pub(crate) fn new(engine: Engine, id: RunId) -> Self {
+        let progress = engine.shared.watchers.join(&id);
+        Run { engine, id, progress }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.engine.shared
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub const fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// Waits for the run's end and gives its output.
+    ///
+    /// # Errors
+    /// [`Error::RunFailed`], [`Error::RunStopped`]; [`Error::Data`] when the output is not a `T`; store errors.
+    pub async fn output<T: Data>(&self) -> Result<T, Error> {
+        let end = self.wait().await?;
+        match &end.outcome {
+            Some(RunOutcome::Failed(failure)) => {
+                Err(Error::RunFailed { id: self.id.clone(), failure: failure.clone() })
+            }
+            Some(RunOutcome::Stopped { by, why }) => {
+                Err(Error::RunStopped { id: self.id.clone(), by: by.to_string(), why: why.to_string() })
+            }
+            _ => Ok(T::decode(end.output.as_ref().unwrap_or(&Payload::null()))?),
+        }
+    }
+
+    /// Waits for the run's end and gives the run in short, whatever its outcome.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRun`] when it is gone; store errors; [`Error::ShuttingDown`].
+    pub async fn wait(&self) -> Result<Arc<RunSummary>, Error> {
+        let mut progress = self.progress.clone();
+        loop {
+            if let Some(end) = &progress.borrow_and_update().end {
+                return Ok(Arc::clone(end));
+            }
+            tokio::select! {
+                changed = progress.changed() => if changed.is_err() { tokio::time::sleep(LOOK).await },
+                // Another process may carry the run on, and hints may be lost.
+                () = tokio::time::sleep(LOOK) => {}
+                () = self.shared().stopped.cancelled() => return Err(self.shared().why_stopped()),
+            }
+            if progress.borrow().end.is_none() {
+                let summary = self.summary().await?;
+                if summary.status.is_final() {
+                    return Ok(Arc::new(summary));
+                }
+            }
+        }
+    }
+
+    /// The run in short, as the store has it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRun`] when it is gone; store errors.
+    pub async fn summary(&self) -> Result<RunSummary, Error> {
+        let row = self.shared().store.run(&self.id).await?;
+        row.map(|row| row.summary).ok_or_else(|| Error::UnknownRun { id: self.id.clone() })
+    }
+
+    /// Where the run stands.
+    ///
+    /// # Errors
+    /// As [`Run::summary`].
+    pub async fn status(&self) -> Result<RunStatus, Error> {
+        Ok(self.summary().await?.status)
+    }
+
+    /// Asks that the run stop, with who asks and why: nothing new begins, what runs is told and waited for, then the
+    /// hooks run. Asking again changes nothing: the first reason counts.
+    ///
+    /// # Errors
+    /// [`Error::RunEnded`] when it is over; [`Error::UnknownRun`]; store errors.
+    pub async fn cancel(&self, by: &str, why: &str) -> Result<(), Error> {
+        let cell = self.cell().await?;
+        let (asks, told) = oneshot::channel();
+        cell.tell(self.shared(), Input::Cancel { by: by.into(), why: why.into() }, Some(asks));
+        tokio::select! {
+            told = told => told.unwrap_or_else(|_| Err(self.shared().why_stopped())),
+            () = self.shared().stopped.cancelled() => Err(self.shared().why_stopped()),
+        }
+    }
+
+    /// The run's cell, loaded if it is not active here.
+    async fn cell(&self) -> Result<Arc<Cell>, Error> {
+        let scope = ScopeId::root(self.id.clone());
+        if let Some(cell) = self.shared().cell(&scope) {
+            return Ok(cell);
+        }
+        let started = started_of(self.shared(), &self.id).await?;
+        let started = started.ok_or_else(|| Error::UnknownRun { id: self.id.clone() })?;
+        let bound = self.shared().bound(started.plan).await?;
+        let state = load(self.shared(), &scope, &bound).await?;
+        Ok(self.shared().admit(Cell::new(scope, bound, state)))
+    }
+
+    /// The run's events, from the first on, as they are recorded; ends with the run.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.engine.clone(), self.id.clone(), self.progress.clone())
+    }
+
+    /// The run to look at: its nodes with states and durations. Print it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRun`]; [`Error::Corrupt`]; store errors.
+    pub async fn view(&self) -> Result<RunView, Error> {
+        let started = started_of(self.shared(), &self.id).await?;
+        let unknown = || Error::UnknownRun { id: self.id.clone() };
+        let plan = self.shared().store.plan(started.ok_or_else(unknown)?.plan).await?.ok_or_else(unknown)?;
+        let scope = ScopeId::root(self.id.clone());
+        let history = self.shared().store.history(&scope, Seq::ZERO, usize::MAX).await?;
+        RunView::fold(self.id.clone(), &plan, &history).map_err(|source| Error::Corrupt { id: self.id.clone(), source })
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // The channel goes when nobody waits any more.
+        let unused = watch::channel(Progress::default()).1;
+        drop(std::mem::replace(&mut self.progress, unused));
+        self.engine.shared.watchers.leave(&self.id);
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Run({})", self.id)
+    }
+}
+
+/// A handle to a run whose output type is known.
+#[derive(Debug)]
+pub struct TypedRun<Out> {
+    run: Run,
+    gives: PhantomData<fn() -> Out>,
+}
+
+impl<Out: Data> TypedRun<Out> {
+    pub(crate) const fn new(run: Run) -> Self {
+        TypedRun { run, gives: PhantomData }
+    }
+
+    /// Waits for the run's end and gives its output.
+    ///
+    /// # Errors
+    /// As [`Run::output`].
+    pub async fn output(&self) -> Result<Out, Error> {
+        self.run.output().await
+    }
+}
+
+impl<Out> Deref for TypedRun<Out> {
+    type Target = Run;
+    fn deref(&self) -> &Run {
+        &self.run
+    }
+}

@@ -1,0 +1,219 @@
+//! What all parts of an engine share.
+
+use crate::cell::Cell;
+use crate::error::Error;
+use crate::slots::Slots;
+use crate::watch::Watchers;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use vastflow_core::run::Input;
+use vastflow_core::{Name, Plan, PlanHash, RunId, ScopeId, Timestamp};
+use vastflow_sdk::{Bound, EngineLink, Library, MissingCode, Temporary};
+use vastflow_store::{OpId, Store, WorkerId};
+
+/// What all parts of an engine share.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) worker: WorkerId,
+    pub(crate) runtime: Handle,
+    pub(crate) slots: Slots,
+    pub(crate) watchers: Watchers,
+    pub(crate) lease: Duration,
+    /// Flows, rivers and Atlantics that this program has.
+    pub(crate) library: RwLock<Library>,
+    /// Set when no new work may begin.
+    pub(crate) draining: CancellationToken,
+    /// Set when everything must end.
+    pub(crate) stopped: CancellationToken,
+    /// Why the engine cannot go on, once it cannot.
+    pub(crate) broken: OnceLock<Error>,
+    pub(crate) turn: TurnQueue,
+    /// The plan that new runs of a registered flow follow.
+    pub(crate) flow_plans: RwLock<BTreeMap<Name, PlanHash>>,
+    bounds: RwLock<FxHashMap<PlanHash, Result<Arc<Bound>, MissingCode>>>,
+    cells: Mutex<FxHashMap<ScopeId, Arc<Cell>>>,
+    temporary: Mutex<FxHashMap<RunId, Temporary>>,
+    next_op: AtomicU64,
+    /// Told when the last active scope was let go of.
+    at_rest: Notify,
+}
+
+/// What the next turn has to do.
+#[derive(Default)]
+pub(crate) struct TurnQueue {
+    pub(crate) dirty: Mutex<Vec<Arc<Cell>>>,
+    pub(crate) acknowledged: Mutex<Vec<crate::turn::Acknowledged>>,
+    pub(crate) wake: Notify,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(store: Arc<dyn Store>, library: Library, slots: usize, lease: Duration) -> Self {
+        let nonce = uuid::Uuid::now_v7().as_u128();
+        Shared {
+            store,
+            worker: WorkerId(fold_nonce(nonce)),
+            runtime: Handle::current(),
+            slots: Slots::new(slots),
+            watchers: Watchers::default(),
+            lease,
+            library: RwLock::new(library),
+            draining: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+            broken: OnceLock::new(),
+            turn: TurnQueue::default(),
+            flow_plans: RwLock::default(),
+            bounds: RwLock::default(),
+            cells: Mutex::default(),
+            temporary: Mutex::default(),
+            next_op: AtomicU64::new(0),
+            at_rest: Notify::new(),
+        }
+    }
+
+    /// A name for a commit that no other commit has: this worker's own number and a counter.
+    pub(crate) fn next_op(&self) -> OpId {
+        let count = self.next_op.fetch_add(1, Ordering::Relaxed);
+        OpId(u128::from(self.worker.0) << 64 | u128::from(count))
+    }
+
+    #[expect(clippy::unused_self, reason = "the clock is the engine's, and will be a virtual one in tests")]
+    pub(crate) fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// New runs of this plan's flow follow it.
+    pub(crate) fn name_plan(&self, plan: &Plan) {
+        let mut plans = self.flow_plans.write().unwrap_or_else(PoisonError::into_inner);
+        plans.insert(plan.flow().clone(), plan.hash());
+    }
+
+    /// The cell of a scope, if it is active here.
+    pub(crate) fn cell(&self, scope: &ScopeId) -> Option<Arc<Cell>> {
+        lock(&self.cells).get(scope).cloned()
+    }
+
+    /// Makes a cell the one of its scope, unless there is one already; gives the one that is.
+    pub(crate) fn admit(&self, cell: Arc<Cell>) -> Arc<Cell> {
+        Arc::clone(lock(&self.cells).entry(cell.scope.clone()).or_insert(cell))
+    }
+
+    /// Lets go of a cell that has nothing to do any more.
+    pub(crate) fn dismiss(&self, cell: &Arc<Cell>) {
+        let mut cells = lock(&self.cells);
+        if cells.get(&cell.scope).is_some_and(|known| Arc::ptr_eq(known, cell)) {
+            cells.remove(&cell.scope);
+        }
+        if cells.is_empty() {
+            self.at_rest.notify_waiters();
+        }
+    }
+
+    /// Waits until no scope is active here.
+    pub(crate) async fn rest(&self) {
+        loop {
+            let at_rest = self.at_rest.notified();
+            if lock(&self.cells).is_empty() {
+                return;
+            }
+            at_rest.await;
+        }
+    }
+
+    /// Tells every call under way that it should stop; gives their number.
+    pub(crate) fn cancel_calls(&self) -> usize {
+        let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
+        let cancel = |cell: &Arc<Cell>| {
+            let inner = cell.lock();
+            inner.calls.iter().for_each(|(_, ctx)| ctx.cancel_call(None));
+            inner.calls.len()
+        };
+        cells.iter().map(cancel).sum()
+    }
+
+    /// The values of this process that the calls of a run share.
+    pub(crate) fn temporary(&self, run: &RunId) -> Temporary {
+        lock(&self.temporary).entry(run.clone()).or_default().clone()
+    }
+
+    /// The same, given by the one who starts the run.
+    pub(crate) fn set_temporary(&self, run: &RunId, values: Temporary) {
+        lock(&self.temporary).insert(run.clone(), values);
+    }
+
+    pub(crate) fn forget_temporary(&self, run: &RunId) {
+        lock(&self.temporary).remove(run);
+    }
+
+    /// A plan with its code.
+    ///
+    /// # Errors
+    /// [`Error::MissingCode`] when this program lacks some, or a store error.
+    pub(crate) async fn bound(&self, hash: PlanHash) -> Result<Arc<Bound>, Error> {
+        let known = self.bounds.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+        if let Some(known) = known {
+            return Ok(known?);
+        }
+        let plan = self.store.plan(hash).await?;
+        let plan =
+            plan.ok_or_else(|| vastflow_store::StoreError::corrupt(format!("plan {hash} is not in the store")))?;
+        let bound = self.library.read().unwrap_or_else(PoisonError::into_inner).bind(&plan).map(Arc::new);
+        self.bounds.write().unwrap_or_else(PoisonError::into_inner).insert(hash, bound.clone());
+        Ok(bound?)
+    }
+
+    /// Plans that this program lacks code for.
+    pub(crate) fn unservable(&self) -> Vec<MissingCode> {
+        let bounds = self.bounds.read().unwrap_or_else(PoisonError::into_inner);
+        bounds.values().filter_map(|bound| bound.as_ref().err().cloned()).collect()
+    }
+
+    /// New code came: plans that could not be served are looked at again.
+    pub(crate) fn forget_unservable(&self) {
+        self.bounds.write().unwrap_or_else(PoisonError::into_inner).retain(|_, bound| bound.is_ok());
+    }
+
+    /// The engine cannot go on: everyone who waits is told why.
+    pub(crate) fn break_down(&self, error: &Error) {
+        if self.broken.set(error.clone()).is_ok() {
+            tracing::error!(code = error.code(), "the engine stops: {error}");
+            self.stopped.cancel();
+        }
+    }
+
+    /// The error that ended the engine, or that it is shutting down.
+    pub(crate) fn why_stopped(&self) -> Error {
+        self.broken.get().cloned().unwrap_or(Error::ShuttingDown)
+    }
+}
+
+/// Random enough for a worker's name: the random tail of a version 7 UUID, mixed with its time.
+fn fold_nonce(uuid: u128) -> u64 {
+    let bytes = uuid.to_be_bytes();
+    let (head, tail) = bytes.split_at(8);
+    let number = |part: &[u8]| part.iter().fold(0_u64, |n, byte| n << 8 | u64::from(*byte));
+    number(head).rotate_left(32) ^ number(tail)
+}
+
+/// What calls may ask of the engine, without keeping it alive.
+pub(crate) struct Link(pub(crate) std::sync::Weak<Shared>);
+
+impl EngineLink for Link {
+    fn cancel(&self, run: &RunId, by: &str, why: &str) {
+        let Some(shared) = self.0.upgrade() else { return };
+        // A call is under way, so the run is active here.
+        if let Some(cell) = shared.cell(&ScopeId::root(run.clone())) {
+            cell.tell(&shared, Input::Cancel { by: by.into(), why: why.into() }, None);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Starting a run.
+
+use crate::cell::Cell;
+use crate::claim::started_of;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::run::Run;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use vastflow_core::run::{Input, Start};
+use vastflow_core::{Payload, PlanHash, RunId, ScopeId, State, Timestamp, Writes};
+use vastflow_sdk::{Bound, Temporary};
+
+/// A run about to start. Await it.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use vastflow_sdk::{Flow, Node, Result};
+/// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+/// # #[tokio::main] async fn main() -> Result<()> {
+/// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, n))?;
+/// # let store = Arc::new(vastflow_store::MemoryStore::new());
+/// # let engine = vastflow_worker::Engine::on(store).flow(flow).start().await?;
+/// let run = engine.run("double", 21).id("order-7").label("customer", "4711").await?;
+/// assert_eq!(run.id().as_str(), "order-7");
+/// let same = engine.run("double", 21).id("order-7").await?; // the same id and input: the same run
+/// assert_eq!(same.output::<u32>().await?, 42);
+/// # Ok(()) }
+/// ```
+#[must_use = "a run starts when this is awaited"]
+pub struct StartRun {
+    engine: Engine,
+    plan: Result<PlanHash, Error>,
+    start: Result<Start, Error>,
+    temporary: Option<Temporary>,
+}
+
+impl StartRun {
+    pub(crate) fn new(engine: Engine, plan: Result<PlanHash, Error>, input: Result<Payload, Error>) -> Self {
+        let start = input.and_then(|input| {
+            let id = RunId::new(uuid::Uuid::now_v7().to_string())?;
+            Ok(Start { input, ..Start::new(id) })
+        });
+        StartRun { engine, plan, start, temporary: None }
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Start)) -> Self {
+        if let Ok(start) = &mut self.start {
+            change(start);
+        }
+        self
+    }
+
+    /// The run's id. The same id with the same flow and input joins the run that is there; with another input it is an
+    /// error. Without it the id is generated and ordered by time.
+    pub fn id(mut self, id: &str) -> Self {
+        self.start = self.start.and_then(|start| Ok(Start { run: RunId::new(id)?, ..start }));
+        self
+    }
+
+    /// A searchable label.
+    pub fn label(self, key: &str, value: &str) -> Self {
+        self.change(|start| start.info.labels.push((key.into(), value.into())))
+    }
+
+    /// A header of the request that starts the run.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.change(|start| start.info.headers.push((name.into(), value.into())))
+    }
+
+    /// The raw query of the request that starts the run.
+    pub fn query(self, query: &str) -> Self {
+        self.change(|start| start.info.query = query.into())
+    }
+
+    /// W3C trace context to join.
+    pub fn trace(self, traceparent: &str) -> Self {
+        self.change(|start| start.info.trace = Some(traceparent.into()))
+    }
+
+    /// Higher goes first when there is more work than slots; 0 unless said.
+    pub fn priority(self, priority: i8) -> Self {
+        self.change(|start| start.info.priority = priority)
+    }
+
+    /// The moment by which the run must have ended.
+    pub fn deadline(self, deadline: Timestamp) -> Self {
+        self.change(|start| start.info.deadline = Some(deadline))
+    }
+
+    pub(crate) fn context(self, context: Writes) -> Self {
+        self.change(|start| start.context = context)
+    }
+
+    pub(crate) fn temporary(mut self, values: Temporary) -> Self {
+        self.temporary = Some(values);
+        self
+    }
+
+    async fn begin(self) -> Result<Run, Error> {
+        let shared = &self.engine.shared;
+        let start = self.start?;
+        let bound = shared.bound(self.plan?).await?;
+        if shared.draining.is_cancelled() {
+            return Err(shared.why_stopped());
+        }
+        let id = start.run.clone();
+        let run = Run::new(self.engine.clone(), id.clone());
+        if let Some(values) = self.temporary {
+            shared.set_temporary(&id, values);
+        }
+        match tell(&self.engine, Arc::clone(&bound), start.clone()).await {
+            Err(Error::AlreadyExists { .. }) => join(run, &bound, &start).await,
+            told => told.map(|()| run),
+        }
+    }
+}
+
+/// Tells a new cell to start; answers when the start is durable.
+async fn tell(engine: &Engine, bound: Arc<Bound>, start: Start) -> Result<(), Error> {
+    let shared = &engine.shared;
+    let scope = ScopeId::root(start.run.clone());
+    let (asks, told) = oneshot::channel();
+    let cell = shared.admit(Cell::new(scope, bound, State::default()));
+    cell.tell(shared, Input::Start(start), Some(asks));
+    tokio::select! {
+        told = told => told.unwrap_or_else(|_| Err(shared.why_stopped())),
+        () = shared.stopped.cancelled() => Err(shared.why_stopped()),
+    }
+}
+
+/// There is a run of that id: it is the one that is asked for if it has the same flow and input.
+async fn join(run: Run, bound: &Bound, start: &Start) -> Result<Run, Error> {
+    let started = started_of(run.shared(), run.id()).await?;
+    let started = started.ok_or_else(|| Error::UnknownRun { id: run.id().clone() })?;
+    if started.flow == *bound.plan().flow() && start.is_same_as(&started) {
+        return Ok(run);
+    }
+    Err(Error::AlreadyExists { id: run.id().clone(), flow: started.flow.clone() })
+}
+
+impl IntoFuture for StartRun {
+    type Output = Result<Run, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Run, Error>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.begin())
+    }
+}

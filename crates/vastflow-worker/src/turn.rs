@@ -1,0 +1,112 @@
+//! The turn: acknowledged commits take effect, then all cells with news go out as one batch.
+
+use crate::call::start_task;
+use crate::cell::{Cell, InFlight};
+use crate::mend;
+use crate::shared::{Shared, lock};
+use crate::watch::Progress;
+use std::sync::{Arc, Weak};
+use vastflow_store::{Answer, ClaimToken, Commit, Committed, Control, Reply, StoreError};
+
+/// The store's answer to the commit of a cell.
+pub(crate) struct Acknowledged {
+    cell: Arc<Cell>,
+    commit: Commit,
+    answer: Result<Committed, StoreError>,
+}
+
+/// Takes turns until the engine stops. One task, so that whatever becomes ready together goes out together.
+pub(crate) async fn take_turns(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            () = shared.turn.wake.notified() => {}
+            () = shared.stopped.cancelled() => return,
+        }
+        take_effect(&shared);
+        // Calls that are about to end join this turn instead of paying for one of their own.
+        tokio::task::yield_now().await;
+        take_effect(&shared);
+        send(&shared);
+    }
+}
+
+fn take_effect(shared: &Arc<Shared>) {
+    let acknowledged = std::mem::take(&mut *lock(&shared.turn.acknowledged));
+    for one in acknowledged {
+        one.take_effect(shared);
+    }
+}
+
+/// Sends one commit of every cell with news.
+fn send(shared: &Arc<Shared>) {
+    let dirty = std::mem::take(&mut *lock(&shared.turn.dirty));
+    let (mut cells, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
+    for cell in dirty {
+        match cell.take_commit(shared) {
+            Some(commit) => {
+                batch.push(commit);
+                cells.push(cell);
+            }
+            None => cell.after(shared),
+        }
+    }
+    if !batch.is_empty() {
+        shared.store.submit(batch, reply_to(shared, cells));
+    }
+}
+
+/// The reply that hands the answers for `cells` to the next turn. It may be called on any thread.
+pub(crate) fn reply_to(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>) -> Reply {
+    let shared: Weak<Shared> = Arc::downgrade(shared);
+    Box::new(move |answer: Answer| {
+        let Some(shared) = shared.upgrade() else { return };
+        let answers = cells.into_iter().zip(answer);
+        let acknowledged = answers.map(|(cell, (commit, answer))| Acknowledged { cell, commit, answer });
+        lock(&shared.turn.acknowledged).extend(acknowledged);
+        shared.turn.wake.notify_one();
+    })
+}
+
+impl Acknowledged {
+    fn take_effect(self, shared: &Arc<Shared>) {
+        match self.answer {
+            Ok(Committed::Done { control } | Committed::Duplicate { control }) => {
+                let in_flight = self.cell.lock().in_flight.take();
+                if let Some(in_flight) = in_flight {
+                    recorded(shared, &self.cell, in_flight, control.control);
+                }
+                self.cell.after(shared);
+            }
+            Ok(Committed::Conflict { .. } | Committed::Fenced) => {
+                shared.runtime.spawn(mend::reload(Arc::clone(shared), self.cell));
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(scope = %self.cell.scope, "{error}");
+                shared.runtime.spawn(mend::repeat(Arc::clone(shared), self.cell, self.commit));
+            }
+            Err(error) => mend::give_up(shared, &self.cell, &error.into()),
+        }
+    }
+}
+
+/// A commit is durable: tell those who wait, and begin what follows from it.
+fn recorded(shared: &Arc<Shared>, cell: &Arc<Cell>, in_flight: InFlight, control: Control) {
+    let InFlight { told, kept, end, .. } = in_flight;
+    for told in told {
+        told.recorded();
+    }
+    if cell.scope.is_root() {
+        let run = cell.scope.run();
+        if end.is_some() {
+            shared.forget_temporary(run);
+        }
+        shared.watchers.tell(run, Progress { end });
+    }
+    for task in kept {
+        if control.hands_out() {
+            start_task(shared, cell, task, ClaimToken::FIRST);
+        } else {
+            shared.slots.give_back(1);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! One URL chooses the store; nothing else changes.
+
+use async_trait::async_trait;
+use std::sync::Arc;
+use vastflow_store::{MemoryStore, Store, StoreError};
+use vastflow_worker::{Engine, EngineBuilder};
+
+/// A store could not be opened from its URL.
+#[derive(Clone, Debug)]
+pub struct OpenError {
+    url: String,
+    why: String,
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot open the store {:?}: {}", self.url, self.why)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// `Engine::open(url)`.
+#[async_trait]
+pub trait Open {
+    /// An engine on the store at `url`: `sqlite:app.db` for a file, `memory:` for tests. See [`open`].
+    ///
+    /// # Errors
+    /// [`OpenError`] when the URL is not understood, or the store is in use, damaged or out of reach.
+    async fn open(url: &str) -> Result<EngineBuilder, OpenError>;
+}
+
+#[async_trait]
+impl Open for Engine {
+    async fn open(url: &str) -> Result<EngineBuilder, OpenError> {
+        Ok(Engine::on(open(url).await?))
+    }
+}
+
+/// Opens the store at `url`.
+///
+/// | URL | store |
+/// |---|---|
+/// | `sqlite:app.db`, `sqlite:/var/lib/app.db` | a file, for one process; an acknowledged commit survives a power cut |
+/// | `memory:` | nothing survives the process; for tests |
+///
+/// # Errors
+/// [`OpenError`] when the URL is not understood, or the store is in use, damaged or out of reach.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+    let opened = match scheme {
+        "memory" => Ok(Arc::new(MemoryStore::new()) as Arc<dyn Store>),
+        "sqlite" => open_sqlite(rest).await,
+        _ => Err(StoreError::Refused(
+            "it is not a store URL; write sqlite:app.db for a file, or memory: for tests".into(),
+        )),
+    };
+    opened.map_err(|error| OpenError { url: url.to_owned(), why: error.to_string() })
+}
+
+#[cfg(feature = "sqlite")]
+async fn open_sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
+    let path = std::path::PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+    if path.as_os_str().is_empty() {
+        return Err(StoreError::Refused("it names no file; write sqlite:app.db".into()));
+    }
+    let opened = tokio::task::spawn_blocking(move || vastflow_sqlite::SqliteStore::open(path)).await;
+    let store = opened.map_err(|error| StoreError::unavailable(error.to_string()))??;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn open_sqlite(_: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Err(StoreError::Refused("this program was built without the feature \"sqlite\"; add it in Cargo.toml".into()))
+}
