@@ -1,1 +1,59 @@
-fn main() {}
+//! Measures vastflow beside the floor of the machine it runs on.
+//!
+//! ```text
+//! cargo run --release -p vastflow-bench -- embedded            all works, on the memory and the SQLite store
+//! cargo run --release -p vastflow-bench -- embedded W2 W4      some of them
+//! ```
+//!
+//! Each work is run three times, in turn with its floor; the medians are printed as a table and as `RESULT` lines.
+//! Only the ratios mean something beyond this machine and this minute.
+#![allow(clippy::print_stdout, reason = "a program that prints what it measured")]
+
+mod floor;
+mod flows;
+mod load;
+mod report;
+mod works;
+
+use report::Row;
+use std::process::ExitCode;
+use vastflow::BoxError;
+
+const USAGE: &str = "usage: vastflow-bench embedded [--quick] [W1] [W2] [W3] [W4] [W8]";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let asked = match args.split_first() {
+        Some((verb, rest)) if verb == "embedded" => rest.to_vec(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match measure(&asked).await {
+        Ok(rows) => {
+            report::print(&rows);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(asked: &[String]) -> Result<Vec<Row>, BoxError> {
+    let is_quick = asked.iter().any(|arg| arg == "--quick");
+    let names: Vec<&str> = asked.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
+    if let Some(unknown) = names.iter().find(|name| !works::ALL.contains(name)) {
+        return Err(format!("there is no work {unknown:?}; {USAGE}").into());
+    }
+    let scale = if is_quick { 10 } else { 1 };
+    let mut rows = Vec::new();
+    for work in works::ALL.iter().filter(|work| names.is_empty() || names.contains(work)) {
+        eprintln!("measuring {work} …");
+        rows.extend(works::measure(work, scale).await?);
+    }
+    Ok(rows)
+}

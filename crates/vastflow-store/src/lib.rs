@@ -34,7 +34,8 @@ use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 
 /// What is told to the one who submitted a batch: its commits in the order they came, each with its own answer.
 ///
-/// A commit that took effect comes back without its events, which are the journal's now; any other comes back whole.
+/// A commit that took effect comes back without its events and messages, which are the store's now; any other comes
+/// back whole.
 pub type Answer = Vec<(Commit, Result<Committed, StoreError>)>;
 
 /// Called once with the [`Answer`], on a thread of the store's choice: it must not block and must not panic.

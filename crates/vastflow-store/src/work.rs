@@ -23,7 +23,7 @@ impl fmt::Debug for WorkerId {
 pub struct Claim {
     /// Who asks.
     pub worker: WorkerId,
-    /// The most tasks to hand out: the worker's free slots.
+    /// The most tasks to hand out that run user code: the worker's free slots. Timers and deliveries come besides.
     pub max: usize,
     /// How long the worker counts as alive from now on.
     pub lease: Duration,
@@ -38,6 +38,8 @@ pub struct Claim {
 pub struct Claims {
     /// The tasks.
     pub tasks: Vec<Claimed>,
+    /// Whether more could have been handed out if `max` had been higher.
+    pub more: bool,
     /// When the next task that is not visible yet will be; none when there is none.
     pub next_due: Option<Timestamp>,
 }

@@ -65,15 +65,15 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
         // Said before looking, so that a slot freed meanwhile is not missed.
         shared.slots.set_hungry(true);
         let claimed = shared.store.claim(ask).await;
-        let Claims { tasks, next_due } = claimed.inspect_err(|_| shared.slots.give_back(max))?;
+        let Claims { tasks, more, next_due } = claimed.inspect_err(|_| shared.slots.give_back(max))?;
         let used = tasks.iter().filter(|claimed| claimed.task.takes_slot()).count();
-        shared.slots.set_hungry(used == max);
+        shared.slots.set_hungry(more);
         shared.slots.give_back(max - used);
-        let none = tasks.is_empty();
+        let is_all = tasks.is_empty() || used == max;
         for claimed in tasks {
             begin(shared, claimed).await;
         }
-        if none || used == max {
+        if is_all {
             return Ok(next_due);
         }
     }

@@ -13,12 +13,15 @@ use crate::error::StoreError;
 use crate::query::Counts;
 use crate::work::{Claim, Claimed, Claims, Lease, WorkerId};
 use queue::{Place, Queue};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use scope::Scope;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{Plan, PlanHash, RunId, ScopeId, Seq, Task, Timestamp};
+
+/// The most timers and deliveries that one claim hands out.
+const INTERNAL_A_CLAIM: usize = 1_024;
 
 /// Everything a store knows about its runs.
 ///
@@ -34,6 +37,8 @@ pub struct Ledger {
     queue: Queue,
     /// Until when each worker counts as alive.
     workers: FxHashMap<WorkerId, Timestamp>,
+    /// Workers that kept a task while they did not count as alive.
+    strangers: FxHashSet<WorkerId>,
     counts: Counts,
 }
 
@@ -78,7 +83,7 @@ impl Ledger {
             return Ok(answer);
         }
         self.admit(commit)?;
-        let Ledger { runs, queue, counts, .. } = self;
+        let Ledger { runs, queue, counts, workers, strangers, .. } = self;
         let Some(run) = runs.get_mut(commit.scope.run()) else {
             return Err(StoreError::Invalid("its run was not admitted".into()));
         };
@@ -108,7 +113,10 @@ impl Ledger {
         }
         for new in &commit.queue {
             if new.keep && control.control.hands_out() {
-                scope.keep(new.task, commit.worker);
+                scope.keep(new.task, new.due, commit.worker);
+                if !workers.contains_key(&commit.worker) {
+                    strangers.insert(commit.worker);
+                }
             } else {
                 scope.insert(&commit.scope, new.task, new.due, place, queue);
             }
@@ -154,13 +162,21 @@ impl Ledger {
         self.runs.insert(id, run);
     }
 
-    /// Hands out visible tasks, highest priority first, then oldest first.
+    /// Hands out visible tasks, highest priority first, then oldest first. Timers and deliveries take no slot of a
+    /// worker, so `max` does not hold them back.
     pub fn claim(&mut self, ask: &Claim) -> Claims {
         self.workers.insert(ask.worker, ask.now.plus(ask.lease));
         self.queue.ripen(ask.now);
         let mut tasks = Vec::new();
-        while tasks.len() < ask.max {
-            let Some((scope_id, task)) = self.queue.pop(&ask.except) else { break };
+        self.claim_some(ask, false, INTERNAL_A_CLAIM, &mut tasks);
+        self.claim_some(ask, true, ask.max, &mut tasks);
+        Claims { tasks, more: self.queue.has(true, &ask.except), next_due: self.queue.next_due() }
+    }
+
+    fn claim_some(&mut self, ask: &Claim, takes_slot: bool, max: usize, tasks: &mut Vec<Claimed>) {
+        let end = tasks.len().saturating_add(max);
+        while tasks.len() < end {
+            let Some((scope_id, task)) = self.queue.pop(takes_slot, &ask.except) else { break };
             let Some(run) = self.runs.get_mut(scope_id.run()) else { continue };
             let (control, plan) = (run.control, run.summary.started.plan);
             let Some(scope) = run.scope_mut(&scope_id) else { continue };
@@ -172,7 +188,6 @@ impl Ledger {
             let len = scope.len();
             tasks.push(Claimed { scope: scope_id, task, token, plan, len, control, messages });
         }
-        Claims { tasks, next_due: self.queue.next_due() }
     }
 
     /// Gives tasks back; those that are not the caller's any more are passed over.

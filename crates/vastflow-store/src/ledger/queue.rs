@@ -19,7 +19,8 @@ type Line = BTreeMap<Rank, (ScopeId, Task)>;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    ready: BTreeMap<PlanHash, Line>,
+    /// By whether they take a slot, then by plan.
+    ready: BTreeMap<(bool, PlanHash), Line>,
     later: BTreeMap<(Timestamp, u64), (ScopeId, Task, Place)>,
     next_ticket: u64,
     /// Tasks before this are visible.
@@ -42,18 +43,22 @@ impl Queue {
     }
 
     fn line(&mut self, place: Place, ticket: u64, scope: ScopeId, task: Task) {
-        self.ready.entry(place.plan).or_default().insert((Reverse(place.priority), ticket), (scope, task));
+        self.ready
+            .entry((task.takes_slot(), place.plan))
+            .or_default()
+            .insert((Reverse(place.priority), ticket), (scope, task));
     }
 
     /// Takes a task out, wherever it stands.
-    pub(super) fn remove(&mut self, due: Timestamp, ticket: u64, place: Place) {
+    pub(super) fn remove(&mut self, task: Task, due: Timestamp, ticket: u64, place: Place) {
         if self.later.remove(&(due, ticket)).is_some() {
             return;
         }
-        if let Some(line) = self.ready.get_mut(&place.plan) {
+        let key = (task.takes_slot(), place.plan);
+        if let Some(line) = self.ready.get_mut(&key) {
             line.remove(&(Reverse(place.priority), ticket));
             if line.is_empty() {
-                self.ready.remove(&place.plan);
+                self.ready.remove(&key);
             }
         }
     }
@@ -67,16 +72,21 @@ impl Queue {
         }
     }
 
-    /// The best task of any plan that is not excepted.
-    pub(super) fn pop(&mut self, except: &[PlanHash]) -> Option<(ScopeId, Task)> {
-        let lines = self.ready.iter().filter(|(plan, _)| !except.contains(plan));
-        let (_, plan) = lines.filter_map(|(plan, line)| Some((*line.first_key_value()?.0, *plan))).min()?;
-        let line = self.ready.get_mut(&plan)?;
+    /// The best task of any plan that is not excepted, among those that take a slot or among the others.
+    pub(super) fn pop(&mut self, takes_slot: bool, except: &[PlanHash]) -> Option<(ScopeId, Task)> {
+        let lines = self.ready.iter().filter(|((slot, plan), _)| *slot == takes_slot && !except.contains(plan));
+        let (_, key) = lines.filter_map(|(key, line)| Some((*line.first_key_value()?.0, *key))).min()?;
+        let line = self.ready.get_mut(&key)?;
         let (_, task) = line.pop_first()?;
         if line.is_empty() {
-            self.ready.remove(&plan);
+            self.ready.remove(&key);
         }
         Some(task)
+    }
+
+    /// Whether there is such a task.
+    pub(super) fn has(&self, takes_slot: bool, except: &[PlanHash]) -> bool {
+        self.ready.keys().any(|(slot, plan)| *slot == takes_slot && !except.contains(plan))
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {

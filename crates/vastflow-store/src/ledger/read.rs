@@ -1,12 +1,13 @@
 //! Reading a ledger, and what an embedded store needs to fill it at its opening and to keep it small.
 
-use super::{Append, Ledger, QueuedTask, Run};
-use crate::control::ControlWord;
+use super::{Append, Ledger, QueuedTask, Run, set_control};
+use crate::commit::Message;
+use crate::control::{Control, ControlWord};
 use crate::error::StoreError;
 use crate::query::{Counts, RunPage, RunQuery, RunRow};
 use std::sync::Arc;
 use vastflow_core::run::{Changes, RunSummary};
-use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, State};
+use vastflow_core::{Plan, PlanHash, Recorded, RunId, RunStatus, ScopeId, Seq, State, Task, Timestamp};
 
 impl Ledger {
     /// Events of a scope from position `after` on.
@@ -70,6 +71,53 @@ impl Ledger {
         run.and_then(|run| run.scope(scope)).map_or_else(Vec::new, |scope| scope.tasks())
     }
 
+    /// The key of a run, which is its place in the order of starts, and its status.
+    #[must_use]
+    pub fn standing(&self, id: &RunId) -> Option<(u64, RunStatus)> {
+        self.runs.get(id).map(|run| (run.key, run.summary.status))
+    }
+
+    /// The run with this key.
+    #[must_use]
+    pub fn run_with_key(&self, key: u64) -> Option<&RunId> {
+        self.order.get(&key)
+    }
+
+    /// The key that the next run to begin will get.
+    #[must_use]
+    pub const fn next_key(&self) -> u64 {
+        self.next_key
+    }
+
+    /// How many messages a commit that settles the scope's [`Task::Deliver`] now would take out of its inbox.
+    #[must_use]
+    pub fn handed_over(&self, scope: &ScopeId) -> usize {
+        let run = self.runs.get(scope.run());
+        run.and_then(|run| run.scope(scope)).map_or(0, |scope| scope.handed_over())
+    }
+
+    /// Puts back a message that a disk remembers; [`Ledger::requeue`] has it delivered. One that came before changes
+    /// nothing.
+    pub fn restore_message(&mut self, from: &ScopeId, message: Message) {
+        if let Some(run) = self.runs.get_mut(from.run()) {
+            run.inner_or_root(&message.to.clone()).receive(from, message);
+        }
+    }
+
+    /// Says that the oldest `count` messages of a scope's inbox were delivered. They are known and will not come again.
+    pub fn restore_delivered(&mut self, scope: &ScopeId, count: usize) {
+        if let Some(run) = self.runs.get_mut(scope.run()) {
+            run.inner_or_root(scope).forget_delivered(count);
+        }
+    }
+
+    /// Changes the control word of a restored run as a commit did.
+    pub fn restore_control(&mut self, id: &RunId, control: Control) {
+        if let Some(run) = self.runs.get_mut(id) {
+            set_control(run, control, &mut self.queue);
+        }
+    }
+
     /// Puts back a run that a disk remembers, without tasks; [`Ledger::requeue`] derives those.
     pub fn restore_run(&mut self, id: RunId, key: u64, summary: RunSummary, control: ControlWord) {
         if !self.runs.contains_key(&id) {
@@ -97,7 +145,8 @@ impl Ledger {
         Err(StoreError::corrupt(format!("events of {scope} begin at {first}, but its journal has {len}")))
     }
 
-    /// Derives the tasks of a restored run's root scope from its journal (law 2), and its summary with them.
+    /// Derives the tasks of a restored run's root scope from its journal (law 2), and its summary with them; where
+    /// messages wait, they are to be delivered.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when the run's plan is missing or its journal cannot be folded.
@@ -125,6 +174,11 @@ impl Ledger {
         let place = run.place();
         for (task, due) in changes.queue {
             run.root.insert(&run.id, task, due, place, queue);
+        }
+        for (id, scope) in std::iter::once((&run.id, &mut run.root)).chain(&mut run.inner) {
+            if scope.has_mail() {
+                scope.insert(id, Task::Deliver, Timestamp::ZERO, place, queue);
+            }
         }
         Ok(())
     }

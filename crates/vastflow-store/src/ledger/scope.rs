@@ -130,9 +130,9 @@ impl Scope {
     }
 
     /// A task exists from now on, in the hands of `by`.
-    pub(super) fn keep(&mut self, task: Task, by: WorkerId) {
+    pub(super) fn keep(&mut self, task: Task, due: Timestamp, by: WorkerId) {
         let state = TaskState::Claimed { by };
-        self.tasks.entry(task).or_insert(Entry { due: Timestamp::ZERO, token: ClaimToken::FIRST.0, state });
+        self.tasks.entry(task).or_insert(Entry { due, token: ClaimToken::FIRST.0, state });
     }
 
     /// A task is answered. The inbox lets go of what it handed over with it, and is delivered again if more came.
@@ -149,7 +149,7 @@ impl Scope {
     /// A task exists no more, whoever holds it.
     pub(super) fn remove(&mut self, task: Task, place: Place, queue: &mut Queue) {
         if let Some(Entry { due, state: TaskState::Queued { ticket }, .. }) = self.tasks.remove(&task) {
-            queue.remove(due, ticket, place);
+            queue.remove(task, due, ticket, place);
         }
     }
 
@@ -199,6 +199,23 @@ impl Scope {
             state: entry.state,
         };
         self.tasks.iter().map(show).collect()
+    }
+
+    /// How many messages the current claim of [`Task::Deliver`] was given.
+    pub(super) fn handed_over(&self) -> usize {
+        self.inbox.as_ref().map_or(0, |inbox| inbox.handed_over)
+    }
+
+    /// The oldest `count` messages were delivered.
+    pub(super) fn forget_delivered(&mut self, count: usize) {
+        if let Some(inbox) = &mut self.inbox {
+            inbox.waiting.drain(..count.min(inbox.waiting.len()));
+        }
+    }
+
+    /// Whether messages wait in the inbox.
+    pub(super) fn has_mail(&self) -> bool {
+        self.inbox.as_ref().is_some_and(|inbox| !inbox.waiting.is_empty())
     }
 
     /// Takes in a message; false when it came before.

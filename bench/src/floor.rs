@@ -1,0 +1,103 @@
+//! Floors: what the disk and SQLite do by themselves, without an engine.
+
+use rusqlite::{Connection, params};
+use std::time::{Duration, Instant};
+use vastflow::BoxError;
+use vastflow_core::run::{Changes, Input, Reply, Start, TaskOutcome};
+use vastflow_core::{Payload, Plan, RunId, State, Timestamp};
+
+const LEAN_TABLES: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    CREATE TABLE runs (id INTEGER PRIMARY KEY, flow TEXT, status INTEGER, started INTEGER, input BLOB, output BLOB);
+    CREATE INDEX by_status ON runs (status, started);
+    CREATE INDEX by_flow ON runs (flow, started);
+    CREATE TABLE nodes (run INTEGER, node INTEGER, status INTEGER, output BLOB, PRIMARY KEY (run, node)) WITHOUT ROWID;
+";
+
+/// The lean-tables loop: one writer, a row a finished node, a run row with two list indexes, synced commits of
+/// `batch` nodes. Gives finished nodes a second.
+pub(crate) fn lean_tables(nodes: usize, chain: usize, batch: usize) -> Result<f64, BoxError> {
+    let dir = tempfile::tempdir_in(".")?;
+    let db = Connection::open(dir.path().join("floor.db"))?;
+    db.execute_batch(LEAN_TABLES)?;
+    let payload = crate::flows::payload();
+    let began = Instant::now();
+    let mut done = 0;
+    while done < nodes {
+        db.execute_batch("BEGIN IMMEDIATE")?;
+        for step in done..done + batch {
+            // `batch` runs are in flight and take their steps in turn.
+            let (round, lane) = (step / batch, step % batch);
+            let (run, node) = ((round / chain * batch + lane), round % chain);
+            lean_step(&db, run, node, chain, &payload)?;
+        }
+        db.execute_batch("COMMIT")?;
+        done += batch;
+    }
+    Ok(per_second(done, began.elapsed()))
+}
+
+fn lean_step(db: &Connection, run: usize, node: usize, chain: usize, payload: &str) -> rusqlite::Result<()> {
+    let run = i64::try_from(run).unwrap_or(0);
+    if node == 0 {
+        let mut start = db.prepare_cached("INSERT INTO runs VALUES (?1, 'chain', 0, ?1, ?2, NULL)")?;
+        start.execute(params![run, payload])?;
+    }
+    let mut finish = db.prepare_cached("INSERT INTO nodes VALUES (?1, ?2, 1, ?3)")?;
+    finish.execute(params![run, i64::try_from(node).unwrap_or(0), payload])?;
+    if node + 1 == chain {
+        db.prepare_cached("UPDATE runs SET status = 1, output = ?2 WHERE id = ?1")?.execute(params![run, payload])?;
+    }
+    Ok(())
+}
+
+/// A file with one-row synced commits, to set one run's latency against.
+pub(crate) struct Bare {
+    db: Connection,
+    _dir: tempfile::TempDir,
+}
+
+impl Bare {
+    pub(crate) fn new() -> Result<Self, BoxError> {
+        let dir = tempfile::tempdir_in(".")?;
+        let db = Connection::open(dir.path().join("bare.db"))?;
+        db.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE log (seq INTEGER PRIMARY KEY, data BLOB);",
+        )?;
+        Ok(Bare { db, _dir: dir })
+    }
+
+    /// How long `commits` one-row commits take.
+    pub(crate) fn commits(&self, commits: usize) -> Result<Duration, BoxError> {
+        let payload = crate::flows::payload();
+        let began = Instant::now();
+        for _ in 0..commits {
+            self.db.prepare_cached("INSERT INTO log (data) VALUES (?1)")?.execute([&payload])?;
+        }
+        Ok(began.elapsed())
+    }
+}
+
+/// The core alone: one thread steps runs of `plan` from start to end. Gives finished nodes a second.
+pub(crate) fn core_alone(plan: &Plan, runs: usize) -> Result<f64, BoxError> {
+    let id = RunId::new("floor")?;
+    let output = Payload::new(vastflow_core::Codec::Json, format!("{:?}", crate::flows::payload()));
+    let began = Instant::now();
+    for _ in 0..runs {
+        let mut state = State::default();
+        let mut changes = Changes::default();
+        state.step(plan, Input::Start(Start::new(id.clone())), Timestamp::ZERO, &mut changes)?;
+        while let Some((task, _)) = changes.queue.pop() {
+            let reply = Reply::Done(output.clone());
+            let outcome = TaskOutcome { task, reply, writes: Vec::new(), took: Duration::ZERO };
+            state.step(plan, Input::Outcome(outcome), Timestamp::ZERO, &mut changes)?;
+        }
+    }
+    Ok(per_second(runs * plan.len(), began.elapsed()))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+pub(crate) fn per_second(count: usize, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}

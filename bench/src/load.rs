@@ -1,0 +1,78 @@
+//! Driving an engine: so many runs, so many of them in flight.
+
+use crate::flows::payload;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use vastflow::{BoxError, Engine, Flow, Open};
+
+/// An engine on a fresh store, and the directory that the store is in.
+pub(crate) struct Rig {
+    engine: Engine,
+    _dir: TempDir,
+}
+
+/// What a work cost.
+#[derive(Clone, Copy)]
+pub(crate) struct Took {
+    pub(crate) wall: Duration,
+    /// Of all threads of this process, the load included.
+    pub(crate) cpu: Duration,
+}
+
+/// The processor time that this process has used: fields 14 and 15 of `/proc/self/stat`, in hundredths of a second
+/// (proc(5)); zero where there is no such file.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or("").split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+impl Rig {
+    pub(crate) async fn new(store: &str, flow: &Flow<String, String>, concurrency: usize) -> Result<Self, BoxError> {
+        let dir = tempfile::tempdir_in(".")?;
+        let url = match store {
+            "sqlite" => format!("sqlite:{}", dir.path().join("bench.db").display()),
+            _ => "memory:".to_owned(),
+        };
+        let engine = Engine::open(&url).await?.flow(flow.clone()).concurrency(concurrency).start().await?;
+        Ok(Rig { engine, _dir: dir })
+    }
+
+    /// Runs a flow `runs` times with `in_flight` at once, from the first start to the last result, the tables that
+    /// people read included.
+    pub(crate) async fn many(self, flow: &str, runs: usize, in_flight: usize) -> Result<Took, BoxError> {
+        let (began, cpu) = (Instant::now(), cpu_time());
+        let left = Arc::new(AtomicUsize::new(runs));
+        let drivers: Vec<_> = (0..in_flight.min(runs))
+            .map(|_| tokio::spawn(drive(self.engine.clone(), flow.to_owned(), Arc::clone(&left))))
+            .collect();
+        for driver in drivers {
+            driver.await??;
+        }
+        self.engine.shutdown().await?;
+        Ok(Took { wall: began.elapsed(), cpu: cpu_time().saturating_sub(cpu) })
+    }
+
+    /// How long each of `runs` runs takes, one after the other.
+    pub(crate) async fn one(&self, flow: &str) -> Result<Duration, BoxError> {
+        let input = payload();
+        let began = Instant::now();
+        let run = self.engine.run(flow, input).await?;
+        let _: String = run.output().await?;
+        Ok(began.elapsed())
+    }
+}
+
+async fn drive(engine: Engine, flow: String, left: Arc<AtomicUsize>) -> Result<(), vastflow::Error> {
+    let input = payload();
+    let take = |left: usize| left.checked_sub(1);
+    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+        let run = engine.run(&flow, input.clone()).await?;
+        let output: String = run.output().await?;
+        debug_assert_eq!(output.len(), input.len());
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! What happened, as text.
+
+use vastflow_core::event::Call;
+use vastflow_core::run::{Changes, Rejection};
+use vastflow_core::{Event, Hook, NodeIx, Payload, Plan, Task, Timestamp};
+
+pub(crate) fn payload_text(payload: &Payload) -> String {
+    String::from_utf8_lossy(payload.bytes()).into_owned()
+}
+
+pub(super) fn task_text(plan: &Plan, task: Task) -> String {
+    match task {
+        Task::Attempt { node, attempt } => format!("{}#{attempt}", node_text(plan, node)),
+        Task::Poll { node, tick } => format!("{}.poll#{tick}", node_text(plan, node)),
+        Task::Rescue { node } => format!("{}.rescue", node_text(plan, node)),
+        Task::Hook { hook, attempt } => format!("{}#{attempt}", hook_text(hook)),
+        Task::NodeDeadline { node } => format!("{}.deadline", node_text(plan, node)),
+        Task::RunDeadline => "run.deadline".into(),
+        Task::Deliver => "deliver".into(),
+    }
+}
+
+fn node_text(plan: &Plan, node: NodeIx) -> &str {
+    plan.node(node).map_or("?", |node| &node.name)
+}
+
+pub(super) const fn hook_text(hook: Hook) -> &'static str {
+    match hook {
+        Hook::OnFailure => "on_failure",
+        Hook::Finally => "finally",
+    }
+}
+
+/// `5s`, `1500ms`.
+pub(super) fn time_text(time: Timestamp) -> String {
+    match time.millis() {
+        ms if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+        ms => format!("{ms}ms"),
+    }
+}
+
+pub(super) fn due_text(plan: &Plan, task: Task, due: Timestamp) -> String {
+    let task = task_text(plan, task);
+    if due == Timestamp::ZERO { task } else { format!("{task} @{}", time_text(due)) }
+}
+
+pub(crate) fn event_text(plan: &Plan, event: &Event) -> String {
+    let subject = event.node().map(|node| format!(" {}", node_text(plan, node))).unwrap_or_default();
+    let rest = match event {
+        Event::RunStarted(_) | Event::NodeDropped { .. } | Event::RunTimedOut => String::new(),
+        Event::NodeSucceeded { output, .. } => format!(" = {}", payload_text(output)),
+        Event::AttemptFailed { failure, retry_at, .. } => format!(" until {}: {failure}", time_text(*retry_at)),
+        Event::NodeFailed { failure, .. } | Event::RescueFailed { failure, .. } => format!(": {failure}"),
+        Event::Submitted { next_at, .. } => format!(" until {}", time_text(*next_at)),
+        Event::Polled { cause, next_at, .. } => format!(" until {}: {cause}", time_text(*next_at)),
+        Event::CancelRequested { by, why } => format!(" by {by}: {why}"),
+        Event::HookDone { hook, .. } => format!(" {}", hook_text(*hook)),
+        Event::HookFailed { hook, failure, retry_at, .. } => {
+            let until = retry_at.map(|at| format!(" until {}", time_text(at))).unwrap_or_default();
+            format!(" {}{until}: {failure}", hook_text(*hook))
+        }
+        Event::RunEnded { outcome } => format!(" {outcome}"),
+        other => panic!("a new event, {}: say here how cases write it", other.name()),
+    };
+    format!("{}{subject}{rest}{}", event.name(), event.call().map(writes_text).unwrap_or_default())
+}
+
+fn writes_text(call: &Call) -> String {
+    if call.writes.is_empty() {
+        return String::new();
+    }
+    let one = |(key, value): &(Box<str>, Option<Payload>)| match value {
+        Some(value) => format!("{key}={}", payload_text(value)),
+        None => format!("-{key}"),
+    };
+    format!(" [{}]", call.writes.iter().map(one).collect::<Vec<_>>().join(" "))
+}
+
+/// `queue b#1, c#1; drop d#2; cancel e#1`; none when nothing changed.
+pub(super) fn changes_text(plan: &Plan, changes: &Changes) -> Option<String> {
+    let queue = changes.queue.iter().map(|(task, due)| due_text(plan, *task, *due)).collect::<Vec<_>>();
+    let names = |tasks: &[Task]| tasks.iter().map(|task| task_text(plan, *task)).collect::<Vec<_>>();
+    let parts = [("queue", queue), ("drop", names(&changes.obsolete)), ("cancel", names(&changes.cancel))];
+    let said: Vec<_> = parts
+        .into_iter()
+        .filter(|(_, tasks)| !tasks.is_empty())
+        .map(|(what, tasks)| format!("{what} {}", tasks.join(", ")))
+        .collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+pub(super) fn rejection_text(plan: &Plan, why: &Rejection) -> String {
+    match why {
+        Rejection::Stale(task) => format!("rejected: stale {}", task_text(plan, *task)),
+        Rejection::Misfit { task, reply } => format!("rejected: {reply} is no answer to {}", task_text(plan, *task)),
+        other => format!("rejected: {other}"),
+    }
+}

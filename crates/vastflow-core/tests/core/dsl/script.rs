@@ -1,0 +1,200 @@
+//! Scripts: lines of inputs, and what must come of each.
+
+use super::Run;
+use super::plan::{node_names, time};
+use super::print::{changes_text, due_text, event_text, payload_text, rejection_text, task_text};
+use core::fmt::Write as _;
+use core::time::Duration;
+use vastflow_core::context::Writes;
+use vastflow_core::plan::NodeKind;
+use vastflow_core::run::{Start, TaskOutcome};
+use vastflow_core::{
+    Codec, Failure, FailureKind, Hook, Input, NodeIx, Payload, Plan, Reply, RunId, State, Task, Timestamp,
+};
+
+/// Plays `script`; gives it as it should be, and with what really happened in the place of what was expected.
+pub(super) fn play(run: &mut Run, script: &str) -> (String, String) {
+    let (mut expected, mut actual) = (String::new(), String::new());
+    let lines: Vec<&str> = script.lines().filter(|line| !line.trim().is_empty()).collect();
+    let margin = lines.iter().map(|line| indent(line)).min().unwrap_or(0);
+    let mut lines = lines.into_iter().peekable();
+    while let Some(line) = lines.next() {
+        let mut wanted = Vec::new();
+        while let Some(line) = lines.next_if(|line| indent(line) > margin) {
+            wanted.push(line.trim());
+        }
+        let happened = act(run, line.trim());
+        let rejected = happened.first().is_some_and(|line| line.starts_with("rejected"));
+        writeln!(expected, "{}", line.trim()).unwrap();
+        writeln!(actual, "{}", line.trim()).unwrap();
+        wanted.iter().for_each(|line| writeln!(expected, "  {line}").unwrap());
+        if !wanted.is_empty() || rejected {
+            happened.iter().for_each(|line| writeln!(actual, "  {line}").unwrap());
+        }
+    }
+    (expected, actual)
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// One line of a script: a question or an input, maybe after some time.
+fn act(run: &mut Run, line: &str) -> Vec<String> {
+    if let Some(question) = line.strip_prefix("? ") {
+        return vec![answer(run, question)];
+    }
+    let line = match line.strip_prefix('@') {
+        Some(rest) => {
+            let (when, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+            run.now = Timestamp::ZERO.plus(time(when));
+            rest.trim()
+        }
+        None => line,
+    };
+    let input = input(run, line);
+    match run.step(input) {
+        Err(why) => vec![rejection_text(&run.plan, &why)],
+        Ok((events, changes)) => {
+            let events: Vec<_> = events.iter().map(|event| event_text(&run.plan, event)).collect();
+            [events.join("; ")].into_iter().chain(changes_text(&run.plan, &changes)).collect()
+        }
+    }
+}
+
+fn answer(run: &Run, question: &str) -> String {
+    let state = &run.state;
+    let (what, of) = question.split_once(' ').unwrap_or((question, ""));
+    let list = |items: Vec<String>| if items.is_empty() { "nothing".into() } else { items.join(", ") };
+    match what {
+        "queue" => list(run.queue.iter().map(|(task, due)| due_text(&run.plan, *task, *due)).collect()),
+        "status" => state.status().to_string(),
+        "outcome" => state.outcome().map_or("none".into(), |outcome| outcome.to_string()),
+        "output" => state.output(&run.plan).map_or("none".into(), |output| payload_text(&output)),
+        "inputs" => list(inputs(&run.plan, state, run.plan.find(of).unwrap())),
+        "kept" => format!("{} payloads", payloads_kept(state)),
+        "context" => {
+            list(state.context().iter().map(|(key, value)| format!("{key}={}", payload_text(value))).collect())
+        }
+        "nodes" => list(node_names(&run.plan).iter().map(|name| status_text(run, name)).collect()),
+        other => panic!("nobody knows an answer to {other:?}"),
+    }
+}
+
+fn status_text(run: &Run, name: &str) -> String {
+    format!("{name} {}", run.state.node_status(run.plan.find(name).unwrap()).unwrap())
+}
+
+/// How many node outputs a state holds on to.
+pub(crate) fn payloads_kept(state: &State) -> usize {
+    format!("{state:?}").matches("output: Some(").count()
+}
+
+fn inputs(plan: &Plan, state: &State, node: NodeIx) -> Vec<String> {
+    state.inputs(plan, node).iter().map(|(_, value)| payload_text(value)).collect()
+}
+
+fn input(run: &Run, line: &str) -> Input {
+    let (line, writes) = split_writes(line);
+    let (subject, rest) = line.split_once(' ').unwrap_or((line, ""));
+    match subject {
+        "start" => start(rest, writes),
+        "timer" => Input::Timer(task(run, rest)),
+        "not_started" => Input::NotStarted(task(run, rest)),
+        "cancel" => {
+            let (by, why) = rest.strip_prefix("by ").and_then(|rest| rest.split_once(" because ")).unwrap();
+            Input::Cancel { by: by.into(), why: why.into() }
+        }
+        _ => {
+            let task = task(run, subject);
+            let (took, rest) = split_took(rest);
+            Input::Outcome(TaskOutcome { task, reply: reply(run, task, rest), writes, took })
+        }
+    }
+}
+
+/// `start x until 5s [k=v]`
+fn start(rest: &str, context: Writes) -> Input {
+    let mut start = Start { context, ..Start::new(RunId::new("run").unwrap()) };
+    let (value, deadline) = rest.split_once("until ").unwrap_or((rest, ""));
+    if !value.trim().is_empty() {
+        start.input = bytes(value.trim());
+    }
+    start.info.deadline = (!deadline.is_empty()).then(|| Timestamp::ZERO.plus(time(deadline)));
+    Input::Start(start)
+}
+
+/// `… [key=value -key]`
+fn split_writes(line: &str) -> (&str, Writes) {
+    let Some((line, writes)) = line.strip_suffix(']').and_then(|line| line.rsplit_once('[')) else {
+        return (line, Writes::new());
+    };
+    let one = |word: &str| match word.split_once('=') {
+        Some((key, value)) => (key.into(), Some(bytes(value))),
+        None => (word.strip_prefix('-').unwrap().into(), None),
+    };
+    (line.trim(), writes.split_whitespace().map(one).collect())
+}
+
+/// `(5ms) …`
+fn split_took(line: &str) -> (Duration, &str) {
+    match line.strip_prefix('(').and_then(|line| line.split_once(')')) {
+        Some((took, rest)) => (time(took), rest.trim()),
+        None => (Duration::ZERO, line),
+    }
+}
+
+fn reply(run: &Run, task: Task, text: &str) -> Reply {
+    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let failed = |kind, retryable| Reply::Failed { failure: Failure::new(kind, rest), retryable };
+    match verb {
+        "done" if rest.is_empty() => Reply::Done(result(&run.plan, &run.state, task)),
+        "done" => Reply::Done(bytes(rest)),
+        "submitted" => Reply::Submitted,
+        "continue" => Reply::Continue { cause: rest.into() },
+        "retry" => Reply::Retry { cause: rest.into() },
+        "failed" => failed(FailureKind::Error, true),
+        "fatal" => failed(FailureKind::Error, false),
+        "panicked" => failed(FailureKind::Panic, true),
+        "timed_out" => failed(FailureKind::Timeout, true),
+        other => panic!("no task answers {other:?}"),
+    }
+}
+
+/// What the handlers of all cases give: a task `name(inputs)`, all else nothing.
+pub(crate) fn result(plan: &Plan, state: &State, task: Task) -> Payload {
+    match task {
+        Task::Attempt { node, .. } | Task::Rescue { node } if plan.node(node).unwrap().kind == NodeKind::Task => {
+            let name = &plan.node(node).unwrap().name;
+            bytes(&format!("{name}({})", inputs(plan, state, node).join(",")))
+        }
+        _ => Payload::null(),
+    }
+}
+
+fn bytes(text: &str) -> Payload {
+    Payload::new(Codec::Bytes, text.to_owned())
+}
+
+fn task(run: &Run, text: &str) -> Task {
+    let node = |name: &str| run.plan.find(name).unwrap_or_else(|| panic!("no node is named {name:?}"));
+    if let Some((of, number)) = text.split_once('#') {
+        let number = number.parse().unwrap();
+        return match (of, of.strip_suffix(".poll")) {
+            ("on_failure", _) => Task::Hook { hook: Hook::OnFailure, attempt: number },
+            ("finally", _) => Task::Hook { hook: Hook::Finally, attempt: number },
+            (_, Some(of)) => Task::Poll { node: node(of), tick: number },
+            (_, None) => Task::Attempt { node: node(of), attempt: number },
+        };
+    }
+    match text.split_once('.') {
+        Some(("run", "deadline")) => Task::RunDeadline,
+        Some((of, "deadline")) => Task::NodeDeadline { node: node(of) },
+        Some((of, "rescue")) => Task::Rescue { node: node(of) },
+        _ if text == "deliver" => Task::Deliver,
+        _ => run.task_of(text).unwrap_or_else(|| {
+            let queue: Vec<_> = run.queue.keys().map(|task| task_text(&run.plan, *task)).collect();
+            panic!("nothing waits for an answer of {text:?}; the queue is {queue:?}")
+        }),
+    }
+}

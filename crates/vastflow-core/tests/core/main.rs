@@ -1,0 +1,26 @@
+//! The tests of the core: no I/O, no clock, no threads. Most of them are text; see [`dsl`] for how to read it.
+#![allow(missing_docs, reason = "tests are named as sentences")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking; clippy.toml allows it only inside of #[test]"
+)]
+
+mod dsl;
+
+mod codec;
+mod context;
+mod deadlines;
+mod graph;
+mod hooks;
+mod ids;
+mod plans;
+mod property;
+mod rejections;
+mod rescue;
+mod retries;
+mod river;
+mod stopping;
+mod transitions;
+mod view;
