@@ -3,7 +3,7 @@
 use crate::data::{Data, DataError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use vastflow_core::{Context, Payload, Writes};
+use vastflow_core::{Context, Payload, RunId, Writes};
 
 /// What one call sees and writes.
 #[derive(Debug, Default)]
@@ -20,17 +20,46 @@ struct Own {
     error: Option<DataError>,
 }
 
-/// Values that live in this process only and are never recorded, shared by all calls of a run.
+/// Values that live in this process only and are never recorded: a run's share of a table that all runs of an engine
+/// use. Nothing is kept for a run that has none.
 #[derive(Clone, Debug, Default)]
-pub struct Temporary(Arc<Mutex<BTreeMap<String, String>>>);
+pub struct Temporary {
+    table: Arc<Mutex<Table>>,
+    run: Option<RunId>,
+}
+
+type Table = BTreeMap<(Option<RunId>, String), String>;
 
 impl Temporary {
+    /// The values of `run` in the same table.
+    #[must_use]
+    pub fn of(&self, run: &RunId) -> Self {
+        Temporary { table: Arc::clone(&self.table), run: Some(run.clone()) }
+    }
+
+    /// Takes over what `other` holds.
+    pub fn take_over(&self, other: &Temporary) {
+        for ((run, key), value) in std::mem::take(&mut *lock(&other.table)) {
+            if run == other.run {
+                self.put(&key, value);
+            }
+        }
+    }
+
+    /// Forgets the values.
+    pub fn clear(&self) {
+        let mut table = lock(&self.table);
+        if !table.is_empty() {
+            table.retain(|(run, _), _| *run != self.run);
+        }
+    }
+
     pub(crate) fn put(&self, key: &str, value: String) {
-        lock(&self.0).insert(key.to_owned(), value);
+        lock(&self.table).insert((self.run.clone(), key.to_owned()), value);
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<String> {
-        lock(&self.0).get(key).cloned()
+        lock(&self.table).get(&(self.run.clone(), key.to_owned())).cloned()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Calling the code of a task: on a tokio task of its own, within its time, with its panics caught.
 
 use crate::cell::Cell;
-use crate::shared::{Link, Shared};
+use crate::shared::Shared;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -50,13 +50,13 @@ fn parts(shared: &Arc<Shared>, cell: &Cell, state: &State, task: Task) -> CallPa
         started: state.started().map_or_else(|| unstarted(cell), Arc::clone),
         inputs: node.map_or_else(Vec::new, |node| state.inputs(plan, node)),
         context: Arc::clone(state.context()),
-        temporary: shared.temporary(run),
+        temporary: shared.temporary.of(run),
         failure: node.and_then(|node| state.failure_to_rescue(node).cloned()),
         outcome: state.outcome(),
         deadline: limit.map(|limit| now.plus(limit)),
         now,
         span: tracing::debug_span!("call", run = %run, node = name, ?task),
-        engine: Arc::new(Link(Arc::downgrade(shared))),
+        engine: Arc::clone(&shared.link),
     }
 }
 

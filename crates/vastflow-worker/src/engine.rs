@@ -117,7 +117,7 @@ impl EngineBuilder {
                 "an engine needs a concurrency of at least 1 and a lease of at least 1 s".into(),
             ));
         }
-        let shared = Arc::new(Shared::new(self.store, self.library, self.concurrency, self.lease));
+        let shared = Shared::new(self.store, self.library, self.concurrency, self.lease);
         for plan in self.plans {
             shared.name_plan(&plan);
             shared.store.put_plan(plan).await?;
@@ -200,11 +200,7 @@ impl Engine {
     /// # Errors
     /// [`Error::UnknownRun`] when the store has none of that id.
     pub async fn handle(&self, id: &str) -> Result<Run, Error> {
-        let id = RunId::new(id)?;
-        match self.shared.store.run(&id).await? {
-            Some(_) => Ok(Run::new(self.clone(), id)),
-            None => Err(Error::UnknownRun { id }),
-        }
+        Run::find(self.clone(), RunId::new(id)?).await
     }
 
     /// The store that the engine runs on.

@@ -2,7 +2,6 @@
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::watch::Progress;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Events {
     engine: Engine,
     scope: ScopeId,
-    progress: watch::Receiver<Progress>,
+    news: Option<watch::Receiver<()>>,
     plan: Option<Arc<Plan>>,
     read: Seq,
     page: VecDeque<Recorded>,
@@ -37,9 +36,9 @@ pub struct RunEvent {
 }
 
 impl Events {
-    pub(crate) fn new(engine: Engine, run: RunId, progress: watch::Receiver<Progress>) -> Self {
+    pub(crate) fn new(engine: Engine, run: RunId, news: Option<watch::Receiver<()>>) -> Self {
         let scope = ScopeId::root(run);
-        Events { engine, scope, progress, plan: None, read: Seq::ZERO, page: VecDeque::new(), is_over: false }
+        Events { engine, scope, news, plan: None, read: Seq::ZERO, page: VecDeque::new(), is_over: false }
     }
 
     /// The next event; none after the run's end.
@@ -55,7 +54,9 @@ impl Events {
             if self.is_over {
                 return Ok(None);
             }
-            self.progress.mark_unchanged();
+            if let Some(news) = &mut self.news {
+                news.mark_unchanged();
+            }
             let page = self.engine.shared.store.history(&self.scope, self.read, PAGE).await?;
             if page.is_empty() {
                 self.news().await?;
@@ -67,9 +68,19 @@ impl Events {
 
     async fn news(&mut self) -> Result<(), Error> {
         let shared = &self.engine.shared;
+        let has_news = self.news.is_some();
+        let told = async {
+            match &mut self.news {
+                Some(news) => news.changed().await.is_ok(),
+                None => false,
+            }
+        };
         tokio::select! {
-            // A closed channel has nothing to tell; the look below finds the rest.
-            Ok(()) = self.progress.changed() => Ok(()),
+            is_open = told, if has_news => {
+                // The run's end closes the channel: what is left is read now.
+                self.news = self.news.take().filter(|_| is_open);
+                Ok(())
+            }
             () = tokio::time::sleep(LOOK) => Ok(()),
             () = shared.stopped.cancelled() => Err(shared.why_stopped()),
         }

@@ -22,6 +22,7 @@ mod claim;
 mod engine;
 mod error;
 mod events;
+mod ids;
 mod mend;
 mod run;
 mod shared;

@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::events::Events;
 use crate::shared::Shared;
-use crate::watch::Progress;
+use crate::watch::End;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -25,13 +25,35 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Run {
     engine: Engine,
     id: RunId,
-    progress: watch::Receiver<Progress>,
+    end: watch::Receiver<End>,
+}
+
+/// The end that was told; waits for ever when nobody is left to tell it.
+async fn ended(end: &mut watch::Receiver<End>) -> Arc<RunSummary> {
+    loop {
+        if let Some(summary) = &*end.borrow_and_update() {
+            return Arc::clone(summary);
+        }
+        if end.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Run {
     pub(crate) fn new(engine: Engine, id: RunId) -> Self {
-        let progress = engine.shared.watchers.join(&id);
-        Run { engine, id, progress }
+        let end = engine.shared.watchers.join(&id);
+        Run { engine, id, end }
+    }
+
+    /// A run that is in the store already, and may be over.
+    pub(crate) async fn find(engine: Engine, id: RunId) -> Result<Self, Error> {
+        let mut run = Run::new(engine, id);
+        let summary = run.summary().await?;
+        if summary.status.is_final() {
+            run.end = watch::channel(Some(Arc::new(summary))).1;
+        }
+        Ok(run)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -66,22 +88,17 @@ impl Run {
     /// # Errors
     /// [`Error::UnknownRun`] when it is gone; store errors; [`Error::ShuttingDown`].
     pub async fn wait(&self) -> Result<Arc<RunSummary>, Error> {
-        let mut progress = self.progress.clone();
+        let mut end = self.end.clone();
         loop {
-            if let Some(end) = &progress.borrow_and_update().end {
-                return Ok(Arc::clone(end));
-            }
             tokio::select! {
-                changed = progress.changed() => if changed.is_err() { tokio::time::sleep(LOOK).await },
+                ended = ended(&mut end) => return Ok(ended),
                 // Another process may carry the run on, and hints may be lost.
                 () = tokio::time::sleep(LOOK) => {}
                 () = self.shared().stopped.cancelled() => return Err(self.shared().why_stopped()),
             }
-            if progress.borrow().end.is_none() {
-                let summary = self.summary().await?;
-                if summary.status.is_final() {
-                    return Ok(Arc::new(summary));
-                }
+            let summary = self.summary().await?;
+            if summary.status.is_final() {
+                return Ok(Arc::new(summary));
             }
         }
     }
@@ -134,7 +151,7 @@ impl Run {
     /// The run's events, from the first on, as they are recorded; ends with the run.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::new(self.engine.clone(), self.id.clone(), self.progress.clone())
+        Events::new(self.engine.clone(), self.id.clone(), self.shared().watchers.read_along(&self.id))
     }
 
     /// The run to look at: its nodes with states and durations. Print it.
@@ -154,8 +171,7 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         // The channel goes when nobody waits any more.
-        let unused = watch::channel(Progress::default()).1;
-        drop(std::mem::replace(&mut self.progress, unused));
+        drop(std::mem::replace(&mut self.end, watch::channel(None).1));
         self.engine.shared.watchers.leave(&self.id);
     }
 }

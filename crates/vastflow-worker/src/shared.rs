@@ -1,13 +1,14 @@
 //! What all parts of an engine share.
 
 use crate::cell::Cell;
+use crate::ids::Ids;
 use crate::error::Error;
 use crate::slots::Slots;
 use crate::watch::Watchers;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -38,7 +39,12 @@ pub(crate) struct Shared {
     pub(crate) flow_plans: RwLock<BTreeMap<Name, PlanHash>>,
     bounds: RwLock<FxHashMap<PlanHash, Result<Arc<Bound>, MissingCode>>>,
     cells: Mutex<FxHashMap<ScopeId, Arc<Cell>>>,
-    temporary: Mutex<FxHashMap<RunId, Temporary>>,
+    /// Values of this process that the calls of a run share.
+    pub(crate) temporary: Temporary,
+    /// What calls may ask of this engine.
+    pub(crate) link: Arc<dyn EngineLink>,
+    /// Where generated run ids come from.
+    pub(crate) ids: Ids,
     next_op: AtomicU64,
     /// Told when the last active scope was let go of.
     at_rest: Notify,
@@ -57,11 +63,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(store: Arc<dyn Store>, library: Library, slots: usize, lease: Duration) -> Self {
-        let nonce = uuid::Uuid::now_v7().as_u128();
-        Shared {
+    pub(crate) fn new(store: Arc<dyn Store>, library: Library, slots: usize, lease: Duration) -> Arc<Self> {
+        let nonce = fold_nonce(uuid::Uuid::now_v7().as_u128());
+        Arc::new_cyclic(|weak| Shared {
             store,
-            worker: WorkerId(fold_nonce(nonce)),
+            worker: WorkerId(nonce),
             runtime: Handle::current(),
             slots: Slots::new(slots),
             watchers: Watchers::default(),
@@ -74,10 +80,12 @@ impl Shared {
             flow_plans: RwLock::default(),
             bounds: RwLock::default(),
             cells: Mutex::default(),
-            temporary: Mutex::default(),
+            temporary: Temporary::default(),
+            link: Arc::new(Link(weak.clone())),
+            ids: Ids::new(nonce),
             next_op: AtomicU64::new(0),
             at_rest: Notify::new(),
-        }
+        })
     }
 
     /// A name for a commit that no other commit has: this worker's own number and a counter.
@@ -141,20 +149,6 @@ impl Shared {
         cells.iter().map(cancel).sum()
     }
 
-    /// The values of this process that the calls of a run share.
-    pub(crate) fn temporary(&self, run: &RunId) -> Temporary {
-        lock(&self.temporary).entry(run.clone()).or_default().clone()
-    }
-
-    /// The same, given by the one who starts the run.
-    pub(crate) fn set_temporary(&self, run: &RunId, values: Temporary) {
-        lock(&self.temporary).insert(run.clone(), values);
-    }
-
-    pub(crate) fn forget_temporary(&self, run: &RunId) {
-        lock(&self.temporary).remove(run);
-    }
-
     /// A plan with its code.
     ///
     /// # Errors
@@ -206,7 +200,7 @@ fn fold_nonce(uuid: u128) -> u64 {
 }
 
 /// What calls may ask of the engine, without keeping it alive.
-pub(crate) struct Link(pub(crate) std::sync::Weak<Shared>);
+struct Link(Weak<Shared>);
 
 impl EngineLink for Link {
     fn cancel(&self, run: &RunId, by: &str, why: &str) {

@@ -40,7 +40,7 @@ pub struct StartRun {
 impl StartRun {
     pub(crate) fn new(engine: Engine, plan: Result<PlanHash, Error>, input: Result<Payload, Error>) -> Self {
         let start = input.and_then(|input| {
-            let id = RunId::new(uuid::Uuid::now_v7().to_string())?;
+            let id = engine.shared.ids.next(engine.shared.now())?;
             Ok(Start { input, ..Start::new(id) })
         });
         StartRun { engine, plan, start, temporary: None }
@@ -109,10 +109,10 @@ impl StartRun {
         let id = start.run.clone();
         let run = Run::new(self.engine.clone(), id.clone());
         if let Some(values) = self.temporary {
-            shared.set_temporary(&id, values);
+            shared.temporary.of(&id).take_over(&values);
         }
         match tell(&self.engine, Arc::clone(&bound), start.clone()).await {
-            Err(Error::AlreadyExists { .. }) => join(run, &bound, &start).await,
+            Err(Error::AlreadyExists { .. }) => join(&self.engine, &bound, &start).await,
             told => told.map(|()| run),
         }
     }
@@ -132,13 +132,14 @@ async fn tell(engine: &Engine, bound: Arc<Bound>, start: Start) -> Result<(), Er
 }
 
 /// There is a run of that id: it is the one that is asked for if it has the same flow and input.
-async fn join(run: Run, bound: &Bound, start: &Start) -> Result<Run, Error> {
-    let started = started_of(run.shared(), run.id()).await?;
-    let started = started.ok_or_else(|| Error::UnknownRun { id: run.id().clone() })?;
+async fn join(engine: &Engine, bound: &Bound, start: &Start) -> Result<Run, Error> {
+    let id = start.run.clone();
+    let started = started_of(&engine.shared, &id).await?;
+    let started = started.ok_or_else(|| Error::UnknownRun { id: id.clone() })?;
     if started.flow == *bound.plan().flow() && start.is_same_as(&started) {
-        return Ok(run);
+        return Run::find(engine.clone(), id).await;
     }
-    Err(Error::AlreadyExists { id: run.id().clone(), flow: started.flow.clone() })
+    Err(Error::AlreadyExists { id, flow: started.flow.clone() })
 }
 
 impl IntoFuture for StartRun {

@@ -4,7 +4,6 @@ use crate::call::start_task;
 use crate::cell::{Cell, InFlight};
 use crate::mend;
 use crate::shared::{Shared, lock};
-use crate::watch::Progress;
 use std::sync::{Arc, Weak};
 use vastflow_store::{Answer, ClaimToken, Commit, Committed, Control, Reply, StoreError};
 
@@ -98,9 +97,9 @@ fn recorded(shared: &Arc<Shared>, cell: &Arc<Cell>, in_flight: InFlight, control
     if cell.scope.is_root() {
         let run = cell.scope.run();
         if end.is_some() {
-            shared.forget_temporary(run);
+            shared.temporary.of(run).clear();
         }
-        shared.watchers.tell(run, Progress { end });
+        shared.watchers.tell(run, end);
     }
     for task in kept {
         if control.hands_out() {
