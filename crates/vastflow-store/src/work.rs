@@ -38,7 +38,7 @@ pub struct Claim {
 pub struct Claims {
     /// The tasks.
     pub tasks: Vec<Claimed>,
-    /// Whether more could have been handed out if `max` had been higher.
+    /// Whether more may be there to claim: tasks beyond `max`, or more timers and deliveries than one claim gives.
     pub more: bool,
     /// When the next task that is not visible yet will be; none when there is none.
     pub next_due: Option<Timestamp>,

@@ -170,7 +170,7 @@ impl Ledger {
         let mut tasks = Vec::new();
         self.claim_some(ask, false, INTERNAL_A_CLAIM, &mut tasks);
         self.claim_some(ask, true, ask.max, &mut tasks);
-        Claims { tasks, more: self.queue.has(true, &ask.except), next_due: self.queue.next_due() }
+        Claims { tasks, more: self.queue.has_any(&ask.except), next_due: self.queue.next_due() }
     }
 
     fn claim_some(&mut self, ask: &Claim, takes_slot: bool, max: usize, tasks: &mut Vec<Claimed>) {

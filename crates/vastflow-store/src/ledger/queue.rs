@@ -84,9 +84,9 @@ impl Queue {
         Some(task)
     }
 
-    /// Whether there is such a task.
-    pub(super) fn has(&self, takes_slot: bool, except: &[PlanHash]) -> bool {
-        self.ready.keys().any(|(slot, plan)| *slot == takes_slot && !except.contains(plan))
+    /// Whether there is a task of any plan that is not excepted.
+    pub(super) fn has_any(&self, except: &[PlanHash]) -> bool {
+        self.ready.keys().any(|(_, plan)| !except.contains(plan))
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {

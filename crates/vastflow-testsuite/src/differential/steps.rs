@@ -1,0 +1,252 @@
+//! The steps: each does one thing to the store and to the model, and compares the answers.
+
+use super::draw::{Drawn, Then};
+use super::world::World;
+use crate::fixture::{LEASE, lease};
+use crate::probe::ALL;
+use std::time::Duration;
+use vastflow_core::{PlanHash, ScopeId, Timestamp};
+use vastflow_store::{Claim, ClaimToken, Claimed, Claims, Commit, Committed, Heartbeat, Lease, TaskState};
+
+/// What a commit was answered, with errors as their codes.
+type Outcome = Result<Committed, String>;
+
+/// How often a store may fail to answer before the test gives up.
+const PATIENCE: usize = 1_000;
+
+impl World {
+    pub(super) async fn step(&mut self, number: usize) -> Result<(), String> {
+        match self.rng.below(100) {
+            0..=59 => self.commit().await?,
+            60..=75 => self.claim().await?,
+            76..=81 => self.release().await?,
+            82..=86 => self.beat().await?,
+            87..=91 => self.sweep().await?,
+            92..=96 => self.wait(),
+            _ if self.survives_closing => self.reopen().await?,
+            _ => self.wait(),
+        }
+        if number % 16 == 15 { self.compare().await } else { Ok(()) }
+    }
+
+    fn wait(&mut self) {
+        let moment = self.rng.pick(&self.moments).copied().unwrap_or(self.now);
+        self.now = if self.rng.chance(50) && moment > self.now {
+            // Exactly then, or just before: there the mistakes are.
+            Timestamp::from_millis(moment.millis() - u64::from(self.rng.chance(50)))
+        } else {
+            let longest = if self.rng.chance(20) { 30_000 } else { 2_000 };
+            self.now.plus(Duration::from_millis(self.rng.below(longest) as u64))
+        };
+        self.moments.retain(|moment| *moment > self.now);
+        self.note(format!("now it is {}", self.now));
+    }
+
+    /// A batch of one commit, or of several of different scopes.
+    async fn commit(&mut self) -> Result<(), String> {
+        let size = if self.rng.chance(70) { 1 } else { 2 + self.rng.below(5) };
+        let mut batch: Vec<Drawn> = Vec::new();
+        for _ in 0..size {
+            let drawn = self.draw();
+            if batch.iter().all(|other| other.commit.scope != drawn.commit.scope) {
+                batch.push(drawn);
+            }
+        }
+        let commits: Vec<Commit> = batch.iter().map(|drawn| drawn.commit.clone()).collect();
+        let wanted: Vec<Outcome> = commits.iter().map(|commit| self.tell_model(commit.clone())).collect();
+        let found = self.submit(commits).await?;
+        for ((drawn, wanted), found) in batch.into_iter().zip(wanted).zip(found) {
+            self.note(in_short(&drawn.commit, &wanted));
+            agree(&wanted, found).map_err(|why| format!("{why}, for {:#?}", drawn.commit))?;
+            self.count(&wanted);
+            if let Ok(Committed::Done { .. }) = wanted {
+                self.took_effect(drawn);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_model(&mut self, mut commit: Commit) -> Outcome {
+        let wanted = self.model.apply(&mut commit).map_err(|error| error.code().to_owned());
+        // What was held and goes on again stands in no certain order.
+        self.order_is_known &= commit.control.is_none();
+        wanted
+    }
+
+    /// Submits until every commit was answered. Says of each whether it had to be repeated.
+    async fn submit(&mut self, commits: Vec<Commit>) -> Result<Vec<(Outcome, bool)>, String> {
+        for attempt in 0..PATIENCE {
+            let answer = self.probe.batch(commits.clone()).await;
+            let ops: Vec<_> = answer.iter().map(|(commit, _)| commit.op).collect();
+            let asked: Vec<_> = commits.iter().map(|commit| commit.op).collect();
+            if ops != asked {
+                return Err(format!("answers to {ops:?}, asked were {asked:?}"));
+            }
+            if !answer.iter().any(|(_, answer)| answer.as_ref().is_err_and(|error| error.is_transient())) {
+                let outcome = |answer: Result<Committed, vastflow_store::StoreError>| {
+                    (answer.map_err(|error| error.code().to_owned()), attempt > 0)
+                };
+                return Ok(answer.into_iter().map(|(_, answer)| outcome(answer)).collect());
+            }
+            self.tally.retried += 1;
+        }
+        Err(format!("no answer after {PATIENCE} attempts"))
+    }
+
+    fn took_effect(&mut self, drawn: Drawn) {
+        let Drawn { commit, then } = drawn;
+        let settled =
+            |lease: &Claimed| lease.scope == commit.scope && commit.settle.contains(&(lease.task, lease.token));
+        // Some answered leases are remembered, to be answered again.
+        let forget = self.rng.chance(80);
+        self.leases.retain(|lease| !(forget && settled(lease)));
+        self.remember_kept(&commit);
+        match then {
+            Then::Begins(run) => self.runs.push(*run),
+            Then::Goes(at, story) => self.runs[at].story = *story,
+            Then::Inner(at, which) => self.runs[at].inner[which].1 += 1,
+            Then::Nothing => {}
+        }
+        for message in &commit.messages {
+            self.remember_scope(&message.to);
+        }
+        self.past.push(commit);
+    }
+
+    fn remember_scope(&mut self, scope: &ScopeId) {
+        let run = self.runs.iter_mut().find(|run| run.story.scope.run() == scope.run());
+        if let Some(run) = run.filter(|run| !scope.is_root() && run.inner.iter().all(|(known, _)| known != scope)) {
+            run.inner.push((scope.clone(), 0));
+        }
+    }
+
+    fn remember_kept(&mut self, commit: &Commit) {
+        let is_kept = |task| commit.queue.iter().any(|new| new.keep && new.task == task);
+        let (Some(row), tasks) = (self.model.ledger.run(commit.scope.run()), self.model.ledger.tasks(&commit.scope))
+        else {
+            return;
+        };
+        let mine = tasks.iter().filter(|queued| queued.state == TaskState::Claimed { by: commit.worker });
+        self.leases.extend(mine.filter(|queued| is_kept(queued.task)).map(|queued| Claimed {
+            scope: commit.scope.clone(),
+            task: queued.task,
+            token: ClaimToken::FIRST,
+            plan: row.summary.started.plan,
+            len: row.len,
+            control: row.control,
+            messages: Vec::new(),
+        }));
+    }
+
+    /// Claims: some while the order is known; else all, of which some are given back in an order of our own.
+    async fn claim(&mut self) -> Result<(), String> {
+        let max = if self.order_is_known { self.rng.below(6) } else { ALL };
+        let except: Vec<PlanHash> = match self.rng.pick(&self.plans).map(|plan| plan.hash()) {
+            Some(plan) if self.rng.chance(20) => vec![plan],
+            _ => Vec::new(),
+        };
+        let ask = Claim { worker: self.worker(), max, lease: LEASE, except: except.into(), now: self.now };
+        let mut wanted = self.model.ledger.claim(&ask);
+        let mut found = self.probe.store().claim(ask.clone()).await.map_err(|error| format!("claim: {error}"))?;
+        self.note(format!("{:?} claims {max} at {}: {}", ask.worker, ask.now, in_words(&wanted.tasks)));
+        if !self.order_is_known {
+            sort(&mut wanted);
+            sort(&mut found);
+        }
+        same("claim: tasks", &wanted.tasks, &found.tasks)?;
+        if !self.anything_is_held() {
+            same("claim: more", &wanted.more, &found.more)?;
+            same("claim: next due", &wanted.next_due, &found.next_due)?;
+        }
+        self.moments.extend(wanted.next_due.into_iter().chain([self.now.plus(LEASE)]));
+        self.tally.claimed += wanted.tasks.len() as u64;
+        self.tally.messages += wanted.tasks.iter().map(|claimed| claimed.messages.len() as u64).sum::<u64>();
+        let keep = if self.order_is_known { wanted.tasks.len() } else { self.rng.below(wanted.tasks.len() + 1) };
+        let back: Vec<Lease> = wanted.tasks.drain(keep..).map(|claimed| lease(&claimed)).collect();
+        self.leases.extend(wanted.tasks);
+        self.give_back(&back).await
+    }
+
+    fn anything_is_held(&self) -> bool {
+        let row = |run: &super::world::Run| self.model.ledger.run(run.story.scope.run());
+        self.runs.iter().filter_map(row).any(|row| !row.control.control.hands_out())
+    }
+
+    /// Gives back some claims, current or not.
+    async fn release(&mut self) -> Result<(), String> {
+        let some: Vec<Lease> = (0..self.rng.below(4)).filter_map(|_| self.rng.pick(&self.leases).map(lease)).collect();
+        self.note(format!("release of {some:?}"));
+        self.order_is_known &= some.is_empty();
+        self.give_back(&some).await
+    }
+
+    async fn give_back(&mut self, leases: &[Lease]) -> Result<(), String> {
+        self.model.ledger.release(leases);
+        self.probe.store().release(leases).await.map_err(|error| format!("release: {error}"))
+    }
+
+    async fn beat(&mut self) -> Result<(), String> {
+        let beat = Heartbeat { worker: self.worker(), lease: LEASE, now: self.now };
+        let wanted = self.model.ledger.heartbeat(&beat);
+        let found = self.probe.store().heartbeat(beat).await.map_err(|error| format!("heartbeat: {error}"))?;
+        self.note(format!("heartbeat of {:?} at {}", beat.worker, beat.now));
+        same("heartbeat", &wanted, &found)
+    }
+
+    async fn sweep(&mut self) -> Result<(), String> {
+        let wanted = self.model.ledger.sweep(self.now, ALL);
+        let found = self.probe.store().sweep(self.now, ALL).await.map_err(|error| format!("sweep: {error}"))?;
+        self.note(format!("sweep at {}: {wanted:?}", self.now));
+        self.order_is_known &= wanted.tasks == 0;
+        self.tally.swept += wanted.tasks as u64;
+        same("sweep", &wanted, &found)
+    }
+
+    async fn reopen(&mut self) -> Result<(), String> {
+        self.note("reopen");
+        self.probe = self.probe.clone().reopen().await;
+        self.order_is_known = false;
+        self.tally.reopened += 1;
+        if !self.probe.store().capabilities().fleet {
+            self.model.reopen().map_err(|error| format!("reopen: {error}"))?;
+        }
+        self.compare().await
+    }
+}
+
+fn sort(claims: &mut Claims) {
+    claims.tasks.sort_unstable_by(|a, b| (&a.scope, a.task).cmp(&(&b.scope, b.task)));
+}
+
+fn agree(wanted: &Outcome, (found, is_repeated): (Outcome, bool)) -> Result<(), String> {
+    match (wanted, &found) {
+        // The answer before was lost, and the word may have changed since.
+        (Ok(Committed::Done { .. } | Committed::Duplicate { .. }), Ok(Committed::Duplicate { .. })) if is_repeated => {
+            Ok(())
+        }
+        _ => same("commit", wanted, &found),
+    }
+}
+
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, wanted: &T, found: &T) -> Result<(), String> {
+    if wanted == found {
+        Ok(())
+    } else {
+        Err(format!("{what}: {wanted:#?} was expected, but the store says {found:#?}"))
+    }
+}
+
+fn in_short(commit: &Commit, answer: &Outcome) -> String {
+    let events: Vec<_> = commit.events.iter().map(vastflow_core::Event::name).collect();
+    let Commit { op, scope, expected, settle, queue, obsolete, control, messages, worker, .. } = commit;
+    let messages: Vec<_> = messages.iter().map(|message| (message.to.to_string(), message.kind)).collect();
+    format!(
+        "{scope} at {expected}: {events:?} {op:?} by {worker:?}, settles {settle:?}, queues {queue:?}, obsolete {obsolete:?}, \
+         sends {messages:?}, says {control:?}: {answer:?}"
+    )
+}
+
+fn in_words(tasks: &[Claimed]) -> String {
+    let each = tasks.iter().map(|claimed| format!("{} {:?} #{}", claimed.scope, claimed.task, claimed.token.0));
+    each.collect::<Vec<_>>().join(", ")
+}
