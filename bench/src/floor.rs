@@ -9,10 +9,11 @@ use vastflow_core::{Payload, Plan, RunId, State, Timestamp};
 const LEAN_TABLES: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    CREATE TABLE runs (id INTEGER PRIMARY KEY, flow TEXT, status INTEGER, started INTEGER, input BLOB, output BLOB);
+    CREATE TABLE runs (key INTEGER PRIMARY KEY, id TEXT UNIQUE, flow TEXT, status TEXT, started INTEGER, input TEXT,
+        output TEXT);
     CREATE INDEX by_status ON runs (status, started);
     CREATE INDEX by_flow ON runs (flow, started);
-    CREATE TABLE nodes (run INTEGER, node INTEGER, status INTEGER, output BLOB, PRIMARY KEY (run, node)) WITHOUT ROWID;
+    CREATE TABLE nodes (run INTEGER, node INTEGER, status TEXT, output TEXT, PRIMARY KEY (run, node)) WITHOUT ROWID;
 ";
 
 /// The lean-tables loop: one writer, a row a finished node, a run row with two list indexes, synced commits of
@@ -41,13 +42,14 @@ pub(crate) fn lean_tables(nodes: usize, chain: usize, batch: usize) -> Result<f6
 fn lean_step(db: &Connection, run: usize, node: usize, chain: usize, payload: &str) -> rusqlite::Result<()> {
     let run = i64::try_from(run).unwrap_or(0);
     if node == 0 {
-        let mut start = db.prepare_cached("INSERT INTO runs VALUES (?1, 'chain', 0, ?1, ?2, NULL)")?;
-        start.execute(params![run, payload])?;
+        let mut start = db.prepare_cached("INSERT INTO runs VALUES (?1, ?2, 'chain', 'running', ?1, ?3, NULL)")?;
+        start.execute(params![run, format!("01a2003d-2351-766f-b800-{run:012x}"), payload])?;
     }
-    let mut finish = db.prepare_cached("INSERT INTO nodes VALUES (?1, ?2, 1, ?3)")?;
+    let mut finish = db.prepare_cached("INSERT INTO nodes VALUES (?1, ?2, 'succeeded', ?3)")?;
     finish.execute(params![run, i64::try_from(node).unwrap_or(0), payload])?;
     if node + 1 == chain {
-        db.prepare_cached("UPDATE runs SET status = 1, output = ?2 WHERE id = ?1")?.execute(params![run, payload])?;
+        db.prepare_cached("UPDATE runs SET status = 'succeeded', output = ?2 WHERE key = ?1")?
+            .execute(params![run, payload])?;
     }
     Ok(())
 }

@@ -66,6 +66,16 @@ impl Rig {
     }
 }
 
+/// Runs a flow `runs` times without a store, one after the other.
+pub(crate) async fn without_store(flow: &Flow<String, String>, runs: usize) -> Result<Took, BoxError> {
+    let input = payload();
+    let (began, cpu) = (Instant::now(), cpu_time());
+    for _ in 0..runs {
+        vastflow::run_in_memory(flow, input.clone()).await?;
+    }
+    Ok(Took { wall: began.elapsed(), cpu: cpu_time().saturating_sub(cpu) })
+}
+
 async fn drive(engine: Engine, flow: String, left: Arc<AtomicUsize>) -> Result<(), vastflow::Error> {
     let input = payload();
     let take = |left: usize| left.checked_sub(1);

@@ -3,7 +3,7 @@
 
 use crate::floor::{Bare, core_alone, lean_tables, per_second};
 use crate::flows::{chain, fan, independent};
-use crate::load::Rig;
+use crate::load::{Rig, without_store};
 use crate::report::{Figure, Row};
 use vastflow::{BoxError, Flow};
 
@@ -27,11 +27,13 @@ pub(crate) async fn measure(work: &str, scale: usize) -> Result<Vec<Row>, BoxErr
         "W1" => vec![load("W1", "memory", chain(1)?, 100_000, 256), load("W1", "sqlite", chain(1)?, 100_000, 256)],
         "W2" => vec![load("W2", "memory", chain(3)?, 100_000, 256), load("W2", "sqlite", chain(3)?, 150_000, 256)],
         "W3" => vec![load("W3", "memory", fan(100)?, 5_000, 64), load("W3", "sqlite", fan(100)?, 5_000, 64)],
-        "W8" => vec![
-            load("W8-chain", "memory", chain(100)?, 5_000, 64),
-            load("W8-fan", "memory", fan(100)?, 5_000, 64),
-            load("W8-independent", "memory", independent(10_000)?, 50, 4),
-        ],
+        "W8" => {
+            return Ok(vec![
+                in_memory("W8-chain", &chain(100)?, 5_000 / scale).await?,
+                in_memory("W8-fan", &fan(100)?, 5_000 / scale).await?,
+                in_memory("W8-independent", &independent(10_000)?, 50 / scale).await?,
+            ]);
+        }
         _ => return Ok(vec![latency("memory", 2_000 / scale).await?, latency("sqlite", 2_000 / scale).await?]),
     };
     let mut rows = Vec::new();
@@ -46,7 +48,7 @@ async fn throughput(load: Load) -> Result<Row, BoxError> {
     let nodes = flow.plan().len();
     let (mut flows, mut floors, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TIMES {
-        let rig = Rig::new(store, &flow, 256).await?;
+        let rig = Rig::new(store, &flow, 10_000).await?;
         let took = rig.many(flow.name(), runs, in_flight).await?;
         flows.push(per_second(runs, took.wall));
         cpu.push(1e6 / per_second(runs * nodes, took.cpu));
@@ -62,10 +64,27 @@ async fn throughput(load: Load) -> Result<Row, BoxError> {
     Ok(Row { work: work.to_owned(), store, in_flight, figure })
 }
 
+/// Runs without a store, one after the other on one thread.
+async fn in_memory(work: &str, flow: &Flow<String, String>, runs: usize) -> Result<Row, BoxError> {
+    let nodes = flow.plan().len();
+    let (mut steps, mut floors, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        let took = without_store(flow, runs).await?;
+        steps.push(per_second(runs * nodes, took.wall));
+        cpu.push(1e6 / per_second(runs * nodes, took.cpu));
+        floors.push(core_alone(flow.plan(), runs)?);
+    }
+    let steps = median(&mut steps);
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let flows = steps / nodes as f64;
+    let figure = Figure::Rate { steps, flows, floor: median(&mut floors), cpu_us: median(&mut cpu) };
+    Ok(Row { work: work.to_owned(), store: "none", in_flight: 1, figure })
+}
+
 /// One run at a time, in turn with as many bare commits as it has events that must wait for each other.
 async fn latency(store: &'static str, runs: usize) -> Result<Row, BoxError> {
     let flow = chain(3)?;
-    let rig = Rig::new(store, &flow, 256).await?;
+    let rig = Rig::new(store, &flow, 10_000).await?;
     let bare = Bare::new()?;
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
     for _ in 0..runs.max(10) {

@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tracing::Instrument;
 use vastflow_core::run::{Input, TaskOutcome};
-use vastflow_core::{Failure, FailureKind, Reply, State, Task, Writes};
-use vastflow_sdk::{Bound, BoxFuture, CallParts, Ctx, DataError};
+use vastflow_core::{Failure, FailureKind, Payload, Reply, RunId, RunInfo, RunStarted, State, Task, Timestamp, Writes};
+use vastflow_sdk::{Bound, BoxFuture, CallParts, Ctx, DataError, EngineLink, Temporary};
 use vastflow_store::ClaimToken;
 
 /// Begins a task that this engine holds, together with a slot if it takes one.
@@ -29,46 +29,65 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
         let input = if task.is_timer() { Input::Timer(task) } else { Input::NotStarted(task) };
         return cell.answer(shared, input, (task, token), slots);
     }
-    let ctx = Ctx::new(parts(shared, cell, &inner.state, task));
+    let site = Site {
+        run: cell.scope.run(),
+        bound: &cell.bound,
+        state: &inner.state,
+        temporary: shared.temporary.of(cell.scope.run()),
+        engine: &shared.link,
+        now: shared.now(),
+    };
+    let ctx = site.ctx(task);
     inner.calls.push((task, ctx.clone()));
     drop(inner);
     let call = Call { shared: Arc::clone(shared), cell: Arc::clone(cell), task, token, ctx };
     shared.runtime.spawn(call.run());
 }
 
-fn parts(shared: &Arc<Shared>, cell: &Cell, state: &State, task: Task) -> CallParts {
-    let plan = cell.bound.plan();
-    let node = task.node();
-    let limit = node.and_then(|node| plan.node(node)?.attempt_timeout);
-    let now = shared.now();
-    let run = cell.scope.run();
-    let name = node.and_then(|node| plan.node(node)).map_or("hook", |spec| spec.name.as_str());
-    CallParts {
-        run: run.clone(),
-        plan: Arc::clone(plan),
-        task,
-        started: state.started().map_or_else(|| unstarted(cell), Arc::clone),
-        inputs: node.map_or_else(Vec::new, |node| state.inputs(plan, node)),
-        context: Arc::clone(state.context()),
-        temporary: shared.temporary.of(run),
-        failure: node.and_then(|node| state.failure_to_rescue(node).cloned()),
-        outcome: state.outcome(),
-        deadline: limit.map(|limit| now.plus(limit)),
-        now,
-        span: tracing::debug_span!("call", run = %run, node = name, ?task),
-        engine: Arc::clone(&shared.link),
+/// Where a call is made.
+pub(crate) struct Site<'a> {
+    pub(crate) run: &'a RunId,
+    pub(crate) bound: &'a Bound,
+    pub(crate) state: &'a State,
+    pub(crate) temporary: Temporary,
+    pub(crate) engine: &'a Arc<dyn EngineLink>,
+    pub(crate) now: Timestamp,
+}
+
+impl Site<'_> {
+    /// The context of a call that answers `task`.
+    pub(crate) fn ctx(self, task: Task) -> Ctx {
+        let Site { run, bound, state, temporary, engine, now } = self;
+        let plan = bound.plan();
+        let node = task.node();
+        let name = node.and_then(|node| plan.node(node)).map_or("hook", |spec| spec.name.as_str());
+        Ctx::new(CallParts {
+            run: run.clone(),
+            plan: Arc::clone(plan),
+            task,
+            started: state.started().map_or_else(|| unstarted(bound), Arc::clone),
+            inputs: node.map_or_else(Vec::new, |node| state.inputs(plan, node)),
+            context: Arc::clone(state.context()),
+            temporary,
+            failure: node.and_then(|node| state.failure_to_rescue(node).cloned()),
+            outcome: state.outcome(),
+            deadline: limit_of(bound, task).map(|limit| now.plus(limit)),
+            now,
+            span: tracing::debug_span!("call", run = %run, node = name, ?task),
+            engine: Arc::clone(engine),
+        })
     }
 }
 
 /// How a run began that has not begun: nothing is called then, but the type wants a value.
-fn unstarted(cell: &Cell) -> Arc<vastflow_core::RunStarted> {
-    Arc::new(vastflow_core::RunStarted {
-        flow: cell.bound.plan().flow().clone(),
-        plan: cell.bound.plan().hash(),
+fn unstarted(bound: &Bound) -> Arc<RunStarted> {
+    Arc::new(RunStarted {
+        flow: bound.plan().flow().clone(),
+        plan: bound.plan().hash(),
         seed: 0,
-        input: vastflow_core::Payload::null(),
+        input: Payload::null(),
         context: Writes::new(),
-        info: vastflow_core::RunInfo::default(),
+        info: RunInfo::default(),
     })
 }
 
@@ -83,44 +102,50 @@ struct Call {
 
 impl Call {
     async fn run(self) {
-        let began = Instant::now();
-        let span = self.ctx.span().clone();
-        let reply = if span.is_disabled() { self.reply().await } else { self.reply().instrument(span).await };
-        let (reply, writes) = self.with_writes(reply);
-        let outcome = TaskOutcome { task: self.task, reply, writes, took: began.elapsed() };
+        let outcome = outcome_of(&self.cell.bound, &self.ctx, self.task).await;
         self.cell.answer(&self.shared, Input::Outcome(outcome), (self.task, self.token), 1);
     }
+}
 
-    async fn reply(&self) -> Reply {
-        let called = Caught::call(&self.cell.bound, self.ctx.clone());
-        match self.limit() {
-            Some(limit) => tokio::time::timeout(limit, called).await.unwrap_or_else(|_| self.too_late(limit)),
-            None => called.await,
-        }
+/// Calls the code of a task and says what came of it.
+pub(crate) async fn outcome_of(bound: &Bound, ctx: &Ctx, task: Task) -> TaskOutcome {
+    let began = Instant::now();
+    let span = ctx.span().clone();
+    let reply = reply_of(bound, ctx, task);
+    let reply = if span.is_disabled() { reply.await } else { reply.instrument(span).await };
+    let (reply, writes) = with_writes(ctx, reply);
+    TaskOutcome { task, reply, writes, took: began.elapsed() }
+}
+
+async fn reply_of(bound: &Bound, ctx: &Ctx, task: Task) -> Reply {
+    let called = Caught::call(bound, ctx.clone());
+    match limit_of(bound, task) {
+        Some(limit) => tokio::time::timeout(limit, called).await.unwrap_or_else(|_| too_late(ctx, limit)),
+        None => called.await,
     }
+}
 
-    fn limit(&self) -> Option<Duration> {
-        self.cell.bound.plan().node(self.task.node()?)?.attempt_timeout
+fn limit_of(bound: &Bound, task: Task) -> Option<Duration> {
+    bound.plan().node(task.node()?)?.attempt_timeout
+}
+
+fn too_late(ctx: &Ctx, limit: Duration) -> Reply {
+    // What the handler spawned can still see that it should stop.
+    ctx.cancel_call(None);
+    let failure = Failure::new(FailureKind::Timeout, format!("no answer within {limit:?}"));
+    Reply::Failed { failure, retryable: true }
+}
+
+/// What the call wrote; nothing of a call that panicked or ran out of time.
+fn with_writes(ctx: &Ctx, reply: Reply) -> (Reply, Writes) {
+    let is_dropped = matches!(&reply, Reply::Failed { failure, .. }
+        if matches!(failure.kind, FailureKind::Panic | FailureKind::Timeout));
+    if is_dropped {
+        return (reply, Writes::new());
     }
-
-    fn too_late(&self, limit: Duration) -> Reply {
-        // What the handler spawned can still see that it should stop.
-        self.ctx.cancel_call(None);
-        let failure = Failure::new(FailureKind::Timeout, format!("no answer within {limit:?}"));
-        Reply::Failed { failure, retryable: true }
-    }
-
-    /// What the call wrote; nothing of a call that panicked or ran out of time.
-    fn with_writes(&self, reply: Reply) -> (Reply, Writes) {
-        let dropped = matches!(&reply, Reply::Failed { failure, .. }
-            if matches!(failure.kind, FailureKind::Panic | FailureKind::Timeout));
-        if dropped {
-            return (reply, Writes::new());
-        }
-        match self.ctx.take_writes() {
-            Ok(writes) => (reply, writes),
-            Err(error) => (unwritable(&error), Writes::new()),
-        }
+    match ctx.take_writes() {
+        Ok(writes) => (reply, writes),
+        Err(error) => (unwritable(&error), Writes::new()),
     }
 }
 

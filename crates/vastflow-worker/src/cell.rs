@@ -87,7 +87,9 @@ impl Cell {
     /// Tells the scope what came of a task. The call's slot stays for what follows from it.
     pub(crate) fn answer(self: &Arc<Self>, shared: &Arc<Shared>, input: Input, task: (Task, ClaimToken), slots: usize) {
         let mut inner = self.lock();
-        inner.calls.retain(|(called, _)| *called != task.0);
+        if let Some(at) = inner.calls.iter().position(|(called, _)| *called == task.0) {
+            inner.calls.swap_remove(at);
+        }
         inner.gathered.slots += slots;
         inner.tell(self, shared, Told { input, settles: Some(task), asks: None });
         self.go_on(shared, inner);

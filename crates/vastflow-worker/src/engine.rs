@@ -14,7 +14,7 @@ use vastflow_sdk::{Andes, Atlantic, BoxError, Data, Flow, Headwaters, Library, M
 use vastflow_store::{Heartbeat, Store};
 
 /// How many calls run at once unless it is said otherwise. Handlers mostly wait for others, so there may be many.
-const CONCURRENCY: usize = 256;
+const CONCURRENCY: usize = 1_000;
 /// How long a worker counts as alive without a sign.
 const LEASE: Duration = Duration::from_secs(15);
 /// How long handlers are waited for when the engine shuts down.
@@ -85,7 +85,7 @@ impl EngineBuilder {
         self.note(added.map_err(|error| as_error(&error)))
     }
 
-    /// How many calls may run at once; 256 unless said.
+    /// How many calls may run at once; 1,000 unless said.
     pub const fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls;
         self

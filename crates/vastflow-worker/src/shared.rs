@@ -1,8 +1,8 @@
 //! What all parts of an engine share.
 
 use crate::cell::Cell;
-use crate::ids::Ids;
 use crate::error::Error;
+use crate::ids::Ids;
 use crate::slots::Slots;
 use crate::watch::Watchers;
 use rustc_hash::FxHashMap;
@@ -96,8 +96,7 @@ impl Shared {
 
     #[expect(clippy::unused_self, reason = "the clock is the engine's, and will be a virtual one in tests")]
     pub(crate) fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        wall_clock()
     }
 
     /// New runs of this plan's flow follow it.
@@ -189,6 +188,12 @@ impl Shared {
     pub(crate) fn why_stopped(&self) -> Error {
         self.broken.get().cloned().unwrap_or(Error::ShuttingDown)
     }
+}
+
+/// What time it is.
+pub(crate) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Random enough for a worker's name: the random tail of a version 7 UUID, mixed with its time.

@@ -26,8 +26,10 @@
 //! Where things are: drawing in [`Flow`], [`Dag`], [`Graph`], [`Andes`]; what a handler can ask in [`Ctx`]; running in
 //! [`Engine`] and [`Run`]; looking in [`RunView`]; stores in [`store`] and [`open`].
 
+mod follow;
 mod open;
 
+pub use follow::Follow;
 pub use open::{Open, OpenError, open};
 pub use vastflow_core::view::{NodeView, RunView, Span};
 pub use vastflow_core::{
@@ -39,7 +41,7 @@ pub use vastflow_sdk::{
     Headwaters, Inputs, Node, NodeError, NodeOptions, ParallelRiver, Parts, Result, Retry, River, RiverAttr,
     RiverError, RiverExt, Stream, TimesExt,
 };
-pub use vastflow_worker::{Engine, EngineBuilder, Error, Events, Run, RunEvent, StartRun, TypedRun};
+pub use vastflow_worker::{Engine, EngineBuilder, Error, Events, Run, RunEvent, StartRun, TypedRun, run_in_memory};
 
 /// The storage seam, for those who write or inspect stores.
 pub mod store {
@@ -49,7 +51,7 @@ pub mod store {
 /// Everything that drawing and running a flow takes.
 pub mod prelude {
     pub use crate::{
-        Andes, Atlantic, Bytes, Ctx, Cycle, DurationExt, Engine, Flow, Graph, Headwaters, Node, NodeError, Open,
-        ParallelRiver, Parts, Result, River, RiverAttr, RiverError, RiverExt, Run, TimesExt,
+        Andes, Atlantic, Bytes, Ctx, Cycle, DurationExt, Engine, Flow, Follow, Graph, Headwaters, Node, NodeError,
+        Open, ParallelRiver, Parts, Result, River, RiverAttr, RiverError, RiverExt, Run, TimesExt,
     };
 }
