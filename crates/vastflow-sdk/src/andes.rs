@@ -64,6 +64,8 @@ pub struct Drawing {
     /// How often each name was used.
     used: BTreeMap<String, u32>,
     colour: Option<String>,
+    /// How many parallel rivers are around what is drawn now.
+    parallel: u32,
 }
 
 impl Drawing {
@@ -80,6 +82,7 @@ impl Drawing {
         if let Some(colour) = colour {
             spec.labels.insert("colour".into(), colour.into());
         }
+        spec.durable |= self.parallel > 0;
         let name = spec.name.clone();
         for from in after {
             self.graph.wire(name.clone(), EdgeSpec::order(Source::Node(from.clone())));
@@ -178,9 +181,11 @@ impl Stream<OfStreams> for ParallelRiver {
         let outer = drawing.colour.clone();
         drawing.colour = self.colour.or_else(|| outer.clone());
         let mut ends: Vec<Name> = Vec::new();
+        drawing.parallel += 1;
         for branch in self.branches {
             ends.extend(branch(drawing, after));
         }
+        drawing.parallel -= 1;
         if ends.is_empty() {
             ends = after.to_vec();
         }

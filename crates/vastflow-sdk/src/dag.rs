@@ -257,6 +257,12 @@ impl<'d, T> Node<'d, T> {
         self.change(|graph, at| graph.spec_mut(at).timeout = Some(limit))
     }
 
+    /// Whether its result is recorded before anything follows from it; true unless said. `false` is quicker, and after a
+    /// crash the node runs again.
+    pub fn durable(self, durable: bool) -> Self {
+        self.change(|graph, at| graph.spec_mut(at).durable = durable)
+    }
+
     /// Waits for `other` too, without taking its value.
     pub fn after<U>(self, other: Node<'d, U>) -> Self {
         self.dag.connect(self.at, other.wire(), true);

@@ -108,6 +108,7 @@ pub struct NodeOptions {
     retry: Option<Retry>,
     timeout: Option<Duration>,
     total_timeout: Option<Duration>,
+    durable: Option<bool>,
     labels: Vec<(String, String)>,
 }
 
@@ -139,6 +140,13 @@ impl NodeOptions {
         self
     }
 
+    /// Whether its result is recorded before anything follows from it; true unless said.
+    #[must_use]
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.durable = Some(durable);
+        self
+    }
+
     /// Something to show with the node.
     #[must_use]
     pub fn label(mut self, key: &str, value: &str) -> Self {
@@ -150,6 +158,7 @@ impl NodeOptions {
         spec.retry = self.retry.unwrap_or_else(|| spec.retry.clone());
         spec.attempt_timeout = self.timeout.or(spec.attempt_timeout);
         spec.timeout = self.total_timeout.or(spec.timeout);
+        spec.durable = self.durable.unwrap_or(spec.durable);
         spec.labels.extend(self.labels.into_iter().map(|(key, value)| (key.into(), value.into())));
     }
 }

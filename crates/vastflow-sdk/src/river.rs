@@ -124,18 +124,19 @@ pub struct RiverAttr {
     pub(crate) retry: Retry,
     pub(crate) poll: PollPolicy,
     pub(crate) atomic: bool,
+    pub(crate) durable: bool,
     pub(crate) timeout: Option<Duration>,
 }
 
 impl Default for RiverAttr {
     fn default() -> Self {
         let poll = PollPolicy { times: 0, interval: Duration::ZERO };
-        RiverAttr { retry: Retry::times(0), poll, atomic: false, timeout: None }
+        RiverAttr { retry: Retry::times(0), poll, atomic: false, durable: true, timeout: None }
     }
 }
 
 impl RiverAttr {
-    /// No retries, no polls, no time limit.
+    /// No retries, no polls, no time limit; durable.
     pub fn new() -> Self {
         Self::default()
     }
@@ -155,6 +156,13 @@ impl RiverAttr {
     /// Whether it is carried to its end, and started when its turn comes, even in a run that is being stopped.
     pub const fn atomic(mut self, atomic: bool) -> Self {
         self.atomic = atomic;
+        self
+    }
+
+    /// Whether its end is recorded before the next river begins; true unless said. `false` is quicker, and after a crash
+    /// the river runs again. Rivers of a parallel river are always durable.
+    pub const fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
         self
     }
 
@@ -277,6 +285,7 @@ impl Graph {
         spec.code = Some(code.clone());
         spec.retry = attr.retry;
         spec.atomic = attr.atomic;
+        spec.durable = attr.durable;
         spec.timeout = attr.timeout;
         match written(river) {
             Ok(config) => spec.config = Some(config),

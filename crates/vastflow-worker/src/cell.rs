@@ -1,5 +1,6 @@
 //! A cell: the state of one scope, ahead of the log.
 
+use crate::call::start_task;
 use crate::error::Error;
 use crate::shared::{Shared, lock};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -28,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) is_dirty: bool,
     /// Calls under way here.
     pub(crate) calls: Vec<(Task, Ctx)>,
+    /// Those of them whose tasks the store was never told of: they follow from nodes that are not durable.
+    riders: Vec<Task>,
 }
 
 /// What was told and is not on its way yet.
@@ -91,8 +94,15 @@ impl Cell {
             inner.calls.swap_remove(at);
         }
         inner.gathered.slots += slots;
-        inner.tell(self, shared, Told { input, settles: Some(task), asks: None });
-        self.go_on(shared, inner);
+        let queued = inner.gathered.changes.queue.len();
+        let settles = inner.is_stored(task.0).then_some(task);
+        inner.tell(self, shared, Told { input, settles, asks: None });
+        let riders = inner.take_riders(self, shared, task.0, queued);
+        if riders.is_empty() {
+            return self.go_on(shared, inner);
+        }
+        drop(inner);
+        riders.into_iter().for_each(|rider| start_task(shared, self, rider, ClaimToken::FIRST));
     }
 
     /// Asks for a turn if there is something to send and nothing on its way; lets go of the cell if it has no work.
@@ -199,6 +209,36 @@ impl Inner {
         }
     }
 
+    /// Whether the store knows this task. One that it was not told of needs no settling.
+    fn is_stored(&mut self, task: Task) -> bool {
+        let at = self.riders.iter().position(|rider| *rider == task);
+        at.map(|at| self.riders.swap_remove(at)).is_none()
+    }
+
+    /// What follows from a node that is not durable may begin before it is recorded, if this engine can begin all of it
+    /// at once: the node's events then ride in front of theirs. The new tasks are those behind `queued`.
+    fn take_riders(&mut self, cell: &Cell, shared: &Shared, from: Task, queued: usize) -> Vec<Task> {
+        let node = from.node().and_then(|node| cell.bound.plan().node(node));
+        let new = self.gathered.changes.queue.get(queued..).unwrap_or_default();
+        let may_ride = node.is_some_and(|node| !node.durable)
+            && !shared.draining.is_cancelled()
+            && !self.gathered.status_changed
+            && new.iter().all(|(task, due)| task.takes_slot() && *due == Timestamp::ZERO);
+        if !may_ride {
+            return Vec::new();
+        }
+        let own = self.gathered.slots.min(new.len());
+        let more = shared.slots.take_up_to(new.len() - own);
+        if own + more < new.len() {
+            shared.slots.give_back(more);
+            return Vec::new();
+        }
+        self.gathered.slots -= own;
+        let riders: Vec<Task> = self.gathered.changes.queue.drain(queued..).map(|(task, _)| task).collect();
+        self.riders.extend(&riders);
+        riders
+    }
+
     /// Tells running calls that they should stop.
     fn cancel_calls(&mut self) {
         for task in std::mem::take(&mut self.gathered.changes.cancel) {
@@ -211,7 +251,10 @@ impl Inner {
     fn commit(&mut self, cell: &Cell, shared: &Shared, gathered: Gathered) -> Commit {
         let Gathered { told, events, changes, at, slots, status_changed } = gathered;
         let len = self.state.len();
-        let (queue, kept) = keep(shared, changes.queue, slots);
+        let mut new = changes.queue;
+        // The events that riders follow from are on their way now, so the store must know of them too.
+        new.extend(self.riders.drain(..).map(|rider| (rider, Timestamp::ZERO)));
+        let (queue, kept) = self.keep(shared, new, slots);
         let status = self.state.status();
         let summary = status_changed.then(|| self.state.summary(cell.bound.plan())).flatten();
         let end = summary.as_ref().filter(|_| status.is_final()).map(|summary| Arc::new(summary.clone()));
@@ -232,22 +275,26 @@ impl Inner {
         self.in_flight = Some(InFlight { told, kept, end, tries: 0 });
         commit
     }
-}
 
-/// Decides which of the new tasks this engine goes on with: as many as it has slots, its own first.
-fn keep(shared: &Shared, queue: Vec<(Task, Timestamp)>, mut slots: usize) -> (Vec<NewTask>, Vec<Task>) {
-    let mut kept = Vec::new();
-    let may_begin = !shared.draining.is_cancelled();
-    let mut decide = |(task, due): (Task, Timestamp)| {
-        let is_ready = may_begin && task.takes_slot() && due == Timestamp::ZERO;
-        let keep = is_ready && (slots > 0 || shared.slots.take());
-        if keep {
-            slots = slots.saturating_sub(1);
-            kept.push(task);
-        }
-        NewTask { task, due, keep }
-    };
-    let queue = queue.into_iter().map(&mut decide).collect();
-    shared.slots.give_back(slots);
-    (queue, kept)
+    /// Decides which of the new tasks this engine goes on with: as many as it has slots, its own first. Gives them
+    /// with those that are to be called once the commit is acknowledged.
+    fn keep(&self, shared: &Shared, new: Vec<(Task, Timestamp)>, mut slots: usize) -> (Vec<NewTask>, Vec<Task>) {
+        let mut kept = Vec::new();
+        let may_begin = !shared.draining.is_cancelled();
+        let mut decide = |(task, due): (Task, Timestamp)| {
+            if self.calls.iter().any(|(called, _)| *called == task) {
+                return NewTask { task, due, keep: true };
+            }
+            let is_ready = may_begin && task.takes_slot() && due == Timestamp::ZERO;
+            let keep = is_ready && (slots > 0 || shared.slots.take());
+            if keep {
+                slots = slots.saturating_sub(1);
+                kept.push(task);
+            }
+            NewTask { task, due, keep }
+        };
+        let queue = new.into_iter().map(&mut decide).collect();
+        shared.slots.give_back(slots);
+        (queue, kept)
+    }
 }
