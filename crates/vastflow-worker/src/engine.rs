@@ -234,7 +234,7 @@ impl Engine {
         let calls = if rested.is_ok() { 0 } else { self.shared.cancel_calls() };
         self.shared.stopped.cancel();
         self.shared.store.close().await?;
-        if calls == 0 { Ok(()) } else { Err(Error::DrainTimeout { calls, waited: limit }) }
+        rested.map_err(|_| Error::DrainTimeout { calls, waited: limit })
     }
 
     fn flow_plan(&self, flow: &str) -> Result<vastflow_core::PlanHash, Error> {

@@ -1,0 +1,40 @@
+//! From what SQLite and the file system say to what a caller can do about it.
+
+use rusqlite::ErrorCode;
+use std::fmt::Display;
+use std::path::Path;
+use vastflow_store::StoreError;
+
+/// Bytes in the store that cannot be read.
+pub(crate) fn codec(why: &dyn Display) -> StoreError {
+    StoreError::corrupt(format!("a record cannot be read: {why}"))
+}
+
+/// What SQLite said while `doing` something with `file`.
+pub(crate) fn sqlite(doing: &str, file: &Path, error: rusqlite::Error) -> StoreError {
+    let at = file.display();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt) => StoreError::corrupt(format!("{at}: {error}, while {doing}")),
+        Some(ErrorCode::NotADatabase) => StoreError::Refused(format!(
+            "{at} is not a SQLite database, so it is no vastflow store; give the path of a new file or of a store"
+        )),
+        _ => StoreError::unavailable_by(format!("{doing} {at} failed"), error),
+    }
+}
+
+/// What the file system said while `doing` something with `file`.
+pub(crate) fn io(doing: &str, file: &Path, error: std::io::Error) -> StoreError {
+    StoreError::unavailable_by(format!("{doing} {} failed", file.display()), error)
+}
+
+/// The text of the end of a store that cannot be trusted any more.
+pub(crate) fn fatal(error: &StoreError) -> String {
+    let why = match error {
+        StoreError::Unavailable { why, .. } | StoreError::Corrupt { why, .. } => why.clone(),
+        other => other.to_string(),
+    };
+    format!(
+        "it stopped itself, because {why}. Nothing that was acknowledged is lost. Look at the disk (is it full?), \
+         then open the store again"
+    )
+}

@@ -1,0 +1,121 @@
+//! One process at a time: a lock on a file beside the store that says who holds it.
+
+use crate::fail;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use vastflow_store::StoreError;
+
+/// Held as long as this value lives; the operating system lets go of it when the process dies.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the store at `store`, or says who has it.
+    pub(crate) fn take(store: &Path) -> Result<Self, StoreError> {
+        let path = lock_path(store);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|why| fail::io("opening", &path, why))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(held(store, &mut file)),
+            Err(TryLockError::Error(why)) => return Err(fail::io("locking", &path, why)),
+        }
+        say_who(&mut file).map_err(|why| fail::io("writing", &path, why))?;
+        Ok(Lock { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // An empty file says that nobody holds it. It stays, because removing it would race with the next holder.
+        let _ = self.file.set_len(0);
+    }
+}
+
+fn lock_path(store: &Path) -> PathBuf {
+    beside(store, ".lock")
+}
+
+/// The path of a file that belongs to the store at `store`.
+pub(crate) fn beside(store: &Path, suffix: &str) -> PathBuf {
+    let mut path = store.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+fn held(store: &Path, file: &mut File) -> StoreError {
+    let mut who = String::new();
+    // The text is a help; without it the message still says what matters.
+    let _ = file.read_to_string(&mut who);
+    let who = if who.trim().is_empty() { "another process".into() } else { who.trim().replace('\n', ", ") };
+    StoreError::Refused(format!(
+        "the store {} is in use by {who}. A SQLite store belongs to one process at a time: stop that one, talk to it \
+         instead, or give this one another path; its tables can be read meanwhile with the sqlite3 command",
+        store.display()
+    ))
+}
+
+fn say_who(file: &mut File) -> std::io::Result<()> {
+    let program = std::env::current_exe().ok();
+    let program = program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let program = program.unwrap_or_else(|| "unknown".into());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
+    let host = host.unwrap_or_else(|_| "unknown".into());
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let text =
+        format!("process {}\nprogram {program}\nhost {}\nsince {}\n", std::process::id(), host.trim(), utc(since));
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(text.as_bytes())
+}
+
+/// Seconds since 1970 as people write them.
+fn utc(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's civil_from_days, for days after 1970.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_people_write_them() {
+        assert_eq!(utc(0), "1970-01-01T00:00:00Z");
+        assert_eq!(utc(951_827_696), "2000-02-29T12:34:56Z");
+        assert_eq!(utc(1_735_689_599), "2024-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn the_second_holder_is_told_about_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("app.db");
+        let first = Lock::take(&store).unwrap();
+        let refused = Lock::take(&store).unwrap_err();
+        assert_eq!(refused.code(), "store-refused");
+        let text = refused.to_string();
+        assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
+        assert!(text.contains("app.db") && text.contains("stop that one"), "{text}");
+        drop(first);
+        drop(Lock::take(&store).unwrap());
+    }
+}

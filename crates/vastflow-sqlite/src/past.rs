@@ -1,0 +1,145 @@
+//! Reading the tables: runs that are finished and no longer in memory.
+
+use crate::log::segment::keep_plans;
+use crate::row::{self, COLUMNS};
+use crate::whole::{Reader, Whole};
+use crate::{fail, record};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use vastflow_core::{Recorded, RunId, ScopeId, Seq};
+use vastflow_store::{Append, RunQuery, RunRow, StoreError};
+
+/// Connections that read, as many as are used at once.
+pub(crate) struct Readers {
+    store: PathBuf,
+    /// None once the store is closed.
+    idle: Mutex<Option<Vec<Past>>>,
+}
+
+impl Readers {
+    pub(crate) fn new(store: &Path) -> Self {
+        Readers { store: store.to_owned(), idle: Mutex::new(Some(Vec::new())) }
+    }
+
+    /// Reads with a connection of its own. Blocks.
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&Past) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(Vec::pop);
+        let past = idle.map_or_else(|| Past::open(&self.store), Ok)?;
+        let result = read(&past);
+        if let Some(idle) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            idle.push(past);
+        }
+        result
+    }
+
+    /// Closes all connections that are not used, and the others once they are not.
+    pub(crate) fn close(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// The tables, to read from.
+pub(crate) struct Past {
+    connection: Connection,
+    store: PathBuf,
+}
+
+impl Past {
+    fn open(store: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let wrap = |why| fail::sqlite("opening", store, why);
+        let connection = Connection::open_with_flags(store, flags).map_err(wrap)?;
+        keep_plans(&connection).map_err(wrap)?;
+        Ok(Past { connection, store: store.to_owned() })
+    }
+
+    fn wrap(&self, why: rusqlite::Error) -> StoreError {
+        fail::sqlite("reading", &self.store, why)
+    }
+
+    /// One run in short.
+    pub(crate) fn run(&self, id: &RunId) -> Result<Option<RunRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM runs WHERE id = ?1");
+        let found = || {
+            let mut select = self.connection.prepare_cached(&sql)?;
+            select.query_row([id.as_str()], |row| Ok(row::read(row))).optional()
+        };
+        found().map_err(|why| self.wrap(why))?.transpose()
+    }
+
+    /// One run with all there is of it.
+    pub(crate) fn whole(&self, id: &RunId) -> Result<Option<Whole>, StoreError> {
+        let Some(row) = self.run(id)? else { return Ok(None) };
+        let read = Reader::new(&self.connection).and_then(|reader| reader.whole(row));
+        read.map_err(|why| self.wrap(why))?.map(Some)
+    }
+
+    /// The appends of a scope from the row on that holds position `after`.
+    fn appends(&self, run: u64, path: &str, after: Seq) -> Result<Vec<Append>, StoreError> {
+        let sql = "SELECT events FROM journal WHERE run = ?1 AND path = ?2 AND first >= coalesce(
+                     (SELECT max(first) FROM journal WHERE run = ?1 AND path = ?2 AND first <= ?3), 0) ORDER BY first";
+        let mut select = self.connection.prepare_cached(sql).map_err(|why| self.wrap(why))?;
+        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+        let mut rows = select.query((run.cast_signed(), path, after)).map_err(|why| self.wrap(why))?;
+        let mut appends = Vec::new();
+        while let Some(row) = rows.next().map_err(|why| self.wrap(why))? {
+            let blob = row.get_ref(0).and_then(|blob| Ok(blob.as_blob()?)).map_err(|why| self.wrap(why))?;
+            for append in record::framed(blob) {
+                appends.push(record::read_append(append?)?);
+            }
+        }
+        Ok(appends)
+    }
+
+    /// Events of a scope from position `after` on.
+    pub(crate) fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
+        let Some(run) = self.run(scope.run())? else { return Ok(Vec::new()) };
+        let all =
+            self.appends(run.key, scope.path(), after)?.into_iter().flat_map(|Append { first, at, events, .. }| {
+                (first.0..).map(Seq).zip(events).map(move |(seq, event)| Recorded { seq, at, event })
+            });
+        Ok(all.skip_while(|recorded| recorded.seq < after).take(limit).collect())
+    }
+
+    /// Finished runs that a query asks for, newest first, one more than a page.
+    pub(crate) fn runs(&self, query: &RunQuery) -> Result<Vec<RunRow>, StoreError> {
+        let before = query.before.and_then(|key| i64::try_from(key).ok()).unwrap_or(i64::MAX);
+        let limit = i64::try_from(query.page_size()).unwrap_or(i64::MAX).saturating_add(1);
+        let mut values: Vec<&dyn ToSql> = vec![&before, &limit];
+        let mut sql = format!("SELECT {COLUMNS} FROM runs WHERE key < ?1");
+        sql.push_str(match query.status {
+            // The words stand in the text, so that SQLite sees which partial index they fit.
+            Some(status) => status_is(status.as_str()),
+            None => " AND status NOT IN ('running', 'stopping')",
+        });
+        let flow = query.flow.as_ref().map(|flow| flow.as_str());
+        if let Some(flow) = &flow {
+            values.push(flow);
+            sql.push_str(&format!(" AND flow = ?{}", values.len()));
+        }
+        for (key, value) in &query.labels {
+            values.extend([key as &dyn ToSql, value]);
+            let (key, value) = (values.len() - 1, values.len());
+            sql.push_str(&format!(" AND key IN (SELECT run FROM labels WHERE key = ?{key} AND value = ?{value})"));
+        }
+        sql.push_str(" ORDER BY key DESC LIMIT ?2");
+        let mut select = self.connection.prepare_cached(&sql).map_err(|why| self.wrap(why))?;
+        let mut rows = select.query(&*values).map_err(|why| self.wrap(why))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(|why| self.wrap(why))? {
+            found.push(row::read(row)?);
+        }
+        Ok(found)
+    }
+}
+
+fn status_is(word: &str) -> &'static str {
+    match word {
+        "succeeded" => " AND status = 'succeeded'",
+        "failed" => " AND status = 'failed'",
+        "stopped" => " AND status = 'stopped'",
+        // The others are all in memory.
+        _ => " AND false",
+    }
+}

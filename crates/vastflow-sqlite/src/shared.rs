@@ -1,0 +1,350 @@
+//! What the callers, the log thread and the tables thread share: the ledger, and what is on its way to the disk.
+
+use crate::backlog::Backlog;
+use crate::batch::Batch;
+use crate::log::segment::Passed;
+use crate::past::Readers;
+use crate::recover::Recovered;
+use crate::wake::Wake;
+use crate::whole::Whole;
+use crate::{fail, record};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use std::collections::VecDeque;
+use std::hash::Hasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use vastflow_core::{Plan, RunId};
+use vastflow_store::{Answer, Counts, Ledger, Reply, StoreError};
+
+/// The bytes after which a batch is closed and another begun.
+const BATCH: usize = 8 << 20;
+/// How many runs are forgotten in one go, so that nobody waits long for the ledger.
+const EVICTIONS: usize = 64;
+/// The place that stands for "there will be no more".
+const OVER: u64 = u64::MAX;
+
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+    pub(crate) wake: Wake,
+    pub(crate) backlog: Backlog,
+    pub(crate) readers: Readers,
+    /// The place of the last batch that is durable.
+    synced: watch::Sender<u64>,
+    /// Changes when there may be something to claim.
+    pub(crate) hints: watch::Sender<u64>,
+}
+
+/// What the mutex guards. It is never held across I/O.
+pub(crate) struct Inner {
+    pub(crate) ledger: Ledger,
+    /// Fingerprints of the ids of all runs, in memory or in the tables.
+    pub(crate) retained: FxHashSet<u64>,
+    /// The runs that only the tables know.
+    pub(crate) past: Counts,
+    /// Batches that the log thread has not begun; the last one is being filled.
+    batches: VecDeque<Batch>,
+    /// The place of the newest batch.
+    pub(crate) last: u64,
+    /// Whether the log thread has a batch in hand.
+    is_busy: bool,
+    /// Finished runs that are in the tables and can be forgotten.
+    evictable: VecDeque<u64>,
+    /// Such that cannot be forgotten yet.
+    stubborn: VecDeque<u64>,
+    /// Finished runs that came back into memory or to which something was added, and the batch that they wait for.
+    late: FxHashMap<u64, u64>,
+    /// How often a run came back into memory.
+    reloads: u64,
+    /// The last batch that is in the tables.
+    watermark: u64,
+    /// Segments that wait for the tables to pass them.
+    passed: Vec<Passed>,
+    /// Why the store is closed, if it is.
+    pub(crate) over: Option<Arc<str>>,
+    /// Whether it stopped itself.
+    has_failed: bool,
+}
+
+impl Inner {
+    pub(crate) fn new(recovered: Recovered, watermark: u64) -> Self {
+        let Recovered { ledger, retained, past, last, passed, reloaded, .. } = recovered;
+        Inner {
+            ledger,
+            retained,
+            past,
+            batches: VecDeque::new(),
+            last,
+            is_busy: false,
+            late: reloaded.iter().map(|key| (*key, last)).collect(),
+            evictable: reloaded.into(),
+            stubborn: VecDeque::new(),
+            reloads: 0,
+            watermark,
+            passed,
+            over: None,
+            has_failed: false,
+        }
+    }
+
+    /// The batch that is being filled.
+    pub(crate) fn filling(&mut self) -> &mut Batch {
+        if self.batches.back().is_none_or(|batch| batch.bytes() >= BATCH) {
+            self.batches.push_back(Batch::default());
+        }
+        let at = self.batches.len() - 1;
+        &mut self.batches[at]
+    }
+
+    /// Appends a record through `write`.
+    pub(crate) fn append(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let next = self.last + 1;
+        let batch = self.filling();
+        write(batch.records_mut())?;
+        if batch.seq == 0 {
+            batch.seq = next;
+            self.last = next;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is on its way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.batches.is_empty() && !self.is_busy
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.over.as_ref().map_or(Ok(()), |why| Err(closed(why)))
+    }
+
+    /// A finished run is in memory again, unless others came back while this one was read: they may be the same.
+    pub(crate) fn reload(&mut self, run: Whole, reloads_before: u64) -> Result<(), StoreError> {
+        if self.reloads != reloads_before || self.ledger.run_with_key(run.row.key).is_some() {
+            return Ok(());
+        }
+        self.reloads += 1;
+        self.late.insert(run.row.key, self.watermark);
+        *self.past.of(run.row.summary.status) -= 1;
+        run.restore(&mut self.ledger)
+    }
+
+    /// A commit was answered that found its run finished: it is forgotten again, once all of it is in the tables.
+    pub(crate) fn came_late(&mut self, key: u64, has_changed: bool) {
+        if has_changed {
+            self.late.insert(key, self.last);
+        }
+        // Without a change, one that ended a moment ago may not be in the tables yet: they will say so.
+        if self.late.contains_key(&key) {
+            self.evictable.push_back(key);
+        }
+    }
+
+    pub(crate) const fn reloads(&self) -> u64 {
+        self.reloads
+    }
+
+    /// How many runs there are of each status.
+    pub(crate) fn counts(&self) -> Counts {
+        let (now, past) = (self.ledger.counts(), self.past);
+        Counts {
+            running: now.running,
+            stopping: now.stopping,
+            succeeded: now.succeeded + past.succeeded,
+            failed: now.failed + past.failed,
+            stopped: now.stopped + past.stopped,
+        }
+    }
+
+    /// Forgets a few finished runs; whether there is more to forget.
+    fn evict(&mut self) -> bool {
+        let before = self.ledger.counts();
+        let count = self.evictable.len().min(EVICTIONS);
+        let keys: Vec<u64> = self.evictable.drain(..count).collect();
+        for key in keys {
+            if self.late.get(&key).is_some_and(|batch| *batch > self.watermark) {
+                self.stubborn.push_back(key);
+            } else if let Some(id) = self.ledger.run_with_key(key).cloned() {
+                if self.ledger.evict(&id) {
+                    self.late.remove(&key);
+                } else {
+                    self.stubborn.push_back(key);
+                }
+            }
+        }
+        let after = self.ledger.counts();
+        self.past.succeeded += before.succeeded - after.succeeded;
+        self.past.failed += before.failed - after.failed;
+        self.past.stopped += before.stopped - after.stopped;
+        !self.evictable.is_empty()
+    }
+}
+
+/// What is remembered of a run's id.
+pub(crate) fn fingerprint(id: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(id.as_bytes());
+    hasher.finish()
+}
+
+impl Shared {
+    pub(crate) fn new(inner: Inner, backlog: Backlog, readers: Readers) -> Self {
+        let synced = watch::channel(inner.last).0;
+        let (inner, wake) = (Mutex::new(inner), Wake::default());
+        Shared { inner, wake, backlog, readers, synced, hints: watch::channel(0).0 }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ledger and all, if the store is open.
+    pub(crate) fn open(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        let inner = self.lock();
+        inner.check()?;
+        Ok(inner)
+    }
+
+    // For the log thread.
+
+    pub(crate) fn pop(&self) -> Option<Batch> {
+        let mut inner = self.lock();
+        let batch = inner.batches.pop_front();
+        inner.is_busy = batch.is_some();
+        batch
+    }
+
+    /// How many wait for the batches that were not begun.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().batches.iter().map(|batch| batch.answers.len()).sum()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().over.is_some()
+    }
+
+    pub(crate) fn synced(&self, seq: u64) {
+        // After the end it stays the end.
+        self.synced.send_modify(|synced| *synced = seq.max(*synced));
+    }
+
+    pub(crate) fn pass_segment(&self, segment: Passed) {
+        self.lock().passed.push(segment);
+    }
+
+    /// Tells waiting workers, if there is news for them.
+    pub(crate) fn hint(&self, has_news: bool) {
+        if has_news {
+            self.hints.send_modify(|count| *count += 1);
+        }
+    }
+
+    // For the tables thread.
+
+    /// Segments whose batches are all in the tables by `watermark`.
+    pub(crate) fn take_passed(&self, watermark: u64) -> Vec<Passed> {
+        self.lock().passed.extract_if(.., |segment| segment.last <= watermark).collect()
+    }
+
+    /// These runs are finished and wholly in the tables.
+    pub(crate) fn forget(&self, finished: impl IntoIterator<Item = u64>, watermark: u64) {
+        let mut inner = self.lock();
+        inner.watermark = watermark;
+        let again = inner.stubborn.len().min(EVICTIONS);
+        let Inner { evictable, stubborn, .. } = &mut *inner;
+        evictable.extend(stubborn.drain(..again).chain(finished));
+        drop(inner);
+        self.evict();
+    }
+
+    fn evict(&self) {
+        while self.lock().evict() {}
+    }
+
+    // The end.
+
+    /// Nothing new from now on.
+    pub(crate) fn close(&self, why: &str) {
+        self.lock().over.get_or_insert_with(|| why.into());
+        self.wake.wake();
+    }
+
+    /// Whether all went well until the end.
+    pub(crate) fn verdict(&self) -> Result<(), StoreError> {
+        let inner = self.lock();
+        if inner.has_failed { inner.check() } else { Ok(()) }
+    }
+
+    /// The store cannot be trusted any more: everything in flight and later is answered with why.
+    pub(crate) fn poison(&self, why: &StoreError) {
+        let text = fail::fatal(why);
+        tracing::error!(%why, "the store stopped itself");
+        let mut inner = self.lock();
+        if !inner.has_failed {
+            (inner.has_failed, inner.over) = (true, Some(text.into()));
+        }
+        let batches = std::mem::take(&mut inner.batches);
+        drop(inner);
+        self.synced.send_replace(OVER);
+        batches.into_iter().for_each(|batch| self.refuse(batch.answers));
+        self.wake.wake();
+    }
+
+    /// Answers that the store is closed.
+    pub(crate) fn refuse(&self, answers: Vec<(Answer, Reply)>) {
+        let error = self.closed();
+        for (mut commits, reply) in answers {
+            commits.iter_mut().for_each(|(_, answer)| *answer = Err(error.clone()));
+            answer((commits, reply));
+        }
+    }
+
+    /// The error of a store that is closed.
+    pub(crate) fn closed(&self) -> StoreError {
+        closed(self.lock().over.as_deref().unwrap_or("it was closed"))
+    }
+
+    // For readers.
+
+    /// Waits until all that was applied up to batch `seq` is durable: what a crash could still take back is not shown.
+    pub(crate) async fn durable(&self, seq: u64) -> Result<(), StoreError> {
+        if *self.synced.borrow() < seq {
+            let gone = |_| StoreError::unavailable("the store went away");
+            let mut synced = self.synced.subscribe();
+            synced.wait_for(|synced| *synced >= seq).await.map_err(gone)?;
+        }
+        if *self.synced.borrow() == OVER { Err(self.closed()) } else { Ok(()) }
+    }
+
+    /// Keeps a plan; gives the batch that it is in.
+    pub(crate) fn put_plan(&self, plan: Arc<Plan>) -> Result<u64, StoreError> {
+        let mut inner = self.open()?;
+        if inner.ledger.plan(plan.hash()).is_none() {
+            let json = plan.to_json();
+            inner.append(|out| record::push_plan(&json, out))?;
+            inner.ledger.put_plan(plan);
+        }
+        let last = inner.last;
+        drop(inner);
+        self.wake.wake();
+        Ok(last)
+    }
+
+    /// Whether there may be a run with this id of which only the tables know.
+    pub(crate) fn may_be_past(inner: &Inner, id: &RunId) -> bool {
+        inner.ledger.standing(id).is_none() && inner.retained.contains(&fingerprint(id))
+    }
+}
+
+fn closed(why: &str) -> StoreError {
+    StoreError::Closed { why: why.into() }
+}
+
+/// Calls back. A panic of the one who is called must not take the log with it.
+pub(crate) fn answer((commits, reply): (Answer, Reply)) {
+    if catch_unwind(AssertUnwindSafe(|| reply(commits))).is_err() {
+        tracing::error!("the reply to a commit panicked; the commit stands");
+    }
+}

@@ -1,0 +1,81 @@
+//! The way of a commit: encoded, applied to the ledger, put into the batch, answered after the sync.
+
+use crate::record::{Draft, Head};
+use crate::shared::{Inner, Shared, answer, fingerprint};
+use rustc_hash::FxHashSet;
+use std::sync::MutexGuard;
+use vastflow_core::{RunId, Task};
+use vastflow_store::{Answer, Commit, Committed, Reply, StoreError};
+
+impl Shared {
+    /// Commits a batch.
+    pub(crate) fn submit(&self, batch: Vec<Commit>, reply: Reply) {
+        let drafts: Vec<_> = batch.iter().map(Draft::of).collect();
+        let mut inner = match self.lock_for(&batch) {
+            Ok(inner) => inner,
+            Err(why) => return answer((batch.into_iter().map(|commit| (commit, Err(why.clone()))).collect(), reply)),
+        };
+        let mut has_changed = false;
+        let apply = |(mut commit, draft): (Commit, Result<Draft, StoreError>)| {
+            let committed = draft.and_then(|draft| inner.apply(&mut commit, &draft));
+            has_changed |= matches!(committed, Ok(Committed::Done { .. }));
+            (commit, committed)
+        };
+        let answers: Answer = batch.into_iter().zip(drafts).map(apply).collect();
+        if !has_changed && inner.is_quiet() {
+            drop(inner);
+            return answer((answers, reply));
+        }
+        let has_news = inner.ledger.take_news();
+        let batch = inner.filling();
+        batch.has_news |= has_news;
+        batch.answers.push((answers, reply));
+        drop(inner);
+        self.wake.wake();
+    }
+
+    /// Locks the store at a moment when all runs of the batch are in memory that exist at all. Those that were forgotten
+    /// are read without the lock; ids that were never seen need no look at the disk.
+    fn lock_for(&self, batch: &[Commit]) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        let mut absent = FxHashSet::<RunId>::default();
+        loop {
+            let inner = self.open()?;
+            let runs = batch.iter().map(|commit| commit.scope.run());
+            let is_past = |run: &&RunId| Shared::may_be_past(&inner, run) && !absent.contains(*run);
+            let missing: FxHashSet<&RunId> = runs.filter(is_past).collect();
+            if missing.is_empty() {
+                return Ok(inner);
+            }
+            let reloads = inner.reloads();
+            drop(inner);
+            for id in missing {
+                match self.readers.with(|past| past.whole(id))? {
+                    Some(run) => self.open()?.reload(run, reloads)?,
+                    None => drop(absent.insert(id.clone())),
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Applies a commit and appends its record, or does neither.
+    fn apply(&mut self, commit: &mut Commit, draft: &Draft) -> Result<Committed, StoreError> {
+        let known = self.ledger.standing(commit.scope.run());
+        let key = known.map_or_else(|| self.ledger.next_key(), |(key, _)| key);
+        let delivers = commit.settle.iter().any(|(task, _)| *task == Task::Deliver);
+        let delivered = if delivers { self.ledger.handed_over(&commit.scope) } else { 0 };
+        let committed = self.ledger.apply(commit);
+        if let Ok(Committed::Done { control }) = committed {
+            if known.is_none() {
+                self.retained.insert(fingerprint(commit.scope.run()));
+            }
+            let head = Head::new(key, commit.control.map(|_| control), delivered);
+            self.append(|out| draft.finish(head, out))?;
+        }
+        if known.is_some_and(|(_, status)| status.is_final()) {
+            self.came_late(key, matches!(committed, Ok(Committed::Done { .. })));
+        }
+        committed
+    }
+}

@@ -1,0 +1,94 @@
+//! The file of the tables: made, checked, opened.
+
+use crate::fail;
+use crate::log::segment::{keep_plans, wal};
+use rusqlite::{Connection, OptionalExtension};
+use std::path::Path;
+use std::time::Duration;
+use vastflow_store::{Counts, StoreError};
+
+const SCHEMA: &str = include_str!("schema.sql");
+/// The version of the schema.
+const FORMAT: i64 = 1;
+
+/// The tables, open, and where they stand.
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
+    pub(crate) watermark: u64,
+    /// How many finished runs there are.
+    pub(crate) finished: Counts,
+}
+
+/// Opens the tables at `path`, and makes them if there are none.
+pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
+    let wrap = |why| fail::sqlite("opening", path, why);
+    let mut connection = Connection::open(path).map_err(wrap)?;
+    settle(&mut connection).map_err(wrap)?;
+    let is_new = count(&connection, "SELECT count(*) FROM sqlite_schema").map_err(wrap)? == Some(0);
+    if is_new {
+        connection.execute_batch(&format!("BEGIN;{SCHEMA}COMMIT;")).map_err(wrap)?;
+    } else {
+        check(&connection, path)?;
+    }
+    let meta = |key: &str| {
+        let found = count(&connection, &format!("SELECT value FROM meta WHERE key = '{key}'")).map_err(wrap)?;
+        let missing = || StoreError::corrupt(format!("{}: table meta has no {key}", path.display()));
+        found.map(i64::cast_unsigned).ok_or_else(missing)
+    };
+    let finished = Counts {
+        succeeded: meta("succeeded")?,
+        failed: meta("failed")?,
+        stopped: meta("stopped")?,
+        ..Counts::default()
+    };
+    let watermark = meta("watermark")?;
+    Ok(Opened { connection, watermark, finished })
+}
+
+fn settle(connection: &mut Connection) -> rusqlite::Result<()> {
+    keep_plans(connection)?;
+    connection.pragma_update(None, "page_size", 8192)?;
+    wal(connection)?;
+    // The log is the truth until the watermark is durable, see `make_durable`.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "cache_size", -32 * 1024)?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // Somebody may look at the tables, or hold them for a moment: that must not stop the engine.
+    connection.busy_handler(Some(|tries: i32| {
+        if tries % 1_000 == 999 {
+            tracing::warn!("another process holds a write transaction on the tables; commits slow down until it ends");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        true
+    }))
+}
+
+fn count(connection: &Connection, sql: &str) -> rusqlite::Result<Option<i64>> {
+    connection.query_row(sql, [], |row| row.get(0)).optional()
+}
+
+/// Whether the tables are ours, and of a version that is known.
+fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let at = path.display();
+    match count(connection, "SELECT value FROM meta WHERE key = 'format'") {
+        Ok(Some(FORMAT)) => Ok(()),
+        Ok(Some(format)) => Err(StoreError::Refused(format!(
+            "the store {at} has format version {format}, this build knows {FORMAT}: open it with the build that wrote \
+             it, or a newer one"
+        ))),
+        _ => Err(StoreError::Refused(format!(
+            "{at} is a SQLite database of something else; give the path of a new file or of a vastflow store"
+        ))),
+    }
+}
+
+/// Syncs what was committed: the next thing may be the deletion of what it was made from.
+pub(crate) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // A commit that changes a page syncs the write-ahead log with all that is in it.
+    connection.execute("UPDATE meta SET value = value WHERE key = 'watermark'", [])?;
+    connection.pragma_update(None, "synchronous", "NORMAL")
+}

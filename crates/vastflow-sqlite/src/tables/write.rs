@@ -1,0 +1,182 @@
+//! Writing what changed, in the order of keys.
+
+use super::fold::{Fold, Mail, RunChange};
+use crate::record::Summary;
+use crate::row::{self, Shown};
+use rusqlite::{Connection, Result, params};
+use std::sync::Arc;
+use vastflow_core::{Codec, Payload, Plan, RunId, RunOutcome, RunStarted, RunStatus};
+use vastflow_store::{ControlWord, Counts, StoreError};
+
+/// Writes all of `fold` and the watermark.
+pub(super) fn all(tables: &Connection, fold: &Fold<'_>, watermark: u64) -> Result<()> {
+    plans(tables, &fold.plans)?;
+    runs(tables, fold)?;
+    journals(tables, fold)?;
+    mail(tables, fold)?;
+    meta(tables, fold, watermark)
+}
+
+/// What cannot be encoded is an error of this transaction.
+fn encoded<T>(result: std::result::Result<T, StoreError>) -> Result<T> {
+    result.map_err(|why| rusqlite::Error::ToSqlConversionFailure(Box::new(why)))
+}
+
+fn plans(tables: &Connection, plans: &[&str]) -> Result<()> {
+    for json in plans {
+        let plan = Plan::from_json(json).map_err(|why| StoreError::corrupt(format!("a plan cannot be read: {why}")));
+        let plan = encoded(plan)?;
+        let mut insert = tables.prepare_cached("INSERT OR IGNORE INTO plans(hash, flow, json) VALUES (?1, ?2, ?3)")?;
+        insert.execute(params![plan.hash().to_string(), plan.flow().as_str(), json])?;
+    }
+    Ok(())
+}
+
+fn runs(tables: &Connection, fold: &Fold<'_>) -> Result<()> {
+    let mut plan = Hex::default();
+    for (key, run) in &fold.runs {
+        match (&run.began, &run.summary) {
+            (Some(id), Some(summary)) => insert(tables, key.cast_signed(), id, run, summary, &mut plan)?,
+            _ => update(tables, key.cast_signed(), run)?,
+        }
+    }
+    Ok(())
+}
+
+/// The last plan hash as text: most runs of a transaction follow the same few plans.
+#[derive(Default)]
+struct Hex(Option<(vastflow_core::PlanHash, String)>);
+
+impl Hex {
+    fn of(&mut self, hash: vastflow_core::PlanHash) -> &str {
+        if self.0.as_ref().is_none_or(|(last, _)| *last != hash) {
+            self.0 = Some((hash, hash.to_string()));
+        }
+        self.0.as_ref().map_or("", |(_, text)| text)
+    }
+}
+
+fn insert(tables: &Connection, key: i64, id: &RunId, run: &RunChange, summary: &Summary, plan: &mut Hex) -> Result<()> {
+    let missing = || StoreError::corrupt(format!("run {id} begins without saying how"));
+    let started = encoded(summary.started.as_ref().ok_or_else(missing))?;
+    let control = run.control.unwrap_or_default();
+    let mut insert = tables.prepare_cached(
+        "INSERT INTO runs(key, id, flow, plan, status, control, revision, started_at, ended_at, events, input, output,
+           error, labels, start_rest, end_rest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )?;
+    insert.execute(params![
+        key,
+        id.as_str(),
+        started.flow.as_str(),
+        plan.of(started.plan),
+        summary.status.as_str(),
+        control.control.as_str(),
+        control.revision,
+        summary.started_at.millis().cast_signed(),
+        ended_at(summary),
+        len(run),
+        Shown(&started.input),
+        summary.output.as_ref().map(Shown),
+        error(summary),
+        row::labels_json(&started.info),
+        encoded(row::start_rest(started))?,
+        encoded(row::end_rest(summary.outcome.as_ref(), summary.output.as_ref()))?,
+    ])?;
+    labels(tables, key, started)
+}
+
+fn labels(tables: &Connection, run: i64, started: &Arc<RunStarted>) -> Result<()> {
+    for (key, value) in &started.info.labels {
+        let mut insert = tables.prepare_cached("INSERT OR IGNORE INTO labels(key, value, run) VALUES (?1, ?2, ?3)")?;
+        insert.execute(params![&**key, &**value, run])?;
+    }
+    Ok(())
+}
+
+fn update(tables: &Connection, key: i64, run: &RunChange) -> Result<()> {
+    if let Some(ControlWord { control, revision }) = run.control {
+        let mut update = tables.prepare_cached("UPDATE runs SET control = ?2, revision = ?3 WHERE key = ?1")?;
+        update.execute(params![key, control.as_str(), revision])?;
+    }
+    let Some(summary) = &run.summary else {
+        tables.prepare_cached("UPDATE runs SET events = ?2 WHERE key = ?1")?.execute(params![key, len(run)])?;
+        return Ok(());
+    };
+    let mut update = tables.prepare_cached(
+        "UPDATE runs SET status = ?2, ended_at = ?3, events = ?4, output = ?5, error = ?6, end_rest = ?7 WHERE key = ?1",
+    )?;
+    update.execute(params![
+        key,
+        summary.status.as_str(),
+        ended_at(summary),
+        len(run),
+        summary.output.as_ref().map(Shown),
+        error(summary),
+        encoded(row::end_rest(summary.outcome.as_ref(), summary.output.as_ref()))?,
+    ])?;
+    Ok(())
+}
+
+fn ended_at(summary: &Summary) -> Option<i64> {
+    summary.ended_at.map(|at| at.millis().cast_signed())
+}
+
+fn len(run: &RunChange) -> i64 {
+    run.len.unwrap_or_default().0.cast_signed()
+}
+
+fn error(summary: &Summary) -> Option<String> {
+    summary.outcome.as_ref().filter(|outcome| **outcome != RunOutcome::Succeeded).map(ToString::to_string)
+}
+
+fn journals(tables: &Connection, fold: &Fold<'_>) -> Result<()> {
+    let mut insert = tables
+        .prepare_cached("INSERT INTO journal(run, path, first, at, what, events) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for ((run, path), rows) in &fold.journals {
+        let (first, at) = (rows.first.0.cast_signed(), rows.at.millis().cast_signed());
+        insert.execute(params![run.cast_signed(), path, first, at, rows.what(), rows.events])?;
+    }
+    Ok(())
+}
+
+fn mail(tables: &Connection, fold: &Fold<'_>) -> Result<()> {
+    for mail in &fold.mail {
+        match mail {
+            Mail::Sent { run, from, to, kind, body } => sent(tables, run.cast_signed(), from, to, (*kind, body))?,
+            Mail::Delivered { run, path, count } => {
+                let mut update = tables.prepare_cached(
+                    "UPDATE inbox SET delivered = 1, body = NULL WHERE n IN (SELECT n FROM inbox
+                       WHERE run = ?1 AND path = ?2 AND delivered = 0 ORDER BY n LIMIT ?3)",
+                )?;
+                update.execute(params![run.cast_signed(), path, count])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sent(tables: &Connection, run: i64, from: &str, to: &str, (kind, body): (u32, &Payload)) -> Result<()> {
+    let mut insert = tables.prepare_cached(
+        "INSERT OR IGNORE INTO inbox(run, path, source, kind, body, is_json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    insert.execute(params![run, to, from, kind, Shown(body), body.codec() == Codec::Json])?;
+    Ok(())
+}
+
+fn meta(tables: &Connection, fold: &Fold<'_>, watermark: u64) -> Result<()> {
+    let mut ended = Counts::default();
+    let statuses =
+        fold.runs.values().filter(|run| run.has_ended()).filter_map(|run| Some(run.summary.as_ref()?.status));
+    statuses.for_each(|status| *ended.of(status) += 1);
+    let mut add = tables.prepare_cached("UPDATE meta SET value = value + ?2 WHERE key = ?1")?;
+    for status in [RunStatus::Succeeded, RunStatus::Failed, RunStatus::Stopped] {
+        let count = *ended.of(status);
+        if count > 0 {
+            add.execute(params![status.as_str(), count.cast_signed()])?;
+        }
+    }
+    let mut set = tables.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'watermark'")?;
+    set.execute([watermark.cast_signed()])?;
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! The disk: segments that come and go, tables that lag, no room left.
+
+use crate::keep::{Place, done, finish, hold_tables};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::timeout;
+use vastflow_core::{Codec, Payload, Seq};
+use vastflow_sqlite::Options;
+use vastflow_store::{Claim, Commit, Store, StoreError};
+use vastflow_testsuite::fixture::{self, Story, inner, plan, root};
+
+/// A commit of 10 kB to an inner scope of run `r`.
+fn large(expected: u64) -> Commit {
+    let mut commit = fixture::commit(&inner("r", "1"), expected);
+    let output = Payload::new(Codec::Bytes, vec![7; 10_000]);
+    let node = vastflow_core::NodeIx(0);
+    commit.events = vec![vastflow_core::Event::NodeSucceeded { node, output, call: Default::default() }];
+    commit
+}
+
+async fn begun(place: &Place) -> Arc<dyn Store> {
+    let store = place.store();
+    store.put_plan(plan()).await.unwrap();
+    done(&*store, Story::new(plan(), "r").start()).await;
+    store
+}
+
+#[tokio::test]
+async fn segments_go_when_the_tables_have_passed_them() {
+    let place = Place::with(Options::default().linger(Duration::ZERO).segment(200_000));
+    let store = begun(&place).await;
+    let first = |files: Vec<String>| files.into_iter().filter(|file| file.contains(".log-")).min();
+    let before = first(place.files());
+    let mut commits = 0;
+    while first(place.files()) == before {
+        done(&*store, large(commits)).await;
+        commits += 1;
+        assert!(commits < 10_000, "{before:?} stays");
+    }
+    let segments = place.files().iter().filter(|file| file.contains(".log-") && !file.ends_with("-wal")).count();
+    assert!(commits > 5 && segments < 50, "{commits} commits, {segments} segments");
+    store.close().await.unwrap();
+    drop(store);
+    let store = place.store();
+    let history = store.history(&inner("r", "1"), Seq::ZERO, usize::MAX).await.unwrap();
+    assert_eq!(history.len() as u64, commits);
+}
+
+#[tokio::test]
+async fn tables_that_cannot_follow_slow_the_answers_down() {
+    let place = Place::with(Options::default().linger(Duration::ZERO).lag(100_000));
+    let store = begun(&place).await;
+    let holder = hold_tables(&place);
+    let mut answered = 0;
+    let late = loop {
+        let store = Arc::clone(&store);
+        let mut waiting = tokio::spawn(async move { done(&*store, large(answered)).await });
+        if timeout(Duration::from_millis(500), &mut waiting).await.is_err() {
+            break waiting;
+        }
+        answered += 1;
+    };
+    assert!((5..=12).contains(&answered), "{answered} commits of 10 kB, with a lag of 100 kB");
+
+    // What is applied and not synced is not shown.
+    let ask =
+        Claim { worker: fixture::BOB, max: 1, lease: fixture::LEASE, except: Vec::new().into(), now: fixture::T0 };
+    let scope = inner("r", "1");
+    let blind = Duration::from_millis(100);
+    timeout(blind, store.history(&scope, Seq::ZERO, 1)).await.unwrap_err();
+    timeout(blind, store.run(root("r").run())).await.unwrap_err();
+    timeout(blind, store.runs(&Default::default())).await.unwrap_err();
+    timeout(blind, store.claim(ask.clone())).await.unwrap_err();
+
+    drop(holder);
+    late.await.unwrap();
+    let history = store.history(&scope, Seq::ZERO, usize::MAX).await.unwrap();
+    assert_eq!(history.len() as u64, answered + 1);
+    // The claim that nobody waited for was given back.
+    assert_eq!(store.claim(ask).await.unwrap().tasks.len(), 1);
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_store_and_loses_nothing() {
+    let mut place = Place::with(Options::default().log_pages(20));
+    let store = begun(&place).await;
+    let mut answered = 0;
+    let error = loop {
+        match store.commit(large(answered)).await {
+            Ok(_) => answered += 1,
+            Err(why) => break why,
+        }
+    };
+    let text = error.to_string();
+    assert_eq!(error.code(), "store-closed", "{text}");
+    assert!(text.contains("full") && text.contains("open the store again"), "{text}");
+    assert!(answered > 2);
+    let later = [
+        store.commit(large(answered)).await.unwrap_err(),
+        store.counts().await.unwrap_err(),
+        store.history(&root("r"), Seq::ZERO, 1).await.unwrap_err(),
+        store.put_plan(fixture::wide(2)).await.unwrap_err(),
+        store.close().await.unwrap_err(),
+    ];
+    assert!(later.iter().all(|error| matches!(error, StoreError::Closed { .. })), "{later:?}");
+    drop(store);
+    place.options = Options::default();
+    let store = place.store();
+    let history = store.history(&inner("r", "1"), Seq::ZERO, usize::MAX).await.unwrap();
+    assert_eq!(history.len() as u64, answered);
+    finish(&*store, "s").await;
+}
+
+#[tokio::test]
+async fn everything_in_flight_is_answered_when_the_disk_fills_up() {
+    let place = Place::with(Options::default().log_pages(10));
+    let store = begun(&place).await;
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    for number in 0..100 {
+        let answers = Arc::clone(&answers);
+        let reply = move |answer: vastflow_store::Answer| {
+            answers.lock().unwrap().extend(answer.into_iter().map(|(_, answer)| answer.is_ok()));
+        };
+        store.submit(vec![large(number)], Box::new(reply));
+    }
+    store.close().await.unwrap_err();
+    let answers = answers.lock().unwrap();
+    let good = answers.iter().filter(|is_ok| **is_ok).count();
+    assert_eq!(answers.len(), 100);
+    assert!(good < 100 && answers[..good].iter().all(|is_ok| *is_ok), "answers come in order");
+}
+
+#[tokio::test]
+async fn a_reply_that_panics_harms_nobody_else() {
+    let place = Place::new();
+    let store = begun(&place).await;
+    store.submit(vec![large(0)], Box::new(|_| panic!("on purpose")));
+    done(&*store, large(1)).await;
+}
+
+#[tokio::test]
+async fn the_last_handle_may_go_away_inside_a_reply() {
+    let place = Place::new();
+    let store = begun(&place).await;
+    let (said, heard) = std::sync::mpsc::channel();
+    let own = Arc::clone(&store);
+    let reply = move |_| {
+        drop(own);
+        said.send(()).unwrap();
+    };
+    store.submit(vec![large(0)], Box::new(reply));
+    drop(store);
+    heard.recv().unwrap();
+    // The threads finish on their own; the lock says when.
+    let again = loop {
+        match vastflow_sqlite::SqliteStore::open(place.path()) {
+            Ok(store) => break store,
+            Err(StoreError::Refused(_)) => std::thread::yield_now(),
+            Err(why) => panic!("{why}"),
+        }
+    };
+    assert_eq!(again.history(&inner("r", "1"), Seq::ZERO, 9).await.unwrap().len(), 1);
+}

@@ -1,0 +1,185 @@
+//! Opening again: after any cut, with anything damaged, while somebody else is there.
+
+use crate::keep::{Place, done, finish};
+use std::path::PathBuf;
+use vastflow_core::{Seq, Timestamp};
+use vastflow_sqlite::SqliteStore;
+use vastflow_store::{Claim, Control, RunQuery, Store, StoreError, WorkerId};
+use vastflow_testsuite::fixture::{self, Story, attempt, inner, plan, root, wide};
+
+/// How long each journal is, and what waits: all that a cut can take away.
+async fn sizes(store: &dyn Store) -> Vec<(String, u64, Control)> {
+    let mut sizes = Vec::new();
+    for row in store.runs(&RunQuery::default()).await.unwrap().rows {
+        let item = store.history(&inner(&row.id, "1"), Seq::ZERO, usize::MAX).await.unwrap().len();
+        sizes.push((row.id.to_string(), row.len.0 * 100 + item as u64, row.control.control));
+    }
+    sizes
+}
+
+/// A store whose log holds everything, and what it looked like after each commit.
+async fn told() -> (Place, Vec<Vec<(String, u64, Control)>>, SqliteStoreGuard) {
+    let place = Place::lazy();
+    let store = place.store();
+    let mut seen = vec![Vec::new()];
+    let mut story = Story::new(wide(4), "r");
+    store.put_plan(story.plan.clone()).await.unwrap();
+    let mut commits = vec![story.start(), story.finish(attempt(0, 1)), fixture::commit(&inner("r", "1"), 0)];
+    let mut hold = story.finish(attempt(1, 1));
+    hold.control = Some(Control::Held);
+    hold.messages = vec![fixture::message(&inner("r", "1"), 1), fixture::message(&inner("r", "1"), 2)];
+    commits.extend([hold, story.finish(attempt(2, 1)), Story::new(wide(4), "s").start(), story.finish(attempt(3, 1))]);
+    for commit in commits {
+        done(&*store, commit).await;
+        seen.push(sizes(&*store).await);
+    }
+    (place, seen, store)
+}
+
+type SqliteStoreGuard = std::sync::Arc<SqliteStore>;
+
+#[tokio::test]
+async fn every_cut_of_the_log_leaves_what_was_there_at_some_moment() {
+    let (place, seen, _store) = told().await;
+    let log = segment(&place, "-wal");
+    let len = std::fs::metadata(&log).unwrap().len();
+    let mut reached = std::collections::BTreeSet::new();
+    for cut in (0..=len).step_by(4_111).chain([len]) {
+        let copy = place.copy();
+        let file = std::fs::OpenOptions::new().write(true).open(copy.dir().join(log.file_name().unwrap())).unwrap();
+        file.set_len(cut).unwrap();
+        let found = sizes(&*copy.store()).await;
+        let moment = seen.iter().position(|seen| *seen == found);
+        reached.insert(moment.unwrap_or_else(|| panic!("cut at {cut}: {found:?} never was")));
+    }
+    assert_eq!(reached.into_iter().collect::<Vec<_>>(), (0..seen.len()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_log_and_tables_with_half_of_it_make_a_whole() {
+    let (place, seen, store) = told().await;
+    let before = place.copy();
+    store.close().await.unwrap();
+    // The tables have it all, the log beside them is older: nothing is applied twice.
+    std::fs::copy(place.path(), before.path()).unwrap();
+    assert_eq!(sizes(&*before.store()).await, *seen.last().unwrap());
+}
+
+#[tokio::test]
+async fn damage_in_the_log_is_named() {
+    let (place, _, _store) = told().await;
+    for (change, words) in [
+        ("UPDATE log SET data = zeroblob(40) WHERE seq = 4", "batch 4: "),
+        (
+            "UPDATE log SET data = CAST(substr(data, 1, length(data) - 1) AS BLOB) WHERE seq = 3",
+            "batch 3: its checksum",
+        ),
+        ("DELETE FROM log WHERE seq = 2", "batch 2 is missing before batch 3"),
+    ] {
+        let copy = place.copy();
+        let file = segment(&copy, "");
+        let connection = rusqlite::Connection::open(&file).unwrap();
+        assert_eq!(connection.execute(change, []).unwrap(), 1);
+        drop(connection);
+        let error = SqliteStore::open(copy.path()).unwrap_err();
+        assert_eq!(error.code(), "store-corrupt", "{error}");
+        let text = error.to_string();
+        assert!(text.contains(words) && text.contains("app.db.log-1"), "{text}");
+    }
+}
+
+/// The one segment of a store.
+fn segment(place: &Place, suffix: &str) -> PathBuf {
+    let is_it = |file: &&String| {
+        file.contains(".log-") && file.ends_with(suffix) && (suffix == "-wal" || !file.contains("wal"))
+    };
+    place.dir().join(place.files().iter().find(is_it).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_refused() {
+    let place = Place::new();
+    std::fs::write(place.path(), "this is no database, it is a text of some length that is longer than its header")
+        .unwrap();
+    refused(&place, "is not a SQLite database");
+    std::fs::remove_file(place.path()).unwrap();
+    rusqlite::Connection::open(place.path()).unwrap().execute_batch("CREATE TABLE t(a)").unwrap();
+    refused(&place, "is a SQLite database of something else");
+    let place = Place::new();
+    drop(place.store());
+    let tables = rusqlite::Connection::open(place.path()).unwrap();
+    tables.execute("UPDATE meta SET value = 2 WHERE key = 'format'", []).unwrap();
+    drop(tables);
+    refused(&place, "has format version 2, this build knows 1");
+}
+
+fn refused(place: &Place, words: &str) {
+    match SqliteStore::open(place.path()) {
+        Err(StoreError::Refused(text)) => assert!(text.contains(words), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_store_in_use_is_refused_until_it_is_closed() {
+    let place = Place::new();
+    let store = place.store();
+    refused(&place, &format!("in use by process {}", std::process::id()));
+    store.close().await.unwrap();
+    let second = place.store();
+    assert!(matches!(store.counts().await, Err(StoreError::Closed { .. })));
+    finish(&*second, "r").await;
+}
+
+#[tokio::test]
+async fn after_a_close_only_the_tables_remain() {
+    let place = Place::hasty();
+    let store = place.store();
+    for run in 0..50 {
+        finish(&*store, &format!("r{run}")).await;
+    }
+    store.close().await.unwrap();
+    assert_eq!(place.files(), ["app.db", "app.db.lock"]);
+    drop(store);
+    // And again when it is dropped without a word.
+    finish(&*place.store(), "last").await;
+    assert_eq!(place.files(), ["app.db", "app.db.lock"]);
+    assert_eq!(place.store().counts().await.unwrap().succeeded, 51);
+}
+
+/// The inbox, over a kill and over a close: what waits is delivered, in order, and nothing twice.
+#[tokio::test]
+async fn messages_and_the_control_word_survive_a_kill() {
+    let (place, _, _store) = told().await;
+    let copy = place.copy();
+    for _ in 0..2 {
+        let store = copy.store();
+        let row = store.run(root("r").run()).await.unwrap().unwrap();
+        assert_eq!((row.control.control, row.control.revision), (Control::Held, 1));
+        let waits = store.tasks(&inner("r", "1")).await.unwrap();
+        assert_eq!(waits.len(), 1, "{waits:?}");
+        let ask = Claim {
+            worker: WorkerId(1),
+            max: 0,
+            lease: fixture::LEASE,
+            except: Vec::new().into(),
+            now: Timestamp::from_millis(1),
+        };
+        assert!(store.claim(ask).await.unwrap().tasks.is_empty(), "the run is held");
+        store.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_id_stays_taken_whatever_the_order_of_ends() {
+    let place = Place::hasty();
+    let store = place.store();
+    for run in ["b", "a", "c"] {
+        finish(&*store, run).await;
+    }
+    for _ in 0..2 {
+        let again = (&*store as &dyn Store).commit(Story::new(plan(), "a").start()).await.unwrap();
+        assert_eq!(again, vastflow_store::Committed::Conflict { len: Seq(5) });
+    }
+    assert_eq!(store.counts().await.unwrap().succeeded, 3);
+}
