@@ -149,6 +149,12 @@ impl Ledger {
         let Some(summary) = commit.summary.clone().filter(|_| commit.scope.is_root()) else {
             return Err(StoreError::Invalid(format!("it belongs to run {id}, which has not begun")));
         };
+        let plan = summary.started.plan;
+        if !self.plans.contains_key(&plan) {
+            return Err(StoreError::Invalid(format!(
+                "its run follows plan {plan}, which was never put into the store"
+            )));
+        }
         self.insert_run(id.clone(), self.next_key, summary, ControlWord::default());
         Ok(())
     }

@@ -50,7 +50,7 @@ impl Ledger {
         let found = older.filter_map(|(_, id)| Some((id, self.runs.get(id)?)));
         let mut rows: Vec<RunRow> = found
             .filter(|(_, run)| query.matches(&run.summary))
-            .take(size + 1)
+            .take(size.saturating_add(1))
             .map(|(id, run)| run.row(id.clone()))
             .collect();
         let has_more = rows.len() > size;

@@ -6,14 +6,15 @@ use vastflow_store::{ClaimToken, Commit, Committed, MemoryStore, Store, StoreErr
 use vastflow_testsuite::fixture::{self, ALICE, Story, attempt};
 use vastflow_testsuite::{Fault, Faults, Faulty, Harness, Phoenix, Probe, law2};
 
-fn faulty(faults: Faults) -> (Arc<Faulty<MemoryStore>>, Arc<dyn Store>) {
+async fn faulty(faults: Faults) -> (Arc<Faulty<MemoryStore>>, Arc<dyn Store>) {
     let faulty = Arc::new(Faulty::new(Arc::new(MemoryStore::new()), faults));
+    faulty.put_plan(fixture::plan()).await.unwrap();
     (Arc::clone(&faulty), faulty)
 }
 
 #[tokio::test]
 async fn a_failure_before_changes_nothing() {
-    let (faulty, store) = faulty(Faults::none().at(1, Fault::FailBefore));
+    let (faulty, store) = faulty(Faults::none().at(1, Fault::FailBefore)).await;
     let commit = fixture::start_commit("r");
     assert!(store.commit(commit.clone()).await.is_err_and(|error| error.is_transient()));
     assert!(matches!(store.commit(commit).await, Ok(Committed::Done { .. })));
@@ -22,14 +23,14 @@ async fn a_failure_before_changes_nothing() {
 
 #[tokio::test]
 async fn a_delayed_answer_comes() {
-    let (faulty, store) = faulty(Faults::none().at(1, Fault::Delay));
+    let (faulty, store) = faulty(Faults::none().at(1, Fault::Delay)).await;
     assert!(matches!(store.commit(fixture::start_commit("r")).await, Ok(Committed::Done { .. })));
     assert_eq!(faulty.fired(Fault::Delay), 1);
 }
 
 #[tokio::test]
 async fn dropped_hints_never_come() {
-    let (faulty, store) = faulty(Faults::none().drop_hints());
+    let (faulty, store) = faulty(Faults::none().drop_hints()).await;
     let mut hints = store.wakeups();
     assert!(matches!(store.commit(fixture::start_commit("r")).await, Ok(Committed::Done { .. })));
     let mut next = std::pin::pin!(hints.next());
@@ -42,6 +43,7 @@ async fn dropped_hints_never_come() {
 async fn a_batch_dies_at_its_commit() {
     for (faults, begun) in [(Faults::none().stop_before(3), 2), (Faults::none().stop_after(3), 3)] {
         let inner: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        inner.put_plan(fixture::plan()).await.unwrap();
         let faulty: Arc<Faulty> = Arc::new(Faulty::new(Arc::clone(&inner), faults));
         let store: Arc<dyn Store> = faulty.clone();
         let batch: Vec<Commit> = (0..5).map(|run| fixture::start_commit(&format!("r{run}"))).collect();

@@ -65,3 +65,9 @@ pub async fn the_next_commit_is_none_the_worse(probe: Probe) {
     probe.invalid(bad).await;
     probe.done(good).await;
 }
+
+/// A run follows a plan that the store has: else nobody could go on with it after a crash.
+pub async fn a_start_whose_plan_is_not_there(probe: Probe) {
+    let mut story = Story::new(fixture::chain("never-put"), "r");
+    probe.invalid(story.start()).await;
+}

@@ -49,6 +49,7 @@ macro_rules! conformance {
             form {
                 a_commit_without_events a_message_to_another_run a_control_word_from_an_inner_scope
                 a_summary_from_an_inner_scope a_first_commit_without_a_summary
+                a_start_whose_plan_is_not_there
                 an_inner_scope_of_a_run_that_has_not_begun the_next_commit_is_none_the_worse
             }
             fence {
