@@ -41,6 +41,7 @@ pub struct Andes {
 /// Something that can be drawn into the [`Andes`]: a river, a [`Chain`] or a [`ParallelRiver`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a stream",
+    label = "not a river, a chain or a `ParallelRiver`; an Atlantic goes to `.atlantic(…)`",
     note = "a stream is a river (implement `River`), a chain `a.then(b)` or a `ParallelRiver`"
 )]
 pub trait Stream<Kind> {
@@ -70,9 +71,18 @@ pub struct Drawing {
 
 impl Drawing {
     fn unique(&mut self, name: &str) -> String {
-        let count = self.used.entry(name.to_owned()).or_default();
-        *count += 1;
-        if *count == 1 { name.to_owned() } else { format!("{name}-{count}") }
+        let mut count = self.used.get(name).copied().unwrap_or_default();
+        let free = loop {
+            count += 1;
+            let free = if count == 1 { name.to_owned() } else { format!("{name}-{count}") };
+            // Some river may be named `a-2` by itself.
+            if count == 1 || !self.used.contains_key(&free) {
+                break free;
+            }
+        };
+        self.used.insert(name.to_owned(), count);
+        self.used.entry(free.clone()).or_insert(1);
+        free
     }
 
     /// Makes the node at `at` wait for `after`; gives its name.

@@ -201,7 +201,11 @@ impl Library {
             return None;
         }
         let code = match &spec.code {
-            Some(river) => self.rivers.get(river).map(|code| NodeCode::new(Arc::clone(code))),
+            // What a node does besides (its on_failure) is the flow's, the river itself is known by its own name.
+            Some(river) => self.rivers.get(river).map(|code| {
+                let besides = flow.nodes.get(&spec.name).cloned();
+                NodeCode { handler: Arc::clone(code), ..besides.unwrap_or_else(|| NodeCode::new(Arc::clone(code))) }
+            }),
             None => flow.nodes.get(&spec.name).cloned(),
         };
         match &code {

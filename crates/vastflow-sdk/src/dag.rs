@@ -6,7 +6,7 @@ use crate::flow::Flow;
 use crate::graph::{Graph, decode_failure};
 use crate::handler::{Handler, Typed};
 use crate::options::Retry;
-use crate::river::River;
+use crate::river::{River, river_code};
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -144,11 +144,13 @@ impl Dag {
     /// Draws a node: `handler` is called with what `inputs` give.
     ///
     /// Wiring a wrong type does not compile. A name that is taken or not valid is told by [`Flow::dag`].
-    pub fn node<'d, H, I, M>(&'d self, name: &str, handler: H, inputs: I) -> Node<'d, H::Out>
+    pub fn node<'d, H, I, In, Out, M>(&'d self, name: &str, handler: H, inputs: I) -> Node<'d, Out>
     where
-        I: Inputs<'d>,
-        H: Handler<I::Value, M>,
-        H::Out: Data,
+        // What flows in is worked out before the handler is looked at: so a mistake is told as one of the handler.
+        I: Inputs<'d, Value = In>,
+        In: Send + 'static,
+        H: Handler<In, M, Out = Out>,
+        Out: Data,
         M: 'static,
     {
         let code = Typed::new(handler, I::decode);
@@ -160,6 +162,9 @@ impl Dag {
     /// Draws a river as a node: it submits its work, then is polled until it is done.
     pub fn river<'d, R: River, I: Inputs<'d>>(&'d self, name: &str, river: R, inputs: I) -> Node<'d, ()> {
         let at = self.graph.borrow_mut().draw_river(name, &river);
+        if let Some(at) = at {
+            self.graph.borrow_mut().room_for_code(at, river_code::<R>());
+        }
         self.wire_all(at, &inputs.wires());
         Node { dag: self, at, gives: PhantomData }
     }
@@ -235,7 +240,7 @@ impl<'d, T> Node<'d, T> {
 
     /// How failed attempts are retried. Without it they are not.
     pub fn retry(self, policy: Retry) -> Self {
-        self.change(|graph, at| graph.spec_mut(at).retry = policy)
+        self.change(|graph, at| graph.retry_at(at, policy))
     }
 
     /// Which failures may be retried; the others fail the node at once.

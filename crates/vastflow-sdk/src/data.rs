@@ -9,8 +9,8 @@ use vastflow_core::{Codec, Name, Payload};
 /// A value that can travel between nodes: anything that serde can write and read (as JSON), or [`Bytes`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel between nodes",
-    label = "not a value that can be recorded",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or use `vastflow::Bytes` for raw bytes"
+    label = "`{Self}` needs `#[derive(serde::Serialize, serde::Deserialize)]`",
+    note = "what handlers take and give is recorded as JSON; raw bytes are a `vastflow::Bytes`"
 )]
 pub trait Data: Sized + Send + 'static {
     /// The value as bytes.
@@ -90,6 +90,9 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Data for T {
 
 /// Raw bytes, handed on unchanged. Reads any payload, whatever its codec.
 ///
+/// Not the `Bytes` of the bytes crate: that one travels as a JSON list of numbers. Its `.into()` gives this one, without
+/// a copy.
+///
 /// ```
 /// use vastflow_sdk::{Bytes, Data};
 ///
@@ -122,6 +125,12 @@ impl Deref for Bytes {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl From<bytes::Bytes> for Bytes {
+    fn from(bytes: bytes::Bytes) -> Self {
+        Bytes(bytes)
     }
 }
 

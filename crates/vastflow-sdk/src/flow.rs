@@ -31,7 +31,7 @@ pub struct Flow<In, Out> {
     types: PhantomData<fn(In) -> Out>,
 }
 
-impl<In: Data, Out: Data> Flow<In, Out> {
+impl<In: Data, Out> Flow<In, Out> {
     /// Draws a flow as a typed DAG: `draw` gets the drawing and the run's input, and gives back the node whose output
     /// is the run's result.
     ///

@@ -42,6 +42,8 @@ pub struct Graph {
     drawn: BTreeSet<(Name, Name)>,
     code: FlowCode,
     pub(crate) rivers: BTreeMap<Name, Arc<dyn Code>>,
+    /// The types behind `rivers`, to notice that two of them share a name.
+    river_types: BTreeMap<Name, TypeId>,
     pub(crate) outputs: Vec<Name>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_failure: Option<HookSpec>,
@@ -52,6 +54,8 @@ pub struct Graph {
 
 struct Drawn {
     spec: NodeSpec,
+    /// Whether its author said how it is retried, be it "never".
+    says_retry: bool,
     takes: Option<Kind>,
     gives: Option<Kind>,
 }
@@ -194,6 +198,7 @@ impl Graph {
         let code = Arc::new(Typed::new(handler, decode_one::<In>));
         if let Some(at) = self.draw(name, code, Some(Kind::of::<H::Out>())) {
             self.nodes[at].takes = Some(Kind::of::<In>());
+            self.nodes[at].says_retry = options.retry.is_some();
             options.apply(&mut self.nodes[at].spec);
         }
         self
@@ -203,7 +208,7 @@ impl Graph {
     fn draw(&mut self, name: &str, code: Arc<dyn Code>, gives: Option<Kind>) -> Option<usize> {
         let name = self.checked(name)?;
         self.code.nodes.insert(name.clone(), NodeCode::new(code));
-        self.nodes.push(Drawn { spec: NodeSpec::new(name, NodeKind::Task), takes: None, gives });
+        self.nodes.push(Drawn { spec: NodeSpec::new(name, NodeKind::Task), says_retry: false, takes: None, gives });
         Some(self.nodes.len() - 1)
     }
 
@@ -216,7 +221,7 @@ impl Graph {
 
     /// Draws a node whose code is looked up elsewhere, or that needs none.
     pub(crate) fn draw_spec(&mut self, spec: NodeSpec) -> usize {
-        self.nodes.push(Drawn { spec, takes: None, gives: None });
+        self.nodes.push(Drawn { spec, says_retry: false, takes: None, gives: None });
         self.nodes.len() - 1
     }
 
@@ -246,10 +251,13 @@ impl Graph {
         self.edges.entry(to).or_default().push(spec);
     }
 
-    /// The run's input flows into `node`. Nodes without an edge get it anyway; say it where there are several.
+    /// The run's input flows into `node`. Nodes without an edge get it anyway; say it where there are several. Saying it
+    /// twice is saying it once.
     pub fn input_to(&mut self, node: &str) -> &mut Self {
-        if let Some(to) = self.checked(node) {
-            self.wire(to, EdgeSpec::data(Source::Input));
+        let Some(to) = self.checked(node) else { return self };
+        let edge = EdgeSpec::data(Source::Input);
+        if !self.edges.get(&to).is_some_and(|edges| edges.contains(&edge)) {
+            self.wire(to, edge);
         }
         self
     }
@@ -324,17 +332,34 @@ impl Graph {
         self
     }
 
-    /// Takes over all nodes and edges of another graph. Its name, hooks and time limit stay behind.
+    /// Takes over all nodes and edges of another graph. Its name, hooks, default retry and time limit stay behind.
     pub fn append(&mut self, other: Graph) -> &mut Self {
         self.nodes.extend(other.nodes);
         for (to, specs) in other.edges {
             self.edges.entry(to).or_default().extend(specs);
         }
-        self.drawn.extend(other.drawn);
+        for (from, to) in other.drawn {
+            if !self.drawn.insert((from.clone(), to.clone())) {
+                self.errors.push(PlanError::DuplicateEdge { from, to });
+            }
+        }
         self.code.nodes.extend(other.code.nodes);
-        self.rivers.extend(other.rivers);
+        for (name, code) in other.rivers {
+            if let Some(of) = other.river_types.get(&name) {
+                self.add_river(name, *of, code);
+            }
+        }
         self.errors.extend(other.errors);
         self
+    }
+
+    /// Notes the code of a river or an Atlantic.
+    pub(crate) fn add_river(&mut self, name: Name, of: TypeId, code: Arc<dyn Code>) {
+        if *self.river_types.entry(name.clone()).or_insert(of) != of {
+            let why = "two types have this `NAME`; give each river and each Atlantic a name of its own".into();
+            self.errors.push(PlanError::Unfit { name: name.clone(), why });
+        }
+        self.rivers.insert(name, code);
     }
 
     /// Checks the graph and makes it a flow.
@@ -387,7 +412,7 @@ impl Graph {
         for drawn in self.nodes {
             let mut node = drawn.spec;
             if let (Some(policy), NodeKind::Task) = (&self.default_retry, &node.kind)
-                && node.retry == Retry::default()
+                && !drawn.says_retry
             {
                 node.retry = policy.clone();
             }
@@ -420,6 +445,17 @@ impl Graph {
 
     pub(crate) fn spec_mut(&mut self, at: usize) -> &mut NodeSpec {
         &mut self.nodes[at].spec
+    }
+
+    /// Sets how a node is retried.
+    pub(crate) fn retry_at(&mut self, at: usize, policy: Retry) {
+        self.nodes[at].spec.retry = policy;
+        self.nodes[at].says_retry = true;
+    }
+
+    /// Gives a river drawn at `at` room for code besides the river's own: what it does when it failed.
+    pub(crate) fn room_for_code(&mut self, at: usize, river: Arc<dyn Code>) {
+        self.code.nodes.insert(self.nodes[at].spec.name.clone(), NodeCode::new(river));
     }
 
     pub(crate) fn code_mut(&mut self, at: usize) -> Option<&mut NodeCode> {

@@ -18,11 +18,10 @@ pub enum WithCtx {}
 /// where `In` is what is wired to the node (several nodes: a tuple), and the error is anything that turns into a
 /// boxed error.
 #[diagnostic::on_unimplemented(
-    message = "this function cannot handle a node whose input is `{In}`",
-    label = "not a handler for `{In}`",
-    note = "a handler is an `async fn(input: {In}) -> Result<Output>` or an `async fn(ctx: Ctx, input: {In}) -> Result<Output>`",
-    note = "several inputs `(a, b)` arrive as one tuple: `async fn((a, b): (A, B))`",
-    note = "its error type must turn into a `Box<dyn Error + Send + Sync>`, and its future must be `Send`"
+    message = "this is not a handler; a handler is an `async fn(input) -> Result<output>`, with a `Ctx` in front if it wants one",
+    label = "expected `async fn(In) -> Result<Out>` or `async fn(Ctx, In) -> Result<Out>`",
+    note = "several inputs arrive as one tuple: `async fn((a, b): (A, B)) -> Result<Out>`",
+    note = "the error of the `Result` is an `Error + Send + Sync`, or left to `vastflow::Result<Out>`"
 )]
 pub trait Handler<In, Marker>: Send + Sync + 'static {
     /// What it gives.
@@ -32,34 +31,60 @@ pub trait Handler<In, Marker>: Send + Sync + 'static {
     fn handle(&self, ctx: Ctx, input: In) -> impl Future<Output = Result<Self::Out, BoxError>> + Send + 'static;
 }
 
-impl<F, Fut, In, Out, E> Handler<In, Plain> for F
+/// What a handler looks like, whatever its future may hold. Apart from [`Handler`], so that the compiler, when a
+/// future is not `Send`, says which value is held across which `.await`.
+pub trait Shape<In, Marker> {
+    /// What it gives.
+    type Out;
+    /// How it fails.
+    type Error: Into<BoxError>;
+    /// What a call of it is.
+    type Future: Future<Output = Result<Self::Out, Self::Error>>;
+
+    /// Calls it.
+    fn call(&self, ctx: Ctx, input: In) -> Self::Future;
+}
+
+impl<F, Fut, In, Out, E> Shape<In, Plain> for F
 where
-    F: Fn(In) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Out, E>> + Send + 'static,
-    In: Send + 'static,
-    Out: Send + 'static,
+    F: Fn(In) -> Fut,
+    Fut: Future<Output = Result<Out, E>>,
     E: Into<BoxError>,
 {
     type Out = Out;
+    type Error = E;
+    type Future = Fut;
 
-    fn handle(&self, _: Ctx, input: In) -> impl Future<Output = Result<Out, BoxError>> + Send + 'static {
-        let result = self(input);
-        async move { result.await.map_err(Into::into) }
+    fn call(&self, _: Ctx, input: In) -> Fut {
+        self(input)
     }
 }
 
-impl<F, Fut, In, Out, E> Handler<In, WithCtx> for F
+impl<F, Fut, In, Out, E> Shape<In, WithCtx> for F
 where
-    F: Fn(Ctx, In) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Out, E>> + Send + 'static,
-    In: Send + 'static,
-    Out: Send + 'static,
+    F: Fn(Ctx, In) -> Fut,
+    Fut: Future<Output = Result<Out, E>>,
     E: Into<BoxError>,
 {
     type Out = Out;
+    type Error = E;
+    type Future = Fut;
 
-    fn handle(&self, ctx: Ctx, input: In) -> impl Future<Output = Result<Out, BoxError>> + Send + 'static {
-        let result = self(ctx, input);
+    fn call(&self, ctx: Ctx, input: In) -> Fut {
+        self(ctx, input)
+    }
+}
+
+impl<F, In, M> Handler<In, M> for F
+where
+    F: Shape<In, M> + Send + Sync + 'static,
+    F::Future: Send + 'static,
+    F::Out: Send + 'static,
+{
+    type Out = F::Out;
+
+    fn handle(&self, ctx: Ctx, input: In) -> impl Future<Output = Result<F::Out, BoxError>> + Send + 'static {
+        let result = self.call(ctx, input);
         async move { result.await.map_err(Into::into) }
     }
 }

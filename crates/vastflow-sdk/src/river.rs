@@ -9,12 +9,19 @@ use crate::headwaters::Headwaters;
 use crate::options::Retry;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::plan::{HookSpec, NodeKind, NodeSpec, PollPolicy};
 use vastflow_core::{Failure, FailureKind, Name, Payload, Reply, RunOutcome, Task};
+
+/// What can be written into a plan and read back: anything that serde can write and read. Has a name of its own because
+/// the compiler takes a trait that names serde's traits for a sealed one, and says so to whoever forgot the derives.
+pub trait InPlan: Serialize + DeserializeOwned {}
+
+impl<T: Serialize + DeserializeOwned> InPlan for T {}
 
 /// A unit of work that is submitted (`flow`) and then polled (`cycle`) until it is done. Nothing is held between
 /// polls: no thread, no task slot.
@@ -51,9 +58,10 @@ use vastflow_core::{Failure, FailureKind, Name, Payload, Reply, RunOutcome, Task
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a river",
+    label = "needs `impl River for {Self}`",
     note = "implement `River` for it, and derive `serde::Serialize` and `serde::Deserialize`: its fields are stored in the plan"
 )]
-pub trait River: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait River: InPlan + Send + Sync + 'static {
     /// The name that it is registered under, and its node's name unless the drawing gives another.
     const NAME: &'static str;
 
@@ -176,9 +184,10 @@ impl RiverAttr {
 /// The end of a river: exactly one of its two calls is made and recorded, once, when everything above it has ended.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an Atlantic",
+    label = "needs `impl Atlantic for {Self}`",
     note = "implement `Atlantic` for it, and derive `serde::Serialize` and `serde::Deserialize`"
 )]
-pub trait Atlantic: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Atlantic: InPlan + Send + Sync + 'static {
     /// The name that it is registered under.
     const NAME: &'static str;
 
@@ -291,7 +300,7 @@ impl Graph {
             Ok(config) => spec.config = Some(config),
             Err(why) => self.errors.push(vastflow_core::plan::PlanError::Unfit { name, why }),
         }
-        self.rivers.insert(code, river_code::<R>());
+        self.add_river(code, TypeId::of::<R>(), river_code::<R>());
         Some(self.draw_spec(spec))
     }
 
@@ -305,7 +314,7 @@ impl Graph {
             }
             Err(why) => self.errors.push(vastflow_core::plan::PlanError::Unfit { name: code.clone(), why }),
         }
-        self.rivers.insert(code, atlantic_code::<A>());
+        self.add_river(code, TypeId::of::<A>(), atlantic_code::<A>());
     }
 }
 

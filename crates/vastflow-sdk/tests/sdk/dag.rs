@@ -1,0 +1,168 @@
+//! Typed drawings: what is wired to what, options, and what only `Flow::dag` can tell.
+
+use crate::support::{Call, codes, edges, text};
+use std::time::Duration;
+use vastflow_core::RunOutcome;
+use vastflow_sdk::{Ctx, DurationExt, Flow, Node, Result, TimesExt};
+
+async fn one(n: u32) -> Result<u32> {
+    Ok(n + 1)
+}
+
+async fn done(_: RunOutcome) -> Result<()> {
+    Ok(())
+}
+
+#[test]
+fn a_drawing_that_returns_its_input_has_no_result() {
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        dag.node("one", one, n);
+        n
+    });
+    assert_eq!(codes(flow), ["plan-no-result"]);
+}
+
+#[test]
+fn the_node_that_is_returned_gives_the_result() {
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        let first = dag.node("first", one, n);
+        dag.node("second", one, first);
+        first
+    });
+    let flow = flow.unwrap();
+    let outputs: Vec<&str> = flow.plan().spec().outputs.iter().map(|name| name.as_str()).collect();
+    assert_eq!(outputs, ["first"]);
+}
+
+#[test]
+fn a_node_of_another_drawing_is_refused() {
+    let outer = Flow::dag("outer", |outer, n: Node<u32>| {
+        let foreign = outer.node("foreign", one, n);
+        let inner = Flow::dag("inner", |dag, n: Node<u32>| {
+            dag.node("wired", one, foreign);
+            dag.node("in-tuple", pair, (n, foreign));
+            dag.node("result", one, n)
+        });
+        let text = text(inner);
+        assert!(text.contains("node \"wired\": it is wired to a node of another drawing"), "{text}");
+        assert!(text.contains("node \"in-tuple\": it is wired to a node of another drawing"), "{text}");
+        foreign
+    });
+    assert!(outer.is_ok());
+}
+
+async fn pair((a, b): (u32, u32)) -> Result<u32> {
+    Ok(a + b)
+}
+
+#[test]
+fn up_to_eight_nodes_arrive_as_a_tuple_in_the_order_they_were_wired() {
+    type Eight = (u32, u32, u32, u32, u32, u32, u32, u32);
+    async fn single((a,): (u32,)) -> Result<u32> {
+        Ok(a)
+    }
+    async fn three((a, b, c): (u32, String, bool)) -> Result<String> {
+        Ok(format!("{a} {b} {c}"))
+    }
+    async fn eight((a, b, c, d, e, f, g, h): Eight) -> Result<Vec<u32>> {
+        Ok(vec![a, b, c, d, e, f, g, h])
+    }
+    async fn word(_: u32) -> Result<String> {
+        Ok("word".into())
+    }
+    async fn flag(_: u32) -> Result<bool> {
+        Ok(true)
+    }
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        let (word, flag) = (dag.node("word", word, n), dag.node("flag", flag, n));
+        dag.node("single", single, (n,));
+        dag.node("three", three, (n, word, flag));
+        dag.node("eight", eight, (n, n, n, n, n, n, n, n))
+    });
+    let flow = flow.unwrap();
+    assert_eq!(edges(flow.plan())[3], "three < input, word, flag");
+    let call = Call::node(&flow, "three").with("input", 7).with("word", "w".to_owned()).with("flag", false);
+    assert_eq!(call.value::<String>(), "7 w false");
+    let call = (1..=8).fold(Call::node(&flow, "eight"), |call, n| call.with("input", n));
+    assert_eq!(call.value::<Vec<u32>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn a_vec_of_nodes_arrives_as_a_vec_and_nothing_as_nothing() {
+    async fn all(values: Vec<u32>) -> Result<Vec<u32>> {
+        Ok(values)
+    }
+    async fn begin((): ()) -> Result<u32> {
+        Ok(9)
+    }
+    async fn begin_with(ctx: Ctx, (): ()) -> Result<String> {
+        Ok(ctx.node().to_owned())
+    }
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        let begun = dag.node("begin", begin, ());
+        dag.node("begin-with", begin_with, ());
+        dag.node("none", all, Vec::<Node<u32>>::new());
+        dag.node("all", all, vec![n, begun])
+    });
+    let flow = flow.unwrap();
+    assert_eq!(edges(flow.plan()), ["begin", "begin-with", "none", "all < input, begin"]);
+    assert_eq!(Call::node(&flow, "begin").value::<u32>(), 9);
+    assert_eq!(Call::node(&flow, "begin-with").value::<String>(), "begin-with");
+    assert!(Call::node(&flow, "none").value::<Vec<u32>>().is_empty());
+    assert_eq!(Call::node(&flow, "all").with("input", 1).with("begin", 2).value::<Vec<u32>>(), [1, 2]);
+}
+
+#[test]
+fn after_waits_without_a_value() {
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        let first = dag.node("first", one, n);
+        dag.node("second", one, n).after(first)
+    });
+    assert_eq!(edges(flow.unwrap().plan()), ["first < input", "second < input, (first)"]);
+}
+
+#[test]
+fn the_default_retry_applies_only_where_none_is_set() {
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        dag.retry(3.times().every(1.secs()));
+        let own = dag.node("own", one, n).retry(5.times());
+        let never = dag.node("never", one, own).retry(0.times());
+        dag.node("default", one, never)
+    });
+    let flow = flow.unwrap();
+    let retries: Vec<u32> = flow.plan().spec().nodes.iter().map(|node| node.retry.retries).collect();
+    assert_eq!(retries, [5, 0, 3]);
+}
+
+#[test]
+fn options_stand_in_the_plan() {
+    async fn instead(_: vastflow_core::Failure) -> Result<u32> {
+        Ok(0)
+    }
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        dag.timeout(1.hours());
+        dag.on_failure(done);
+        dag.finally(done);
+        let node = dag.node("one", one, n).timeout(30.secs()).total_timeout(2.mins()).durable(false);
+        node.label("colour", "red").on_failure(instead).retry_if(|failure| &*failure.message == "again")
+    });
+    let flow = flow.unwrap();
+    let spec = flow.plan().spec();
+    let node = &spec.nodes[0];
+    assert_eq!((node.attempt_timeout, node.timeout), (Some(Duration::from_secs(30)), Some(Duration::from_secs(120))));
+    assert_eq!((node.durable, node.rescue, &*node.labels["colour"]), (false, true, "red"));
+    assert_eq!(spec.timeout, Some(Duration::from_secs(3600)));
+    assert!(spec.on_failure.is_some() && spec.finally.is_some());
+}
+
+#[test]
+fn names_are_checked_as_in_a_graph() {
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        dag.node("one", one, n);
+        dag.node("not ok", one, n);
+        dag.node("one", one, n)
+    });
+    assert_eq!(codes(flow), ["plan-invalid-name", "plan-duplicate-node"]);
+    let flow = Flow::dag("not ok", |dag, n: Node<u32>| dag.node("one", one, n));
+    assert_eq!(codes(flow), ["plan-invalid-name"]);
+}
