@@ -2,6 +2,7 @@
 
 use crate::control::{Control, ControlWord};
 use crate::work::WorkerId;
+use std::sync::Arc;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{Event, Payload, ScopeId, Seq, Task, Timestamp};
 
@@ -44,7 +45,7 @@ pub struct Commit {
     /// A new control word for the run; only from its root scope.
     pub control: Option<Control>,
     /// What lists show of the run from now on; only from its root scope, and always with its first commit.
-    pub summary: Option<RunSummary>,
+    pub summary: Option<Arc<RunSummary>>,
 }
 
 /// A task to queue.

@@ -277,7 +277,7 @@ impl Story {
         let mut changes = Changes::default();
         let events = self.state.step(&self.plan, input, self.now, &mut changes)?;
         let queue = changes.queue.into_iter().map(|(task, due)| NewTask { task, due, keep: false }).collect();
-        let summary = self.state.summary(&self.plan).filter(|summary| before.as_ref() != Some(summary));
+        let summary = self.state.summary(&self.plan).filter(|summary| before.as_ref() != Some(summary)).map(Arc::new);
         let (at, worker, obsolete) = (self.now, self.worker, changes.obsolete);
         Ok(Commit { at, worker, events, queue, obsolete, summary, ..commit(&self.scope, expected.0) })
     }

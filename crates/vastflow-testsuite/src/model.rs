@@ -38,7 +38,7 @@ impl Model {
         for entry in &self.log {
             let run = entry.commit.scope.run();
             if let (None, Some(summary)) = (fresh.run(run), &entry.commit.summary) {
-                fresh.restore_run(run.clone(), fresh.next_key(), summary.clone(), ControlWord::default());
+                fresh.restore_run(run.clone(), fresh.next_key(), (**summary).clone(), ControlWord::default());
                 runs.push(run.clone());
             }
             entry.restore(&mut fresh)?;

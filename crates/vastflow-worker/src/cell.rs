@@ -84,6 +84,10 @@ impl Cell {
     ) {
         let mut inner = self.lock();
         inner.tell(self, shared, Told { input, settles: None, asks });
+        // Looked at after the telling: either the last turn sees what was told, or this sees that there was one.
+        if shared.stopped.is_off() {
+            return inner.refuse_all(&shared.why_stopped());
+        }
         self.go_on(shared, inner);
     }
 
@@ -183,6 +187,13 @@ impl Inner {
         self.is_quiet() && self.calls.is_empty() && self.gathered.slots == 0
     }
 
+    /// Nothing of this will be sent any more.
+    pub(crate) fn refuse_all(&mut self, error: &Error) {
+        let sent = self.in_flight.take().into_iter().flat_map(|sent| sent.told);
+        let gathered = std::mem::take(&mut self.gathered).told;
+        sent.chain(gathered).for_each(|told| told.refused(error.clone()));
+    }
+
     /// Decides and folds at once; what it means for others waits for the acknowledgement.
     pub(crate) fn tell(&mut self, cell: &Cell, shared: &Shared, told: Told) {
         let before = (self.state.is_empty(), self.state.status());
@@ -221,7 +232,7 @@ impl Inner {
         let node = from.node().and_then(|node| cell.bound.plan().node(node));
         let new = self.gathered.changes.queue.get(queued..).unwrap_or_default();
         let may_ride = node.is_some_and(|node| !node.durable)
-            && !shared.draining.is_cancelled()
+            && !shared.draining.is_off()
             && !self.gathered.status_changed
             && new.iter().all(|(task, due)| task.takes_slot() && *due == Timestamp::ZERO);
         if !may_ride {
@@ -256,8 +267,8 @@ impl Inner {
         new.extend(self.riders.drain(..).map(|rider| (rider, Timestamp::ZERO)));
         let (queue, kept) = self.keep(shared, new, slots);
         let status = self.state.status();
-        let summary = status_changed.then(|| self.state.summary(cell.bound.plan())).flatten();
-        let end = summary.as_ref().filter(|_| status.is_final()).map(|summary| Arc::new(summary.clone()));
+        let summary = status_changed.then(|| self.state.summary(cell.bound.plan())).flatten().map(Arc::new);
+        let end = summary.clone().filter(|_| status.is_final());
         let commit = Commit {
             op: shared.next_op(),
             scope: cell.scope.clone(),
@@ -280,7 +291,7 @@ impl Inner {
     /// with those that are to be called once the commit is acknowledged.
     fn keep(&self, shared: &Shared, new: Vec<(Task, Timestamp)>, mut slots: usize) -> (Vec<NewTask>, Vec<Task>) {
         let mut kept = Vec::new();
-        let may_begin = !shared.draining.is_cancelled();
+        let may_begin = !shared.draining.is_off();
         let mut decide = |(task, due): (Task, Timestamp)| {
             if self.calls.iter().any(|(called, _)| *called == task) {
                 return NewTask { task, due, keep: true };

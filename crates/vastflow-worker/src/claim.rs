@@ -14,6 +14,8 @@ use vastflow_store::{Claim, Claimed, Claims, Heartbeat, Lease, StoreError};
 
 /// The longest time without a look into the queue: hints may be lost.
 const POLL: Duration = Duration::from_secs(1);
+/// How often those who wait for a run look whether another process has carried it on.
+const LOOK: Duration = Duration::from_secs(1);
 /// Events read at once.
 const PAGE: usize = 1_000;
 
@@ -26,7 +28,7 @@ pub(crate) async fn claim_work(shared: Arc<Shared>) {
             () = wakeups.next() => {}
             () = sleep_until(next) => {}
             () = shared.slots.freed() => {}
-            () = shared.draining.cancelled() => return,
+            () = shared.draining.off() => return,
         }
     }
 }
@@ -137,10 +139,15 @@ pub(crate) async fn load(shared: &Shared, scope: &ScopeId, bound: &Bound) -> Res
 /// Beats until the engine stops, and sweeps after those that do not beat any more.
 pub(crate) async fn beat(shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(shared.lease / 3);
+    let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = shared.stopped.cancelled() => return,
+            _ = looks.tick() => {
+                shared.watchers.nudge();
+                continue;
+            }
+            () = shared.stopped.off() => return,
         }
         let now = shared.now();
         let beat = Heartbeat { worker: shared.worker, lease: shared.lease, now };

@@ -48,8 +48,7 @@ struct Alive(Arc<Shared>);
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.0.draining.cancel();
-        self.0.stopped.cancel();
+        self.0.stop();
     }
 }
 
@@ -229,10 +228,10 @@ impl Engine {
     /// # Errors
     /// As [`Engine::shutdown`].
     pub async fn shutdown_within(self, limit: Duration) -> Result<(), Error> {
-        self.shared.draining.cancel();
+        self.shared.draining.turn_off();
         let rested = tokio::time::timeout(limit, self.shared.rest()).await;
         let calls = if rested.is_ok() { 0 } else { self.shared.cancel_calls() };
-        self.shared.stopped.cancel();
+        self.shared.stop();
         self.shared.store.close().await?;
         rested.map_err(|_| Error::DrainTimeout { calls, waited: limit })
     }

@@ -82,7 +82,7 @@ impl Events {
                 Ok(())
             }
             () = tokio::time::sleep(LOOK) => Ok(()),
-            () = shared.stopped.cancelled() => Err(shared.why_stopped()),
+            () = shared.stopped.off() => Err(shared.why_stopped()),
         }
     }
 

@@ -29,6 +29,7 @@ mod run;
 mod shared;
 mod slots;
 mod start;
+mod switch;
 mod turn;
 mod watch;
 

@@ -60,9 +60,7 @@ fn refuse_start(cell: &Cell) -> bool {
     let is_start = inner.in_flight.as_ref().is_some_and(|sent| sent.told.iter().any(Told::is_start));
     if is_start {
         let error = Error::AlreadyExists { id: cell.scope.run().clone(), flow: cell.bound.plan().flow().clone() };
-        let sent = inner.in_flight.take().into_iter().flat_map(|sent| sent.told);
-        let gathered = std::mem::take(&mut inner.gathered).told;
-        sent.chain(gathered).for_each(|told| told.refused(error.clone()));
+        inner.refuse_all(&error);
     }
     is_start
 }
@@ -86,11 +84,7 @@ async fn pause(wait: Duration) -> Duration {
 
 /// The store is gone, or what it holds makes no sense: nobody must wait for ever.
 pub(crate) fn give_up(shared: &Shared, cell: &Cell, error: &Error) {
-    let mut inner = cell.lock();
-    let in_flight = inner.in_flight.take().into_iter().flat_map(|sent| sent.told);
-    let gathered = std::mem::take(&mut inner.gathered).told;
-    in_flight.chain(gathered).for_each(|told| told.refused(error.clone()));
-    drop(inner);
+    cell.lock().refuse_all(error);
     shared.break_down(error);
 }
 

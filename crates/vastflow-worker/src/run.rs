@@ -11,33 +11,17 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use vastflow_core::run::{Input, RunSummary};
 use vastflow_core::view::RunView;
 use vastflow_core::{Payload, RunId, RunOutcome, RunStatus, ScopeId, Seq};
 use vastflow_sdk::Data;
 
-/// How often a run that another process carries on is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-
 /// A handle to one run. Dropping it does nothing to the run.
 pub struct Run {
     engine: Engine,
     id: RunId,
-    end: watch::Receiver<End>,
-}
-
-/// The end that was told; waits for ever when nobody is left to tell it.
-async fn ended(end: &mut watch::Receiver<End>) -> Arc<RunSummary> {
-    loop {
-        if let Some(summary) = &*end.borrow_and_update() {
-            return Arc::clone(summary);
-        }
-        if end.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
+    end: Arc<End>,
 }
 
 impl Run {
@@ -51,7 +35,7 @@ impl Run {
         let mut run = Run::new(engine, id);
         let summary = run.summary().await?;
         if summary.status.is_final() {
-            run.end = watch::channel(Some(Arc::new(summary))).1;
+            run.end = End::known(Arc::new(summary));
         }
         Ok(run)
     }
@@ -88,17 +72,21 @@ impl Run {
     /// # Errors
     /// [`Error::UnknownRun`] when it is gone; store errors; [`Error::ShuttingDown`].
     pub async fn wait(&self) -> Result<Arc<RunSummary>, Error> {
-        let mut end = self.end.clone();
         loop {
-            tokio::select! {
-                ended = ended(&mut end) => return Ok(ended),
-                // Another process may carry the run on, and hints may be lost.
-                () = tokio::time::sleep(LOOK) => {}
-                () = self.shared().stopped.cancelled() => return Err(self.shared().why_stopped()),
+            let told = self.end.told();
+            if let Some(summary) = self.end.get() {
+                return Ok(Arc::clone(summary));
             }
-            let summary = self.summary().await?;
-            if summary.status.is_final() {
-                return Ok(Arc::new(summary));
+            if self.shared().stopped.is_off() {
+                return Err(self.shared().why_stopped());
+            }
+            told.await;
+            if self.end.get().is_none() && !self.shared().stopped.is_off() {
+                // Another process may have carried the run on.
+                let summary = self.summary().await?;
+                if summary.status.is_final() {
+                    return Ok(Arc::new(summary));
+                }
             }
         }
     }
@@ -129,10 +117,7 @@ impl Run {
         let cell = self.cell().await?;
         let (asks, told) = oneshot::channel();
         cell.tell(self.shared(), Input::Cancel { by: by.into(), why: why.into() }, Some(asks));
-        tokio::select! {
-            told = told => told.unwrap_or_else(|_| Err(self.shared().why_stopped())),
-            () = self.shared().stopped.cancelled() => Err(self.shared().why_stopped()),
-        }
+        told.await.unwrap_or_else(|_| Err(self.shared().why_stopped()))
     }
 
     /// The run's cell, loaded if it is not active here.
@@ -170,8 +155,8 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        // The channel goes when nobody waits any more.
-        drop(std::mem::replace(&mut self.end, watch::channel(None).1));
+        // Nothing is kept for a run that nobody waits for any more.
+        drop(std::mem::take(&mut self.end));
         self.engine.shared.watchers.leave(&self.id);
     }
 }

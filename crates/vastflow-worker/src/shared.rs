@@ -4,6 +4,7 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::ids::Ids;
 use crate::slots::Slots;
+use crate::switch::Switch;
 use crate::watch::Watchers;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -12,7 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use vastflow_core::run::Input;
 use vastflow_core::{Name, Plan, PlanHash, RunId, ScopeId, Timestamp};
 use vastflow_sdk::{Bound, EngineLink, Library, MissingCode, Temporary};
@@ -29,9 +29,9 @@ pub(crate) struct Shared {
     /// Flows, rivers and Atlantics that this program has.
     pub(crate) library: RwLock<Library>,
     /// Set when no new work may begin.
-    pub(crate) draining: CancellationToken,
+    pub(crate) draining: Switch,
     /// Set when everything must end.
-    pub(crate) stopped: CancellationToken,
+    pub(crate) stopped: Switch,
     /// Why the engine cannot go on, once it cannot.
     pub(crate) broken: OnceLock<Error>,
     pub(crate) turn: TurnQueue,
@@ -73,8 +73,8 @@ impl Shared {
             watchers: Watchers::default(),
             lease,
             library: RwLock::new(library),
-            draining: CancellationToken::new(),
-            stopped: CancellationToken::new(),
+            draining: Switch::default(),
+            stopped: Switch::default(),
             broken: OnceLock::new(),
             turn: TurnQueue::default(),
             flow_plans: RwLock::default(),
@@ -180,8 +180,21 @@ impl Shared {
     pub(crate) fn break_down(&self, error: &Error) {
         if self.broken.set(error.clone()).is_ok() {
             tracing::error!(code = error.code(), "the engine stops: {error}");
-            self.stopped.cancel();
+            self.stop();
         }
+    }
+
+    /// Ends everything. What is still unanswered is answered by the last turn.
+    pub(crate) fn stop(&self) {
+        self.draining.turn_off();
+        self.stopped.turn_off();
+        self.watchers.nudge();
+    }
+
+    /// Refuses everything that nobody will send any more.
+    pub(crate) fn abandon(&self) {
+        let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
+        cells.iter().for_each(|cell| cell.lock().refuse_all(&self.why_stopped()));
     }
 
     /// The error that ended the engine, or that it is shutting down.

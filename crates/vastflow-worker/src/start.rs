@@ -103,7 +103,7 @@ impl StartRun {
         let shared = &self.engine.shared;
         let start = self.start?;
         let bound = shared.bound(self.plan?).await?;
-        if shared.draining.is_cancelled() {
+        if shared.draining.is_off() {
             return Err(shared.why_stopped());
         }
         let id = start.run.clone();
@@ -125,10 +125,7 @@ async fn tell(engine: &Engine, bound: Arc<Bound>, start: Start) -> Result<(), Er
     let (asks, told) = oneshot::channel();
     let cell = shared.admit(Cell::new(scope, bound, State::default()));
     cell.tell(shared, Input::Start(start), Some(asks));
-    tokio::select! {
-        told = told => told.unwrap_or_else(|_| Err(shared.why_stopped())),
-        () = shared.stopped.cancelled() => Err(shared.why_stopped()),
-    }
+    told.await.unwrap_or_else(|_| Err(shared.why_stopped()))
 }
 
 /// There is a run of that id: it is the one that is asked for if it has the same flow and input.

@@ -19,7 +19,7 @@ pub(crate) async fn take_turns(shared: Arc<Shared>) {
     loop {
         tokio::select! {
             () = shared.turn.wake.notified() => {}
-            () = shared.stopped.cancelled() => return,
+            () = shared.stopped.off() => return shared.abandon(),
         }
         take_effect(&shared);
         // Calls that are about to end join this turn instead of paying for one of their own.

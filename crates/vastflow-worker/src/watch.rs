@@ -1,40 +1,57 @@
 //! Telling those who wait how far a run has come: after the store has acknowledged it, never before.
 
+use crate::shared::lock;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, Mutex};
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, OnceLock};
+use tokio::sync::{Notify, watch};
 use vastflow_core::RunId;
 use vastflow_core::run::RunSummary;
 
-use crate::shared::lock;
+/// The end of a run, for those who wait for it.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    summary: OnceLock<Arc<RunSummary>>,
+    /// Told at the end, and whenever those who wait should look around.
+    told: Notify,
+}
 
-/// How a run ended, once it has.
-pub(crate) type End = Option<Arc<RunSummary>>;
+impl End {
+    /// The end of a run that is over.
+    pub(crate) fn known(summary: Arc<RunSummary>) -> Arc<Self> {
+        Arc::new(End { summary: OnceLock::from(summary), told: Notify::new() })
+    }
+
+    pub(crate) fn get(&self) -> Option<&Arc<RunSummary>> {
+        self.summary.get()
+    }
+
+    /// Waits until there is something to look at; what was told since `notified` was made counts.
+    pub(crate) fn told(&self) -> tokio::sync::futures::Notified<'_> {
+        self.told.notified()
+    }
+}
 
 /// Who waits for which run.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers(Mutex<FxHashMap<RunId, Watched>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Watched {
-    /// Changes once.
-    end: watch::Sender<End>,
+    end: Arc<End>,
     /// Changes with everything that is recorded; there only if somebody reads along.
     news: Option<watch::Sender<()>>,
 }
 
 impl Watched {
     fn is_alone(&self) -> bool {
-        self.end.receiver_count() == 0 && self.news.as_ref().is_none_or(|news| news.receiver_count() == 0)
+        Arc::strong_count(&self.end) == 1 && self.news.as_ref().is_none_or(|news| news.receiver_count() == 0)
     }
 }
 
 impl Watchers {
     /// Waits for a run's end.
-    pub(crate) fn join(&self, run: &RunId) -> watch::Receiver<End> {
-        let mut all = lock(&self.0);
-        let new = || Watched { end: watch::channel(None).0, news: None };
-        all.entry(run.clone()).or_insert_with(new).end.subscribe()
+    pub(crate) fn join(&self, run: &RunId) -> Arc<End> {
+        Arc::clone(&lock(&self.0).entry(run.clone()).or_default().end)
     }
 
     /// Reads along with a run whose end is waited for; none when it has ended.
@@ -53,14 +70,20 @@ impl Watchers {
     }
 
     /// Something was recorded. The last word ends the watch.
-    pub(crate) fn tell(&self, run: &RunId, end: End) {
-        if end.is_some() {
+    pub(crate) fn tell(&self, run: &RunId, end: Option<Arc<RunSummary>>) {
+        if let Some(summary) = end {
             // Told without the lock: waking those who wait takes its time.
-            let last = lock(&self.0).remove(run);
-            return last.into_iter().for_each(|watched| drop(watched.end.send_replace(end.clone())));
-        }
-        if let Some(news) = lock(&self.0).get(run).and_then(|watched| watched.news.as_ref()) {
+            let Some(watched) = lock(&self.0).remove(run) else { return };
+            watched.end.summary.get_or_init(|| summary);
+            watched.end.told.notify_waiters();
+        } else if let Some(news) = lock(&self.0).get(run).and_then(|watched| watched.news.as_ref()) {
             news.send_replace(());
         }
+    }
+
+    /// Makes all who wait look around: another process may have carried their run on, or the engine has stopped.
+    pub(crate) fn nudge(&self) {
+        let ends: Vec<Arc<End>> = lock(&self.0).values().map(|watched| Arc::clone(&watched.end)).collect();
+        ends.iter().for_each(|end| end.told.notify_waiters());
     }
 }

@@ -302,7 +302,7 @@ mod tests {
         commit.summary.clone_from(&story[1].summary);
         let record = record(&commit, Head::new(0, None, 0));
         let Entry::Commit(read) = Entry::read(&record).unwrap() else { panic!("a commit") };
-        assert_eq!(Some(read.summary.unwrap().whole().unwrap()), commit.summary);
+        assert_eq!(Some(read.summary.unwrap().whole().unwrap()), commit.summary.as_deref().cloned());
     }
 
     /// What version 1 wrote is read for ever: these bytes must not change.
@@ -321,14 +321,14 @@ mod tests {
         (commit.op, commit.at) = (OpId(0x0102), Timestamp::from_millis(9));
         commit.messages = vec![fixture::message(&fixture::inner("r", "1"), 300)];
         commit.events = vec![Event::RunStarted(Arc::clone(&started))];
-        commit.summary = Some(RunSummary {
+        commit.summary = Some(Arc::new(RunSummary {
             status: RunStatus::Running,
             started_at: Timestamp::from_millis(9),
             ended_at: None,
             started,
             outcome: None,
             output: None,
-        });
+        }));
         check(
             &record(&commit, Head::new(7, Some(word), 2)),
             "0207010101020101720001000900010000000107656163685b315dac0200033330300009020100000000000000000000000000000101000166000102030405060708090a0b0c0d0e0f0500013700000000000000",

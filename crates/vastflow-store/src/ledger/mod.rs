@@ -47,7 +47,7 @@ pub struct Ledger {
 pub(super) struct Run {
     id: ScopeId,
     key: u64,
-    summary: RunSummary,
+    summary: Arc<RunSummary>,
     control: ControlWord,
     root: Scope,
     inner: BTreeMap<ScopeId, Scope>,
@@ -90,7 +90,7 @@ impl Ledger {
         if let Some(summary) = &commit.summary {
             *counts.of(run.summary.status) -= 1;
             *counts.of(summary.status) += 1;
-            run.summary = summary.clone();
+            run.summary = Arc::clone(summary);
         }
         if let Some(control) = commit.control {
             set_control(run, control, queue);
@@ -159,7 +159,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn insert_run(&mut self, id: RunId, key: u64, summary: RunSummary, control: ControlWord) {
+    fn insert_run(&mut self, id: RunId, key: u64, summary: Arc<RunSummary>, control: ControlWord) {
         *self.counts.of(summary.status) += 1;
         self.next_key = self.next_key.max(key + 1);
         self.order.insert(key, id.clone());

@@ -121,7 +121,7 @@ impl Ledger {
     /// Puts back a run that a disk remembers, without tasks; [`Ledger::requeue`] derives those.
     pub fn restore_run(&mut self, id: RunId, key: u64, summary: RunSummary, control: ControlWord) {
         if !self.runs.contains_key(&id) {
-            self.insert_run(id, key, summary, control);
+            self.insert_run(id, key, Arc::new(summary), control);
         }
     }
 
@@ -167,7 +167,7 @@ impl Ledger {
         if let Some(summary) = state.summary(plan) {
             *counts.of(run.summary.status) -= 1;
             *counts.of(summary.status) += 1;
-            run.summary = summary;
+            run.summary = Arc::new(summary);
         }
         let mut changes = Changes::default();
         state.outstanding(plan, &mut changes);
@@ -210,6 +210,6 @@ impl Ledger {
 
 impl Run {
     fn row(&self, id: RunId) -> RunRow {
-        RunRow { key: self.key, id, len: self.root.len(), control: self.control, summary: self.summary.clone() }
+        RunRow { key: self.key, id, len: self.root.len(), control: self.control, summary: (*self.summary).clone() }
     }
 }

@@ -36,7 +36,7 @@ pub async fn a_control_word_from_an_inner_scope(probe: Probe) {
 pub async fn a_summary_from_an_inner_scope(probe: Probe) {
     let story = probe.begin("r").await;
     let mut commit = fixture::commit(&inner("r", "1"), 0);
-    commit.summary = story.state.summary(&story.plan);
+    commit.summary = story.state.summary(&story.plan).map(std::sync::Arc::new);
     probe.invalid(commit).await;
 }
 
