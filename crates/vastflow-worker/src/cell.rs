@@ -143,6 +143,13 @@ impl Cell {
     }
 }
 
+impl InFlight {
+    /// Whether it begins the run.
+    pub(crate) fn is_start(&self) -> bool {
+        self.told.iter().any(Told::is_start)
+    }
+}
+
 impl Gathered {
     /// How many slots of ended calls it holds.
     pub(crate) const fn slots(&self) -> usize {

@@ -16,19 +16,23 @@ use vastflow_store::{Claim, Claimed, Claims, Heartbeat, Lease, StoreError};
 const POLL: Duration = Duration::from_secs(1);
 /// How often those who wait for a run look whether another process has carried it on.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long nothing is claimed after a task was given back.
+const GIVEN_BACK: Duration = Duration::from_millis(1);
 /// Events read at once.
 const PAGE: usize = 1_000;
 
 /// Claims until the engine drains.
 pub(crate) async fn claim_work(shared: Arc<Shared>) {
     let mut wakeups = shared.store.wakeups();
-    loop {
+    while !shared.draining.is_off() {
         let next = claim_once(&shared).await;
         tokio::select! {
+            // Looked at first: what a dying worker claims is out of reach until its lease ends.
+            biased;
+            () = shared.draining.off() => return,
             () = wakeups.next() => {}
             () = sleep_until(next) => {}
             () = shared.slots.freed() => {}
-            () = shared.draining.off() => return,
         }
     }
 }
@@ -72,8 +76,13 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
         shared.slots.set_hungry(more);
         shared.slots.give_back(max - used);
         let is_all = tasks.is_empty() || used == max;
+        let mut given_back = false;
         for claimed in tasks {
-            begin(shared, claimed).await;
+            given_back |= !begin(shared, claimed).await;
+        }
+        if given_back {
+            // Claiming it again at once would only keep what it waits for from running.
+            tokio::time::sleep(GIVEN_BACK).await;
         }
         if is_all {
             return Ok(next_due);
@@ -81,18 +90,23 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
     }
 }
 
-/// Begins a claimed task, or gives it back.
-async fn begin(shared: &Arc<Shared>, claimed: Claimed) {
+/// Begins a claimed task, or gives it back; whether it was begun.
+async fn begin(shared: &Arc<Shared>, claimed: Claimed) -> bool {
     let lease = Lease { scope: claimed.scope.clone(), task: claimed.task, token: claimed.token };
     match cell_of(shared, &claimed).await {
-        Ok(Some(cell)) => return start_task(shared, &cell, claimed.task, claimed.token),
-        // Its news will meet a conflict and catch up; until then somebody else may have the task.
-        Ok(None) => {}
+        Ok(Some(cell)) if !shared.draining.is_off() => {
+            start_task(shared, &cell, claimed.task, claimed.token);
+            return true;
+        }
+        // The engine drains; or the cell's news will meet a conflict and catch up, and until then somebody else may
+        // have the task.
+        Ok(_) => {}
         Err(error) => {
             tracing::warn!(scope = %claimed.scope, code = error.code(), "cannot begin {:?}: {error}", claimed.task);
             if let Error::Corrupt { .. } = error {
                 // Giving it back would only claim it again.
-                return shared.break_down(&error);
+                shared.break_down(&error);
+                return true;
             }
         }
     }
@@ -100,6 +114,7 @@ async fn begin(shared: &Arc<Shared>, claimed: Claimed) {
     if let Err(error) = shared.store.release(&[lease]).await {
         tracing::warn!(scope = %claimed.scope, "cannot give a task back: {error}");
     }
+    false
 }
 
 /// The cell of a claimed task, if it knows the journal as far as the claim does.

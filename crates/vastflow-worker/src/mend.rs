@@ -57,7 +57,7 @@ async fn reload_once(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(), Error
 /// A start that meets a journal must not fold it: it may be of another flow. The one who asked finds out which.
 fn refuse_start(cell: &Cell) -> bool {
     let mut inner = cell.lock();
-    let is_start = inner.in_flight.as_ref().is_some_and(|sent| sent.told.iter().any(Told::is_start));
+    let is_start = inner.in_flight.as_ref().is_some_and(InFlight::is_start);
     if is_start {
         let error = Error::AlreadyExists { id: cell.scope.run().clone(), flow: cell.bound.plan().flow().clone() };
         inner.refuse_all(&error);

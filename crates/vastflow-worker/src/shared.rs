@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::ids::Ids;
 use crate::slots::Slots;
 use crate::switch::Switch;
+use crate::turn::Acknowledged;
 use crate::watch::Watchers;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -54,7 +55,7 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct TurnQueue {
     pub(crate) dirty: Mutex<Vec<Arc<Cell>>>,
-    pub(crate) acknowledged: Mutex<Vec<crate::turn::Acknowledged>>,
+    pub(crate) acknowledged: Mutex<Vec<Acknowledged>>,
     pub(crate) wake: Notify,
 }
 
@@ -193,7 +194,9 @@ impl Shared {
 
     /// Refuses everything that nobody will send any more.
     pub(crate) fn abandon(&self) {
-        let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
+        let mut cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
+        cells.append(&mut lock(&self.turn.dirty));
+        cells.extend(lock(&self.turn.acknowledged).drain(..).map(Acknowledged::into_cell));
         cells.iter().for_each(|cell| cell.lock().refuse_all(&self.why_stopped()));
     }
 

@@ -118,13 +118,13 @@ impl StartRun {
     }
 }
 
-/// Tells a new cell to start; answers when the start is durable.
+/// Tells a new cell to start; answers when the start is durable. Until then nobody else knows the cell: there may be a
+/// run of that id already, which this one must not stand for.
 async fn tell(engine: &Engine, bound: Arc<Bound>, start: Start) -> Result<(), Error> {
     let shared = &engine.shared;
     let scope = ScopeId::root(start.run.clone());
     let (asks, told) = oneshot::channel();
-    let cell = shared.admit(Cell::new(scope, bound, State::default()));
-    cell.tell(shared, Input::Start(start), Some(asks));
+    Cell::new(scope, bound, State::default()).tell(shared, Input::Start(start), Some(asks));
     told.await.unwrap_or_else(|_| Err(shared.why_stopped()))
 }
 

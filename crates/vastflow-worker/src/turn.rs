@@ -4,7 +4,9 @@ use crate::call::start_task;
 use crate::cell::{Cell, InFlight};
 use crate::mend;
 use crate::shared::{Shared, lock};
+use rustc_hash::FxHashSet;
 use std::sync::{Arc, Weak};
+use vastflow_core::Seq;
 use vastflow_store::{Answer, ClaimToken, Commit, Committed, Control, Reply, StoreError};
 
 /// The store's answer to the commit of a cell.
@@ -39,16 +41,25 @@ fn take_effect(shared: &Arc<Shared>) {
 /// Sends one commit of every cell with news.
 fn send(shared: &Arc<Shared>) {
     let dirty = std::mem::take(&mut *lock(&shared.turn.dirty));
+    let mut starts = FxHashSet::default();
     let (mut cells, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
     for cell in dirty {
         match cell.take_commit(shared) {
             Some(commit) => {
+                // A batch holds at most one commit of a scope, and two may start a run of one id.
+                if commit.expected == Seq::ZERO && !starts.insert(commit.scope.clone()) {
+                    submit(shared, std::mem::take(&mut cells), std::mem::take(&mut batch));
+                }
                 batch.push(commit);
                 cells.push(cell);
             }
             None => cell.after(shared),
         }
     }
+    submit(shared, cells, batch);
+}
+
+fn submit(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>, batch: Vec<Commit>) {
     if !batch.is_empty() {
         shared.store.submit(batch, reply_to(shared, cells));
     }
@@ -63,18 +74,29 @@ pub(crate) fn reply_to(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>) -> Reply {
         let acknowledged = answers.map(|(cell, (commit, answer))| Acknowledged { cell, commit, answer });
         lock(&shared.turn.acknowledged).extend(acknowledged);
         shared.turn.wake.notify_one();
+        if shared.stopped.is_off() {
+            shared.abandon();
+        }
     })
 }
 
 impl Acknowledged {
+    /// The cell that it is for, when nobody will look at the answer any more.
+    pub(crate) fn into_cell(self) -> Arc<Cell> {
+        self.cell
+    }
+
     fn take_effect(self, shared: &Arc<Shared>) {
         match self.answer {
             Ok(Committed::Done { control } | Committed::Duplicate { control }) => {
                 let in_flight = self.cell.lock().in_flight.take();
+                let begins = in_flight.as_ref().is_some_and(InFlight::is_start);
+                // A claim may have met the new run before this did: then its cell is the one that goes on.
+                let cell = if begins { shared.admit(self.cell) } else { self.cell };
                 if let Some(in_flight) = in_flight {
-                    recorded(shared, &self.cell, in_flight, control.control);
+                    recorded(shared, &cell, in_flight, control.control);
                 }
-                self.cell.after(shared);
+                cell.after(shared);
             }
             Ok(Committed::Conflict { .. } | Committed::Fenced) => {
                 shared.runtime.spawn(mend::reload(Arc::clone(shared), self.cell));
