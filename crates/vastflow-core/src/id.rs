@@ -282,6 +282,15 @@ pub enum Hook {
     Finally,
 }
 
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Hook::OnFailure => "on_failure",
+            Hook::Finally => "finally",
+        })
+    }
+}
+
 /// A queued unit of work inside a scope. Its content is its identity: the same work is always the same task, so
 /// queueing it twice changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

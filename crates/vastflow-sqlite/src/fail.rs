@@ -2,6 +2,7 @@
 
 use rusqlite::ErrorCode;
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::path::Path;
 use vastflow_store::StoreError;
 
@@ -24,7 +25,17 @@ pub(crate) fn sqlite(doing: &str, file: &Path, error: rusqlite::Error) -> StoreE
 
 /// What the file system said while `doing` something with `file`.
 pub(crate) fn io(doing: &str, file: &Path, error: std::io::Error) -> StoreError {
-    StoreError::unavailable_by(format!("{doing} {} failed", file.display()), error)
+    match error.kind() {
+        ErrorKind::NotFound => StoreError::Refused(format!(
+            "there is no folder {:?}; make it, or give a path in a folder that is there",
+            file.parent().unwrap_or(file)
+        )),
+        ErrorKind::PermissionDenied => StoreError::Refused(format!(
+            "{} may not be written by this user; change its permissions, or give another path",
+            file.display()
+        )),
+        _ => StoreError::unavailable_by(format!("{doing} {} failed", file.display()), error),
+    }
 }
 
 /// The text of the end of a store that cannot be trusted any more.

@@ -1,5 +1,6 @@
 //! What an engine can answer instead of doing what was asked.
 
+use std::fmt;
 use std::time::Duration;
 use vastflow_core::id::InvalidId;
 use vastflow_core::run::Illegal;
@@ -8,7 +9,8 @@ use vastflow_sdk::{DataError, MissingCode, NameTaken};
 use vastflow_store::StoreError;
 
 /// Why an engine did not do what it was asked. [`Error::code`] is stable; the text says what to do.
-#[derive(Clone, Debug, thiserror::Error)]
+/// Its `Debug` is the same text, because that is what a `main` that returns it prints.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A flow is not valid.
@@ -127,6 +129,12 @@ impl Error {
             Error::Setting(_) => "setting",
             Error::DrainTimeout { .. } => "drain-timeout",
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} [{}]", self.code())
     }
 }
 

@@ -117,8 +117,8 @@ impl fmt::Display for RunEvent {
             Event::NodeDropped { .. } => write!(f, "– {node} not started"),
             Event::CancelRequested { by, why } => write!(f, "■ {by} asked to stop: {why}"),
             Event::RunTimedOut => f.write_str("■ time is up"),
-            Event::HookDone { hook, .. } => write!(f, "✓ {hook:?}"),
-            Event::HookFailed { hook, failure, .. } => write!(f, "✗ {hook:?} failed: {failure}"),
+            Event::HookDone { hook, .. } => write!(f, "✓ {hook}"),
+            Event::HookFailed { hook, failure, .. } => write!(f, "✗ {hook} failed: {failure}"),
             Event::RunEnded { outcome } => write!(f, "● {outcome}"),
             other => f.write_str(other.name()),
         }?;

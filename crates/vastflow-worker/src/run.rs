@@ -4,7 +4,7 @@ use crate::cell::Cell;
 use crate::claim::{load, started_of};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::events::Events;
+use crate::events::{Events, RunEvent};
 use crate::shared::Shared;
 use crate::watch::End;
 use std::fmt;
@@ -137,6 +137,33 @@ impl Run {
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(self.engine.clone(), self.id.clone(), self.shared().watchers.read_along(&self.id))
+    }
+
+    /// Calls `see` with every event of the run, those that are there and then those to come, until the run ends.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use vastflow_sdk::{Flow, Node, Result};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, n))?;
+    /// # let store = Arc::new(vastflow_store::MemoryStore::new());
+    /// # let engine = vastflow_worker::Engine::on(store).flow(flow).start().await?;
+    /// let run = engine.run("double", 21).await?;
+    /// let mut lines = Vec::new();
+    /// run.follow(|event| lines.push(event.to_string())).await?;
+    /// assert!(lines[1].starts_with("✓ double"));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Store errors; [`Error::ShuttingDown`].
+    pub async fn follow(&self, mut see: impl FnMut(RunEvent) + Send) -> Result<(), Error> {
+        let mut events = self.events();
+        while let Some(event) = events.next().await? {
+            see(event);
+        }
+        Ok(())
     }
 
     /// The run to look at: its nodes with states and durations. Print it.

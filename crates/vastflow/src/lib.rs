@@ -26,10 +26,8 @@
 //! Where things are: drawing in [`Flow`], [`Dag`], [`Graph`], [`Andes`]; what a handler can ask in [`Ctx`]; running in
 //! [`Engine`] and [`Run`]; looking in [`RunView`]; stores in [`store`] and [`open`].
 
-mod follow;
 mod open;
 
-pub use follow::Follow;
 pub use open::{Open, OpenError, open};
 pub use vastflow_core::view::{NodeView, RunView, Span};
 pub use vastflow_core::{
@@ -51,7 +49,7 @@ pub mod store {
 /// Everything that drawing and running a flow takes.
 pub mod prelude {
     pub use crate::{
-        Andes, Atlantic, Bytes, Ctx, Cycle, DurationExt, Engine, Flow, Follow, Graph, Headwaters, Node, NodeError,
-        Open, ParallelRiver, Parts, Result, River, RiverAttr, RiverError, RiverExt, Run, TimesExt,
+        Andes, Atlantic, Bytes, Ctx, Cycle, DurationExt, Engine, Flow, Graph, Headwaters, Node, NodeError, Open,
+        ParallelRiver, Parts, Result, River, RiverAttr, RiverError, RiverExt, Run, TimesExt,
     };
 }

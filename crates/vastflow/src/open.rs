@@ -6,7 +6,8 @@ use vastflow_store::{MemoryStore, Store, StoreError};
 use vastflow_worker::{Engine, EngineBuilder};
 
 /// A store could not be opened from its URL.
-#[derive(Clone, Debug)]
+/// Its `Debug` is the same text, because that is what a `main` that returns it prints.
+#[derive(Clone)]
 pub struct OpenError {
     url: String,
     why: String,
@@ -15,6 +16,12 @@ pub struct OpenError {
 impl std::fmt::Display for OpenError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "cannot open the store {:?}: {}", self.url, self.why)
+    }
+}
+
+impl std::fmt::Debug for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 
