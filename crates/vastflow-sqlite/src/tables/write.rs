@@ -36,7 +36,9 @@ fn runs(tables: &Connection, fold: &Fold<'_>) -> Result<()> {
     let mut plan = Hex::default();
     for (key, run) in &fold.runs {
         match (&run.began, &run.summary) {
-            (Some(id), Some(summary)) => insert(tables, key.cast_signed(), id, run, summary, &mut plan)?,
+            (Some(id), Some(summary)) => {
+                insert(tables, &NewRun { key: key.cast_signed(), id, run, summary }, &mut plan)?;
+            }
             _ => update(tables, key.cast_signed(), run)?,
         }
     }
@@ -56,7 +58,16 @@ impl Hex {
     }
 }
 
-fn insert(tables: &Connection, key: i64, id: &RunId, run: &RunChange, summary: &Summary, plan: &mut Hex) -> Result<()> {
+/// A run that began since the tables were last brought up to date.
+struct NewRun<'a> {
+    key: i64,
+    id: &'a RunId,
+    run: &'a RunChange,
+    summary: &'a Summary,
+}
+
+fn insert(tables: &Connection, new: &NewRun<'_>, plan: &mut Hex) -> Result<()> {
+    let NewRun { key, id, run, summary } = *new;
     let missing = || StoreError::corrupt(format!("run {id} begins without saying how"));
     let started = encoded(summary.started.as_ref().ok_or_else(missing))?;
     let control = run.control.unwrap_or_default();
