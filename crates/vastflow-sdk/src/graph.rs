@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::plan::{EdgeSpec, HookSpec, NodeKind, NodeSpec, PlanError, PlanSpec, Source};
-use vastflow_core::{Failure, FailureKind, Name, Payload, Plan, PlanErrors, RunOutcome};
+use vastflow_core::{Codec, Failure, FailureKind, Name, Payload, Plan, PlanErrors, RunOutcome};
 
 /// A graph drawn by name. Whatever is wrong with it is told by [`Graph::build`], all at once.
 ///
@@ -481,7 +481,8 @@ fn edge_text(spec: &EdgeSpec) -> String {
 
 fn decode_one<In: Data>(ctx: &Ctx, args: &[Payload]) -> Result<In, DataError> {
     match args {
-        [] => In::decode(&Payload::null()),
+        // Nothing flows in: no bytes, or, for a type that cannot be read from none, JSON's word for it.
+        [] => In::decode(&Payload::new(Codec::Bytes, "")).or_else(|_| In::decode(&Payload::null())),
         [one] => In::decode(one),
         several => {
             let names = ctx.inputs();

@@ -1,11 +1,13 @@
 //! Calling the code of a task: on a tokio task of its own, within its time, with its panics caught.
 
-use crate::cell::Cell;
+use crate::cell::{Calling, Cell};
+use crate::claim::{Held, begin_later};
 use crate::shared::Shared;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tracing::Instrument;
@@ -18,8 +20,13 @@ use vastflow_store::ClaimToken;
 pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, token: ClaimToken) {
     let slots = usize::from(task.takes_slot());
     let mut inner = cell.lock();
-    if !inner.state.expects(task) {
-        // It became obsolete while it was on its way.
+    if inner.is_gone {
+        // Another cell may have gone on with the scope.
+        let (plan, len) = (cell.bound.plan().hash(), inner.state.len());
+        return begin_later(shared, Held { scope: cell.scope.clone(), task, token, plan, len });
+    }
+    if !inner.state.expects(task) || inner.calls(task) {
+        // It became obsolete while it was on its way. If what made it so is not recorded in the end, reloading begins it.
         drop(inner);
         shared.slots.give_back(slots);
         return cell.after(shared);
@@ -38,10 +45,10 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
         now: shared.now(),
     };
     let ctx = site.ctx(task);
-    inner.calls.push((task, ctx.clone()));
-    drop(inner);
-    let call = Call { shared: Arc::clone(shared), cell: Arc::clone(cell), task, token, ctx };
-    shared.runtime.spawn(call.run());
+    let call = Call { shared: Arc::clone(shared), cell: Arc::clone(cell), task, token, ctx: ctx.clone() };
+    shared.calling.fetch_add(1, Ordering::Relaxed);
+    let abort = shared.runtime.spawn(call.run()).abort_handle();
+    inner.calls.push(Calling { task, ctx, abort });
 }
 
 /// Where a call is made.
@@ -102,26 +109,61 @@ struct Call {
 
 impl Call {
     async fn run(self) {
-        let outcome = outcome_of(&self.cell.bound, &self.ctx, self.task).await;
+        let outcome = Called::begin(&self.cell.bound, &self.ctx, self.task).end().await;
+        self.shared.calling.fetch_sub(1, Ordering::Relaxed);
         self.cell.answer(&self.shared, Input::Outcome(outcome), (self.task, self.token), 1);
     }
 }
 
-/// Calls the code of a task and says what came of it.
-pub(crate) async fn outcome_of(bound: &Bound, ctx: &Ctx, task: Task) -> TaskOutcome {
-    let began = Instant::now();
-    let span = ctx.span().clone();
-    let reply = reply_of(bound, ctx, task);
-    let reply = if span.is_disabled() { reply.await } else { reply.instrument(span).await };
-    let (reply, writes) = with_writes(ctx, reply);
-    TaskOutcome { task, reply, writes, took: began.elapsed() }
+/// The code of a task, called.
+pub(crate) struct Called {
+    future: Caught,
+    ctx: Ctx,
+    task: Task,
+    limit: Option<Duration>,
+    began: Instant,
 }
 
-async fn reply_of(bound: &Bound, ctx: &Ctx, task: Task) -> Reply {
-    let called = Caught::call(bound, ctx.clone());
-    match limit_of(bound, task) {
-        Some(limit) => tokio::time::timeout(limit, called).await.unwrap_or_else(|_| too_late(ctx, limit)),
-        None => called.await,
+impl Called {
+    /// Calls the code of a task. It may be at its end already: see [`Called::poll_once`].
+    pub(crate) fn begin(bound: &Bound, ctx: &Ctx, task: Task) -> Self {
+        let (limit, began) = (limit_of(bound, task), Instant::now());
+        let future = ctx.span().in_scope(|| Caught::call(bound, ctx.clone()));
+        Called { future, ctx: ctx.clone(), task, limit, began }
+    }
+
+    /// What came of it, if it does not have to wait for anything.
+    pub(crate) async fn poll_once(&mut self) -> Option<TaskOutcome> {
+        let Called { future, ctx, .. } = self;
+        let poll = |cx: &mut Context<'_>| Poll::Ready(ctx.span().in_scope(|| Pin::new(&mut *future).poll(cx)));
+        match std::future::poll_fn(poll).await {
+            Poll::Ready(reply) => Some(self.outcome(reply)),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Waits for its end, within its time.
+    pub(crate) async fn end(mut self) -> TaskOutcome {
+        let span = self.ctx.span().clone();
+        let reply = self.reply();
+        let reply = if span.is_disabled() { reply.await } else { reply.instrument(span).await };
+        self.outcome(reply)
+    }
+
+    async fn reply(&mut self) -> Reply {
+        match self.limit {
+            Some(limit) => {
+                let left = limit.saturating_sub(self.began.elapsed());
+                let reply = tokio::time::timeout(left, &mut self.future).await;
+                reply.unwrap_or_else(|_| too_late(&self.ctx, limit))
+            }
+            None => (&mut self.future).await,
+        }
+    }
+
+    fn outcome(&self, reply: Reply) -> TaskOutcome {
+        let (reply, writes) = with_writes(&self.ctx, reply);
+        TaskOutcome { task: self.task, reply, writes, took: self.began.elapsed() }
     }
 }
 

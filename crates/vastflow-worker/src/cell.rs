@@ -2,9 +2,10 @@
 
 use crate::call::start_task;
 use crate::error::Error;
-use crate::shared::{Shared, lock};
+use crate::shared::{Shared, TICK, lock};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 use vastflow_core::run::{Changes, Input, RunSummary, StepError, Times};
 use vastflow_core::{Event, RunStatus, ScopeId, Seq, State, Task, Timestamp};
 use vastflow_sdk::{Bound, Ctx};
@@ -28,9 +29,19 @@ pub(crate) struct Inner {
     /// Whether the cell waits for its turn.
     pub(crate) is_dirty: bool,
     /// Calls under way here.
-    pub(crate) calls: Vec<(Task, Ctx)>,
+    pub(crate) calls: Vec<Calling>,
     /// Those of them whose tasks the store was never told of: they follow from nodes that are not durable.
     riders: Vec<Task>,
+    /// Whether the engine let go of the cell, so that another may be the one of its scope.
+    pub(crate) is_gone: bool,
+}
+
+/// A call under way.
+pub(crate) struct Calling {
+    pub(crate) task: Task,
+    pub(crate) ctx: Ctx,
+    /// Ends it at its next wait, with nothing recorded.
+    pub(crate) abort: AbortHandle,
 }
 
 /// What was told and is not on its way yet.
@@ -83,10 +94,15 @@ impl Cell {
         asks: Option<oneshot::Sender<Result<(), Error>>>,
     ) {
         let mut inner = self.lock();
+        if let Some(other) = shared.replacement(self, &mut inner) {
+            drop(inner);
+            return other.tell(shared, input, asks);
+        }
         inner.tell(self, shared, Told { input, settles: None, asks });
         // Looked at after the telling: either the last turn sees what was told, or this sees that there was one.
         if shared.stopped.is_off() {
-            return inner.refuse_all(&shared.why_stopped());
+            let slots = inner.refuse_all(&shared.why_stopped());
+            return shared.slots.give_back(slots);
         }
         self.go_on(shared, inner);
     }
@@ -94,7 +110,7 @@ impl Cell {
     /// Tells the scope what came of a task. The call's slot stays for what follows from it.
     pub(crate) fn answer(self: &Arc<Self>, shared: &Arc<Shared>, input: Input, task: (Task, ClaimToken), slots: usize) {
         let mut inner = self.lock();
-        if let Some(at) = inner.calls.iter().position(|(called, _)| *called == task.0) {
+        if let Some(at) = inner.calls.iter().position(|call| call.task == task.0) {
             inner.calls.swap_remove(at);
         }
         inner.gathered.slots += slots;
@@ -118,6 +134,7 @@ impl Cell {
             shared.turn.wake.notify_one();
         } else if inner.is_idle() {
             shared.dismiss(self);
+            inner.is_gone = true;
         }
     }
 
@@ -190,15 +207,22 @@ impl Inner {
         self.gathered.told.is_empty() && self.in_flight.is_none() && !self.is_dirty
     }
 
+    /// Whether a call of this task is under way here.
+    pub(crate) fn calls(&self, task: Task) -> bool {
+        self.calls.iter().any(|call| call.task == task)
+    }
+
     fn is_idle(&self) -> bool {
         self.is_quiet() && self.calls.is_empty() && self.gathered.slots == 0
     }
 
-    /// Nothing of this will be sent any more.
-    pub(crate) fn refuse_all(&mut self, error: &Error) {
-        let sent = self.in_flight.take().into_iter().flat_map(|sent| sent.told);
-        let gathered = std::mem::take(&mut self.gathered).told;
-        sent.chain(gathered).for_each(|told| told.refused(error.clone()));
+    /// Nothing of this will be sent any more. Gives the slots that it held.
+    pub(crate) fn refuse_all(&mut self, error: &Error) -> usize {
+        let (sent, gathered) = (self.in_flight.take(), std::mem::take(&mut self.gathered));
+        let slots = sent.as_ref().map_or(0, |sent| sent.kept.len()) + gathered.slots;
+        let sent = sent.into_iter().flat_map(|sent| sent.told);
+        sent.chain(gathered.told).for_each(|told| told.refused(error.clone()));
+        slots
     }
 
     /// Decides and folds at once; what it means for others waits for the acknowledgement.
@@ -206,11 +230,16 @@ impl Inner {
         let before = (self.state.is_empty(), self.state.status());
         let plan = cell.bound.plan();
         let now = shared.now();
-        let times = Times { now, recorded_at: *self.gathered.at.get_or_insert(now) };
+        let times = Times { now: now.plus(TICK), recorded_at: self.gathered.at.unwrap_or(now) };
         let stepped = self.state.step_into(plan, told.input.clone(), times, &mut self.gathered.changes);
         match stepped {
             Ok(events) => {
+                self.gathered.at = Some(times.recorded_at);
                 self.gathered.events.extend(events);
+                if let (None, Input::Outcome(outcome)) = (&told.settles, &told.input) {
+                    // A rider's, decided again: the store need not hear of its task at all.
+                    self.gathered.changes.queue.retain(|(task, _)| *task != outcome.task);
+                }
                 self.gathered.status_changed |= before != (false, self.state.status());
                 self.gathered.told.push(told);
                 self.cancel_calls();
@@ -260,8 +289,8 @@ impl Inner {
     /// Tells running calls that they should stop.
     fn cancel_calls(&mut self) {
         for task in std::mem::take(&mut self.gathered.changes.cancel) {
-            if let Some((_, ctx)) = self.calls.iter().find(|(called, _)| *called == task) {
-                ctx.cancel_call(self.state.outcome());
+            if let Some(call) = self.calls.iter().find(|call| call.task == task) {
+                call.ctx.cancel_call(self.state.outcome());
             }
         }
     }
@@ -300,7 +329,7 @@ impl Inner {
         let mut kept = Vec::new();
         let may_begin = !shared.draining.is_off();
         let mut decide = |(task, due): (Task, Timestamp)| {
-            if self.calls.iter().any(|(called, _)| *called == task) {
+            if self.calls(task) {
                 return NewTask { task, due, keep: true };
             }
             let is_ready = may_begin && task.takes_slot() && due == Timestamp::ZERO;

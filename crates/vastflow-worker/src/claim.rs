@@ -8,14 +8,16 @@ use crate::shared::Shared;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
-use vastflow_core::{Event, PlanHash, RunId, RunStarted, ScopeId, Seq, State, Timestamp};
-use vastflow_sdk::Bound;
-use vastflow_store::{Claim, Claimed, Claims, Heartbeat, Lease, StoreError};
+use vastflow_core::{Event, PlanHash, RunId, RunStarted, ScopeId, Seq, State, Task, Timestamp};
+use vastflow_sdk::{Bound, BoxFuture};
+use vastflow_store::{Claim, ClaimToken, Claimed, Claims, Heartbeat, Lease, StoreError};
 
 /// The longest time without a look into the queue: hints may be lost.
 const POLL: Duration = Duration::from_secs(1);
 /// How often those who wait for a run look whether another process has carried it on.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long a task waits of which its cell knows nothing yet.
+const MOMENT: Duration = Duration::from_millis(2);
 /// How long nothing is claimed after a task was given back.
 const GIVEN_BACK: Duration = Duration::from_millis(1);
 /// Events read at once.
@@ -71,14 +73,18 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
         // Said before looking, so that a slot freed meanwhile is not missed.
         shared.slots.set_hungry(true);
         let claimed = shared.store.claim(ask).await;
-        let Claims { tasks, more, next_due } = claimed.inspect_err(|_| shared.slots.give_back(max))?;
+        let Claims { tasks, more, next_due } = claimed.inspect_err(|_| {
+            // These slots are no news: with hunger left, the next look would follow at once, again and again.
+            shared.slots.set_hungry(false);
+            shared.slots.give_back(max);
+        })?;
         let used = tasks.iter().filter(|claimed| claimed.task.takes_slot()).count();
         shared.slots.set_hungry(more);
         shared.slots.give_back(max - used);
         let is_all = tasks.is_empty() || used == max;
         let mut given_back = false;
         for claimed in tasks {
-            given_back |= !begin(shared, claimed).await;
+            given_back |= !begin(shared, claimed.into()).await;
         }
         if given_back {
             // Claiming it again at once would only keep what it waits for from running.
@@ -90,16 +96,36 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
     }
 }
 
-/// Begins a claimed task, or gives it back; whether it was begun.
-async fn begin(shared: &Arc<Shared>, claimed: Claimed) -> bool {
+/// A task in this worker's hands, with a slot if it takes one.
+pub(crate) struct Held {
+    pub(crate) scope: ScopeId,
+    pub(crate) task: Task,
+    pub(crate) token: ClaimToken,
+    pub(crate) plan: PlanHash,
+    /// How long the journal is at least.
+    pub(crate) len: Seq,
+}
+
+impl From<Claimed> for Held {
+    fn from(claimed: Claimed) -> Self {
+        let Claimed { scope, task, token, plan, len, .. } = claimed;
+        Held { scope, task, token, plan, len }
+    }
+}
+
+/// Begins a claimed task, or gives it back; whether it was, or will be, begun.
+async fn begin(shared: &Arc<Shared>, claimed: Held) -> bool {
     let lease = Lease { scope: claimed.scope.clone(), task: claimed.task, token: claimed.token };
     match cell_of(shared, &claimed).await {
         Ok(Some(cell)) if !shared.draining.is_off() => {
             start_task(shared, &cell, claimed.task, claimed.token);
             return true;
         }
-        // The engine drains; or the cell's news will meet a conflict and catch up, and until then somebody else may
-        // have the task.
+        // The cell's news will meet a conflict and catch up.
+        Ok(None) if !shared.draining.is_off() => {
+            begin_later(shared, claimed);
+            return true;
+        }
         Ok(_) => {}
         Err(error) => {
             tracing::warn!(scope = %claimed.scope, code = error.code(), "cannot begin {:?}: {error}", claimed.task);
@@ -117,18 +143,33 @@ async fn begin(shared: &Arc<Shared>, claimed: Claimed) -> bool {
     false
 }
 
+/// Tries again in a moment, with the task in hand.
+pub(crate) fn begin_later(shared: &Arc<Shared>, held: Held) {
+    let later = Arc::clone(shared);
+    shared.runtime.spawn(async move {
+        tokio::time::sleep(MOMENT).await;
+        let begun: BoxFuture<bool> = Box::pin(async move { begin(&later, held).await });
+        begun.await;
+    });
+}
+
 /// The cell of a claimed task, if it knows the journal as far as the claim does.
-async fn cell_of(shared: &Arc<Shared>, claimed: &Claimed) -> Result<Option<Arc<Cell>>, Error> {
+async fn cell_of(shared: &Arc<Shared>, claimed: &Held) -> Result<Option<Arc<Cell>>, Error> {
     let known = shared.cell(&claimed.scope).filter(|cell| cell.lock().state.len() >= claimed.len);
     if known.is_some() {
         return Ok(known);
     }
     let bound = shared.bound(claimed.plan).await?;
     let state = load(shared, &claimed.scope, &bound).await?;
-    let cell = shared.admit(Cell::new(claimed.scope.clone(), bound, State::default()));
-    let mut inner = cell.lock();
-    if inner.is_quiet() && inner.state.len() < state.len() {
-        inner.state = state;
+    // Whoever finds the cell from now on must not take its run for one that has not begun.
+    let fresh = Cell::new(claimed.scope.clone(), bound, state);
+    let cell = shared.admit(Arc::clone(&fresh));
+    if Arc::ptr_eq(&cell, &fresh) {
+        return Ok(Some(cell));
+    }
+    let (mut inner, mut fresh) = (cell.lock(), fresh.lock());
+    if inner.is_quiet() && inner.state.len() < fresh.state.len() {
+        std::mem::swap(&mut inner.state, &mut fresh.state);
     }
     let knows_all = inner.state.len() >= claimed.len;
     drop(inner);

@@ -49,6 +49,7 @@ struct Alive(Arc<Shared>);
 impl Drop for Alive {
     fn drop(&mut self) {
         self.0.stop();
+        self.0.abort_calls();
     }
 }
 

@@ -1,15 +1,14 @@
 //! A run without a store: the core and the code of a flow, nothing between them. For unit tests of flows, and for
 //! work that need not survive.
 
-use crate::call::{Site, outcome_of};
+use crate::call::{Called, Site};
 use crate::error::Error;
-use crate::shared::{lock, wall_clock};
+use crate::shared::{TICK, lock, wall_clock};
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use tokio::task::JoinSet;
-use vastflow_core::run::{Changes, Input, Start, StepError, TaskOutcome};
+use vastflow_core::run::{Changes, Input, Start, StepError, TaskOutcome, Times};
 use vastflow_core::{Payload, RunId, RunOutcome, State, Task, Timestamp};
 use vastflow_sdk::{Bound, Ctx, Data, EngineLink, Flow, Library, Temporary};
 
@@ -89,7 +88,9 @@ impl Local {
     }
 
     fn tell(&mut self, input: Input) -> Result<(), Error> {
-        match self.state.step(self.bound.plan(), input, wall_clock(), &mut self.changes) {
+        let now = wall_clock();
+        let times = Times { now: now.plus(TICK), recorded_at: now };
+        match self.state.step_into(self.bound.plan(), input, times, &mut self.changes) {
             Ok(_) => {}
             // The run has moved on: nothing to tell.
             Err(StepError::Rejected(_)) => return Ok(()),
@@ -142,17 +143,13 @@ impl Local {
             now: wall_clock(),
         };
         let ctx = site.ctx(task);
-        let (bound, of_call) = (Arc::clone(&self.bound), ctx.clone());
-        let mut call = Box::pin(async move { outcome_of(&bound, &of_call, task).await });
-        let first = std::future::poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
-        match first {
-            Poll::Ready(outcome) => self.tell(Input::Outcome(outcome)),
-            Poll::Pending => {
-                self.waiting.push((task, ctx));
-                self.calls.spawn(call);
-                Ok(())
-            }
+        let mut called = Called::begin(&self.bound, &ctx, task);
+        if let Some(outcome) = called.poll_once().await {
+            return self.tell(Input::Outcome(outcome));
         }
+        self.waiting.push((task, ctx));
+        self.calls.spawn(called.end());
+        Ok(())
     }
 
     /// Waits for a call or a timer.

@@ -1,14 +1,17 @@
 //! Getting right what did not go through: conflicts, lost leases, lost answers, a store that is gone.
 
+use crate::call::start_task;
 use crate::cell::{Cell, InFlight, Told};
 use crate::claim::load;
 use crate::error::Error;
 use crate::shared::Shared;
 use crate::turn::reply_to;
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::run::Rejection;
-use vastflow_store::{Commit, StoreError};
+use vastflow_core::{State, Task};
+use vastflow_store::{ClaimToken, Commit, QueuedTask, StoreError, TaskState};
 
 /// The first and the longest wait before a commit is repeated.
 const REPEAT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(5));
@@ -26,15 +29,22 @@ pub(crate) async fn reload(shared: Arc<Shared>, cell: Arc<Cell>) {
 }
 
 async fn reload_once(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(), Error> {
-    if refuse_start(cell) {
+    if refuse_start(shared, cell) {
         return Ok(());
     }
     let state = load(shared, &cell.scope, &cell.bound).await?;
-    // Only what is still in this worker's hands may be answered by it.
     let tasks = shared.store.tasks(&cell.scope).await?;
-    let holds = |told: &Told| {
-        told.settles.is_none_or(|(task, token)| tasks.iter().any(|known| known.task == task && known.token == token))
-    };
+    decide_again(shared, cell, state, &tasks);
+    begin_orphans(shared, cell, tasks);
+    Ok(())
+}
+
+/// Goes on from what the journal says, with all that was told and not recorded.
+fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]) {
+    // Only what is still in this worker's hands may be answered by it.
+    let held: FxHashSet<(Task, ClaimToken)> =
+        tasks.iter().filter(|known| is_held(shared, known)).map(|known| (known.task, known.token)).collect();
+    let holds = |told: &Told| told.settles.is_none_or(|settled| held.contains(&settled));
     let mut inner = cell.lock();
     let in_flight = inner.in_flight.take();
     let gathered = std::mem::take(&mut inner.gathered);
@@ -51,16 +61,41 @@ async fn reload_once(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(), Error
     for told in ours {
         inner.tell(cell, shared, told);
     }
-    Ok(())
+}
+
+/// Begins what this worker holds and took for obsolete because its state was wrong.
+fn begin_orphans(shared: &Arc<Shared>, cell: &Arc<Cell>, tasks: Vec<QueuedTask>) {
+    let inner = cell.lock();
+    let is_orphan =
+        |known: &QueuedTask| is_held(shared, known) && inner.state.expects(known.task) && !inner.calls(known.task);
+    for orphan in tasks.into_iter().filter(is_orphan) {
+        shared.runtime.spawn(begin_orphan(Arc::clone(shared), Arc::clone(cell), orphan));
+    }
+}
+
+/// Begins a task when there is a slot for it. If it was on its way here after all, only one of the two begins.
+async fn begin_orphan(shared: Arc<Shared>, cell: Arc<Cell>, orphan: QueuedTask) {
+    while orphan.task.takes_slot() && !shared.slots.take() {
+        tokio::select! {
+            () = tokio::time::sleep(REPEAT.0) => {}
+            () = shared.draining.off() => return,
+        }
+    }
+    start_task(&shared, &cell, orphan.task, orphan.token);
+}
+
+/// Whether a task is in this worker's hands.
+fn is_held(shared: &Shared, known: &QueuedTask) -> bool {
+    known.state == TaskState::Claimed { by: shared.worker }
 }
 
 /// A start that meets a journal must not fold it: it may be of another flow. The one who asked finds out which.
-fn refuse_start(cell: &Cell) -> bool {
+fn refuse_start(shared: &Shared, cell: &Cell) -> bool {
     let mut inner = cell.lock();
     let is_start = inner.in_flight.as_ref().is_some_and(InFlight::is_start);
     if is_start {
         let error = Error::AlreadyExists { id: cell.scope.run().clone(), flow: cell.bound.plan().flow().clone() };
-        inner.refuse_all(&error);
+        shared.slots.give_back(inner.refuse_all(&error));
     }
     is_start
 }
@@ -84,7 +119,7 @@ async fn pause(wait: Duration) -> Duration {
 
 /// The store is gone, or what it holds makes no sense: nobody must wait for ever.
 pub(crate) fn give_up(shared: &Shared, cell: &Cell, error: &Error) {
-    cell.lock().refuse_all(error);
+    shared.slots.give_back(cell.lock().refuse_all(error));
     shared.break_down(error);
 }
 

@@ -1,15 +1,14 @@
 //! What all parts of an engine share.
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Inner};
 use crate::error::Error;
 use crate::ids::Ids;
 use crate::slots::Slots;
 use crate::switch::Switch;
-use crate::turn::Acknowledged;
 use crate::watch::Watchers;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
@@ -35,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) stopped: Switch,
     /// Why the engine cannot go on, once it cannot.
     pub(crate) broken: OnceLock<Error>,
-    pub(crate) turn: TurnQueue,
+    pub(crate) turn: Arc<TurnQueue>,
     /// The plan that new runs of a registered flow follow.
     pub(crate) flow_plans: RwLock<BTreeMap<Name, PlanHash>>,
     bounds: RwLock<FxHashMap<PlanHash, Result<Arc<Bound>, MissingCode>>>,
@@ -47,6 +46,8 @@ pub(crate) struct Shared {
     /// Where generated run ids come from.
     pub(crate) ids: Ids,
     next_op: AtomicU64,
+    /// How many calls of user code are under way.
+    pub(crate) calling: AtomicUsize,
     /// Told when the last active scope was let go of.
     at_rest: Notify,
 }
@@ -55,8 +56,9 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct TurnQueue {
     pub(crate) dirty: Mutex<Vec<Arc<Cell>>>,
-    pub(crate) acknowledged: Mutex<Vec<Acknowledged>>,
     pub(crate) wake: Notify,
+    /// Why there will be no more turns, once there will not.
+    pub(crate) over: OnceLock<Error>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -77,7 +79,7 @@ impl Shared {
             draining: Switch::default(),
             stopped: Switch::default(),
             broken: OnceLock::new(),
-            turn: TurnQueue::default(),
+            turn: Arc::default(),
             flow_plans: RwLock::default(),
             bounds: RwLock::default(),
             cells: Mutex::default(),
@@ -85,6 +87,7 @@ impl Shared {
             link: Arc::new(Link(weak.clone())),
             ids: Ids::new(nonce),
             next_op: AtomicU64::new(0),
+            calling: AtomicUsize::new(0),
             at_rest: Notify::new(),
         })
     }
@@ -116,6 +119,16 @@ impl Shared {
         Arc::clone(lock(&self.cells).entry(cell.scope.clone()).or_insert(cell))
     }
 
+    /// The cell that took the place of one that was let go of, if there is one; else it is the one of its scope again.
+    pub(crate) fn replacement(&self, cell: &Arc<Cell>, inner: &mut Inner) -> Option<Arc<Cell>> {
+        if !inner.is_gone {
+            return None;
+        }
+        let known = self.admit(Arc::clone(cell));
+        inner.is_gone = !Arc::ptr_eq(&known, cell);
+        inner.is_gone.then_some(known)
+    }
+
     /// Lets go of a cell that has nothing to do any more.
     pub(crate) fn dismiss(&self, cell: &Arc<Cell>) {
         let mut cells = lock(&self.cells);
@@ -143,10 +156,16 @@ impl Shared {
         let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
         let cancel = |cell: &Arc<Cell>| {
             let inner = cell.lock();
-            inner.calls.iter().for_each(|(_, ctx)| ctx.cancel_call(None));
+            inner.calls.iter().for_each(|call| call.ctx.cancel_call(None));
             inner.calls.len()
         };
         cells.iter().map(cancel).sum()
+    }
+
+    /// Ends every call under way at its next wait, as if the process had ended.
+    pub(crate) fn abort_calls(&self) {
+        let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
+        cells.iter().for_each(|cell| cell.lock().calls.drain(..).for_each(|call| call.abort.abort()));
     }
 
     /// A plan with its code.
@@ -194,10 +213,11 @@ impl Shared {
 
     /// Refuses everything that nobody will send any more.
     pub(crate) fn abandon(&self) {
+        // Said before looking: answers that come later are refused where they come in.
+        let why = self.turn.over.get_or_init(|| self.why_stopped());
         let mut cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
         cells.append(&mut lock(&self.turn.dirty));
-        cells.extend(lock(&self.turn.acknowledged).drain(..).map(Acknowledged::into_cell));
-        cells.iter().for_each(|cell| cell.lock().refuse_all(&self.why_stopped()));
+        cells.iter().for_each(|cell| _ = cell.lock().refuse_all(why));
     }
 
     /// The error that ended the engine, or that it is shutting down.
@@ -205,6 +225,9 @@ impl Shared {
         self.broken.get().cloned().unwrap_or(Error::ShuttingDown)
     }
 }
+
+/// What the clock counts in. Waits are counted from the end of the tick that has begun, so that none is too short.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 /// What time it is.
 pub(crate) fn wall_clock() -> Timestamp {

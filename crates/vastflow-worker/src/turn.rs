@@ -1,20 +1,14 @@
-//! The turn: acknowledged commits take effect, then all cells with news go out as one batch.
+//! The turn: all cells with news go out as one batch; what is acknowledged takes effect.
 
 use crate::call::start_task;
 use crate::cell::{Cell, InFlight};
 use crate::mend;
 use crate::shared::{Shared, lock};
 use rustc_hash::FxHashSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use vastflow_core::Seq;
 use vastflow_store::{Answer, ClaimToken, Commit, Committed, Control, Reply, StoreError};
-
-/// The store's answer to the commit of a cell.
-pub(crate) struct Acknowledged {
-    cell: Arc<Cell>,
-    commit: Commit,
-    answer: Result<Committed, StoreError>,
-}
 
 /// Takes turns until the engine stops. One task, so that whatever becomes ready together goes out together.
 pub(crate) async fn take_turns(shared: Arc<Shared>) {
@@ -23,18 +17,11 @@ pub(crate) async fn take_turns(shared: Arc<Shared>) {
             () = shared.turn.wake.notified() => {}
             () = shared.stopped.off() => return shared.abandon(),
         }
-        take_effect(&shared);
         // Calls that are about to end join this turn instead of paying for one of their own.
-        tokio::task::yield_now().await;
-        take_effect(&shared);
+        if shared.calling.load(Ordering::Relaxed) > 0 {
+            tokio::task::yield_now().await;
+        }
         send(&shared);
-    }
-}
-
-fn take_effect(shared: &Arc<Shared>) {
-    let acknowledged = std::mem::take(&mut *lock(&shared.turn.acknowledged));
-    for one in acknowledged {
-        one.take_effect(shared);
     }
 }
 
@@ -65,48 +52,40 @@ fn submit(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>, batch: Vec<Commit>) {
     }
 }
 
-/// The reply that hands the answers for `cells` to the next turn. It may be called on any thread.
+/// The reply for the commits of `cells`. It may be called on any thread; what follows happens on the runtime.
 pub(crate) fn reply_to(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>) -> Reply {
     let shared: Weak<Shared> = Arc::downgrade(shared);
     Box::new(move |answer: Answer| {
         let Some(shared) = shared.upgrade() else { return };
-        let answers = cells.into_iter().zip(answer);
-        let acknowledged = answers.map(|(cell, (commit, answer))| Acknowledged { cell, commit, answer });
-        lock(&shared.turn.acknowledged).extend(acknowledged);
-        shared.turn.wake.notify_one();
-        if shared.stopped.is_off() {
-            shared.abandon();
-        }
+        let runtime = shared.runtime.clone();
+        runtime.spawn(async move {
+            for (cell, (commit, answer)) in cells.into_iter().zip(answer) {
+                take_effect(&shared, cell, commit, answer);
+            }
+        });
     })
 }
 
-impl Acknowledged {
-    /// The cell that it is for, when nobody will look at the answer any more.
-    pub(crate) fn into_cell(self) -> Arc<Cell> {
-        self.cell
-    }
-
-    fn take_effect(self, shared: &Arc<Shared>) {
-        match self.answer {
-            Ok(Committed::Done { control } | Committed::Duplicate { control }) => {
-                let in_flight = self.cell.lock().in_flight.take();
-                let begins = in_flight.as_ref().is_some_and(InFlight::is_start);
-                // A claim may have met the new run before this did: then its cell is the one that goes on.
-                let cell = if begins { shared.admit(self.cell) } else { self.cell };
-                if let Some(in_flight) = in_flight {
-                    recorded(shared, &cell, in_flight, control.control);
-                }
-                cell.after(shared);
+fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Result<Committed, StoreError>) {
+    match answer {
+        Ok(Committed::Done { control } | Committed::Duplicate { control }) => {
+            let in_flight = cell.lock().in_flight.take();
+            let begins = in_flight.as_ref().is_some_and(InFlight::is_start);
+            // A claim may have met the new run before this did: then its cell is the one that goes on.
+            let cell = if begins { shared.admit(cell) } else { cell };
+            if let Some(in_flight) = in_flight {
+                recorded(shared, &cell, in_flight, control.control);
             }
-            Ok(Committed::Conflict { .. } | Committed::Fenced) => {
-                shared.runtime.spawn(mend::reload(Arc::clone(shared), self.cell));
-            }
-            Err(error) if error.is_transient() => {
-                tracing::warn!(scope = %self.cell.scope, "{error}");
-                shared.runtime.spawn(mend::repeat(Arc::clone(shared), self.cell, self.commit));
-            }
-            Err(error) => mend::give_up(shared, &self.cell, &error.into()),
+            cell.after(shared);
         }
+        Ok(Committed::Conflict { .. } | Committed::Fenced) => {
+            shared.runtime.spawn(mend::reload(Arc::clone(shared), cell));
+        }
+        Err(error) if error.is_transient() => {
+            tracing::warn!(scope = %cell.scope, "{error}");
+            shared.runtime.spawn(mend::repeat(Arc::clone(shared), cell, commit));
+        }
+        Err(error) => mend::give_up(shared, &cell, &error.into()),
     }
 }
 

@@ -1,0 +1,101 @@
+//! Looking at runs: their events, their view, their summary.
+
+use crate::support::{Scene, fail, ok, on_every_store};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use vastflow::prelude::*;
+use vastflow::{Event, Events, Flow, RunEvent};
+
+async fn add((a, b): (u32, u32)) -> Result<u32> {
+    Ok(a + b)
+}
+
+/// Two nodes, the first of which waits for its scene and fails once.
+fn flow(scene: &Arc<Scene>) -> Flow<u32, u32> {
+    let scene = Arc::clone(scene);
+    Flow::dag("look", |dag, n: Node<u32>| {
+        let weak = move |ctx: Ctx, n: u32| {
+            let scene = Arc::clone(&scene);
+            async move {
+                if ctx.attempt() == 1 {
+                    return fail("not yet");
+                }
+                scene.pass().await;
+                ok(n)
+            }
+        };
+        let weak = dag.node("weak", weak, n).retry(1.times());
+        dag.node("add", add, (n, weak))
+    })
+    .unwrap()
+}
+
+async fn all(mut events: Events) -> Vec<RunEvent> {
+    let mut all = Vec::new();
+    while let Some(event) = events.next().await.unwrap() {
+        all.push(event);
+    }
+    all
+}
+
+#[test]
+fn events_come_complete_in_order_and_end() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let engine = place.engine().await.flow(flow(&scene)).start().await.unwrap();
+        let run = engine.run("look", 4_u32).await.unwrap();
+        let live = tokio::spawn(all(run.events()));
+        scene.entered.notified().await;
+        let mut half = run.events();
+        let first = half.next().await.unwrap().unwrap();
+        assert!(matches!(&first.recorded.event, Event::RunStarted(started) if *started.flow == *"look"));
+        scene.go.notify_one();
+        let live = live.await.unwrap();
+        let names: Vec<_> = live.iter().map(|event| event.recorded.event.name()).collect();
+        assert_eq!(names, ["RunStarted", "AttemptFailed", "NodeSucceeded", "NodeSucceeded", "RunEnded"]);
+        assert!(live.iter().map(|event| event.recorded.seq.0).eq(0..5), "without a gap");
+        assert!(live.is_sorted_by_key(|event| event.recorded.at));
+        let nodes: Vec<_> = live.iter().map(|event| event.node.as_deref().unwrap_or("")).collect();
+        assert_eq!(nodes, ["", "weak", "weak", "add", ""]);
+        assert_eq!(all(half).await.len(), 4, "the rest of one that was read from");
+        assert_eq!(all(run.events()).await, live, "and of a finished run the same again");
+        let lines: Vec<_> = live.iter().map(ToString::to_string).collect();
+        assert_eq!((lines[0].as_str(), lines[4].as_str()), ("▸ look started", "● succeeded"));
+        assert!(lines[1].starts_with("↻ weak failed, will be tried again: not yet  "), "{lines:?}");
+        assert!(lines[3].starts_with("✓ add  "), "{lines:?}");
+    });
+}
+
+#[test]
+fn a_view_shows_the_nodes() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let engine = place.engine().await.flow(flow(&scene)).start().await.unwrap();
+        let run = engine.run("look", 4_u32).id("r-1").await.unwrap();
+        scene.entered.notified().await;
+        let before = run.view().await.unwrap().to_string();
+        assert!(before.starts_with("run r-1 of look: running after "), "{before}");
+        assert!(before.contains("▸ weak  retrying") && before.contains("· add   waiting"), "{before}");
+        scene.go.notify_one();
+        run.wait().await.unwrap();
+        let after = run.view().await.unwrap();
+        let text = after.to_string();
+        assert!(text.starts_with("run r-1 of look: succeeded after "), "{text}");
+        assert!(text.contains("✓ weak  succeeded") && text.contains("2 calls"), "{text}");
+        assert!(text.contains("✓ add   succeeded"), "{text}");
+        assert_eq!(after.nodes[0].calls, 2);
+    });
+}
+
+#[test]
+fn waiting_for_a_finished_run_takes_no_time() {
+    on_every_store(|place| async move {
+        let flow = Flow::dag("add", |dag, n: Node<u32>| dag.node("add", add, (n, n))).unwrap();
+        let engine = place.engine().await.flow(flow).start().await.unwrap();
+        engine.run("add", 2_u32).id("a").await.unwrap().wait().await.unwrap();
+        let began = Instant::now();
+        let run = engine.handle("a").await.unwrap();
+        assert_eq!(run.output::<u32>().await.unwrap(), 4);
+        assert!(began.elapsed() < Duration::from_millis(500), "it took {:?}", began.elapsed());
+    });
+}

@@ -1,0 +1,19 @@
+//! The engine through the façade: the acceptance cases, what a program sees of its runs, crashes, faults, width.
+#![allow(missing_docs, unreachable_pub, reason = "tests are read, not linked to")]
+#![allow(elided_lifetimes_in_paths, reason = "users write `Node<u32>`, and so do tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
+
+mod crash_points;
+mod ctx;
+mod ends;
+mod faults;
+mod graph_cases;
+mod lives;
+mod looks;
+mod river_cases;
+mod rivers;
+mod starts;
+mod support;
+mod tries;
+mod watched;
+mod wide;

@@ -1,0 +1,186 @@
+//! Starting runs: ids, flows that are not there, what is joined and what is refused.
+
+use crate::support::{Place, Scene, ok, on_every_store};
+use std::sync::Arc;
+use vastflow::prelude::*;
+use vastflow::{Error, Flow, RunStatus};
+
+async fn double(n: u32) -> Result<u32> {
+    Ok(n * 2)
+}
+
+fn doubling(name: &str) -> Flow<u32, u32> {
+    Flow::dag(name, |dag, n: Node<u32>| dag.node("double", double, n)).unwrap()
+}
+
+async fn engine(place: &Place) -> Engine {
+    place.engine().await.flow(doubling("double")).flow(doubling("other")).start().await.unwrap()
+}
+
+fn code(result: Result<Run, Error>) -> &'static str {
+    result.map_or_else(|error| error.code(), |_| "started")
+}
+
+#[test]
+fn the_same_id_is_the_same_run() {
+    on_every_store(|place| async move {
+        let first = engine(&place).await;
+        let run = first.run("double", 21).id("a").await.unwrap();
+        let same = first.run("double", 21).id("a").await.unwrap();
+        assert_eq!(run.id(), same.id());
+        assert_eq!((run.output::<u32>().await.unwrap(), same.output::<u32>().await.unwrap()), (42, 42));
+        let finished = first.run("double", 21).id("a").await.unwrap();
+        assert_eq!(finished.output::<u32>().await.unwrap(), 42);
+        assert_eq!(first.store().counts().await.unwrap().succeeded, 1, "one run, however often it is started");
+        drop((run, same, finished));
+        first.shutdown().await.unwrap();
+        let second = engine(&place).await;
+        let reopened = second.run("double", 21).id("a").await.unwrap();
+        assert_eq!(reopened.output::<u32>().await.unwrap(), 42);
+        assert_eq!(second.store().counts().await.unwrap().succeeded, 1);
+    });
+}
+
+#[test]
+fn the_same_id_with_something_else_is_refused() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let waits = waiting("waits", &scene);
+        let first = engine(&place).await;
+        first.run("double", 21).id("a").await.unwrap().output::<u32>().await.unwrap();
+        assert_eq!(code(first.run("double", 22).id("a").await), "already-exists");
+        assert_eq!(code(first.run("other", 21).id("a").await), "already-exists");
+        let error = first.run("double", 22).id("a").await.unwrap_err().to_string();
+        assert!(error.contains("\"a\"") && error.contains("use another id"), "{error}");
+        first.shutdown().await.unwrap();
+        let second = place.engine().await.flow(doubling("double")).flow(waits).start().await.unwrap();
+        assert_eq!(code(second.run("double", 22).id("a").await), "already-exists");
+        let going = second.run("waits", 1_u32).id("b").await.unwrap();
+        scene.entered.notified().await;
+        assert_eq!(code(second.run("waits", 2_u32).id("b").await), "already-exists");
+        scene.go.notify_one();
+        assert_eq!(going.output::<u32>().await.unwrap(), 1, "the run that is there goes on");
+    });
+}
+
+/// A flow of one node that waits for its scene, and gives its input.
+fn waiting(name: &str, scene: &Arc<Scene>) -> Flow<u32, u32> {
+    let scene = Arc::clone(scene);
+    Flow::dag(name, |dag, n: Node<u32>| {
+        let wait = move |n: u32| {
+            let scene = Arc::clone(&scene);
+            async move {
+                scene.note(format!("called with {n}"));
+                scene.pass().await;
+                ok(n)
+            }
+        };
+        dag.node("wait", wait, n)
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_second_start_holds_no_slot() {
+    on_every_store(|place| async move {
+        let engine = place.engine().await.concurrency(1).flow(doubling("double")).start().await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(engine.run("double", 21).id("a").await.unwrap().output::<u32>().await.unwrap(), 42);
+        }
+        assert_eq!(engine.run("double", 1).await.unwrap().output::<u32>().await.unwrap(), 2, "the only slot is free");
+    });
+}
+
+#[test]
+fn a_second_start_takes_nothing_from_a_queued_run() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let engine = place.engine().await.concurrency(1).flow(waiting("waits", &scene)).start().await.unwrap();
+        let mut runs = vec![engine.run("waits", 0_u32).await.unwrap()];
+        scene.entered.notified().await;
+        for n in 1..20_u32 {
+            runs.push(engine.run("waits", n).id(&format!("queued-{n}")).await.unwrap());
+        }
+        let engine = &engine;
+        let again =
+            |n: u32, input: u32| async move { code(engine.run("waits", input).id(&format!("queued-{n}")).await) };
+        for n in 1..20 {
+            scene.go.notify_one();
+            // While the slot is freed and the queued runs are claimed, their ids are used again.
+            let (same, other) = tokio::join!(again(n, n), again(20 - n, 99));
+            assert_eq!((same, other), ("started", "already-exists"));
+        }
+        scene.go.notify_one();
+        let going = scene.let_all_pass();
+        for (n, run) in (0..).zip(&runs) {
+            assert_eq!(run.output::<u32>().await.unwrap(), n);
+        }
+        going.abort();
+    });
+}
+
+#[test]
+fn an_unknown_flow_is_told_with_the_known() {
+    on_every_store(|place| async move {
+        let engine = engine(&place).await;
+        let error = engine.run("duoble", 1).await.unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.code(), "unknown-flow");
+        assert!(text.contains("\"duoble\"") && text.contains("\"double\", \"other\""), "{text}");
+    });
+}
+
+#[test]
+fn an_unknown_run_is_told() {
+    on_every_store(|place| async move {
+        let engine = engine(&place).await;
+        assert!(matches!(engine.handle("ghost").await, Err(Error::UnknownRun { id }) if *id == *"ghost"));
+        assert_eq!(engine.handle("not valid").await.unwrap_err().code(), "invalid-id");
+        assert_eq!(engine.run("double", 1).id("not valid").await.unwrap_err().code(), "invalid-id");
+    });
+}
+
+#[test]
+fn flows_start_by_type_and_by_name() {
+    on_every_store(|place| async move {
+        let flow = doubling("double");
+        let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
+        let typed = engine.start(&flow, 4).await.unwrap();
+        assert_eq!(typed.output().await.unwrap(), 8);
+        assert_eq!(typed.status().await.unwrap(), RunStatus::Succeeded, "a typed run is a run");
+        let named = engine.run("double", 5).await.unwrap();
+        assert_eq!(named.output::<u32>().await.unwrap(), 10);
+        assert!(typed.id().as_str() < named.id().as_str(), "ids that are generated are ordered by time");
+        assert_eq!(named.output::<Vec<u32>>().await.unwrap_err().code(), "data");
+        let unregistered = doubling("unregistered");
+        assert_eq!(engine.start(&unregistered, 1).await.unwrap_err().code(), "unknown-flow");
+    });
+}
+
+#[test]
+fn a_name_is_taken_once() {
+    on_every_store(|place| async move {
+        let twice = place.engine().await.flow(doubling("double")).flow(doubling("double")).start().await;
+        assert_eq!(twice.unwrap_err().code(), "name-taken");
+    });
+}
+
+#[test]
+fn settings_that_cannot_be_honoured_are_told() {
+    on_every_store(|place| async move {
+        let none = place.engine().await.concurrency(0).start().await.unwrap_err();
+        assert_eq!(none.code(), "setting");
+        assert!(none.to_string().contains("at least 1"), "{none}");
+    });
+}
+
+#[test]
+fn an_input_of_another_type_fails_clearly() {
+    on_every_store(|place| async move {
+        let engine = engine(&place).await;
+        let run = engine.run("double", "not a number".to_owned()).await.unwrap();
+        let error = run.output::<u32>().await.unwrap_err();
+        assert_eq!(error.code(), "run-failed");
+        assert!(error.to_string().contains("double: the value is not a u32"), "{error}");
+    });
+}

@@ -1,0 +1,122 @@
+//! A store that is watched: it counts, and its claims can be made to fail.
+
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use vastflow::store::{
+    Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, Pulse, QueuedTask, Reply,
+    RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+};
+use vastflow::{Plan, PlanHash, RunId, Timestamp};
+use vastflow_core::{Recorded, ScopeId, Seq};
+
+pub struct Watched {
+    inner: Arc<dyn Store>,
+    tally: Arc<Tally>,
+}
+
+#[derive(Default)]
+pub struct Tally {
+    /// Commits that took effect.
+    pub appends: AtomicUsize,
+    /// Commits that somebody else came before.
+    pub conflicts: AtomicUsize,
+    pub claims: AtomicUsize,
+    pub no_claims: AtomicBool,
+}
+
+impl Watched {
+    pub fn over(inner: Arc<dyn Store>) -> (Arc<dyn Store>, Arc<Tally>) {
+        let tally = Arc::new(Tally::default());
+        (Arc::new(Watched { inner, tally: Arc::clone(&tally) }), tally)
+    }
+}
+
+impl Tally {
+    fn note(&self, answer: &Answer) {
+        for (_, answer) in answer {
+            let counter = match answer {
+                Ok(Committed::Done { .. }) => &self.appends,
+                Ok(Committed::Conflict { .. } | Committed::Fenced) => &self.conflicts,
+                _ => continue,
+            };
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Watched {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn submit(&self, batch: Vec<Commit>, reply: Reply) {
+        let tally = Arc::clone(&self.tally);
+        let noted = move |answer: Answer| {
+            tally.note(&answer);
+            reply(answer);
+        };
+        self.inner.submit(batch, Box::new(noted));
+    }
+
+    async fn claim(&self, ask: Claim) -> Result<Claims, StoreError> {
+        self.tally.claims.fetch_add(1, Ordering::SeqCst);
+        if self.tally.no_claims.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("it is watched, and told not to"));
+        }
+        self.inner.claim(ask).await
+    }
+
+    async fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
+        self.inner.history(scope, after, limit).await
+    }
+
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
+        self.inner.heartbeat(beat).await
+    }
+
+    async fn release(&self, leases: &[Lease]) -> Result<(), StoreError> {
+        self.inner.release(leases).await
+    }
+
+    async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept, StoreError> {
+        self.inner.sweep(now, limit).await
+    }
+
+    fn wakeups(&self) -> Wakeups {
+        self.inner.wakeups()
+    }
+
+    async fn put_plan(&self, plan: Arc<Plan>) -> Result<(), StoreError> {
+        self.inner.put_plan(plan).await
+    }
+
+    async fn plan(&self, hash: PlanHash) -> Result<Option<Arc<Plan>>, StoreError> {
+        self.inner.plan(hash).await
+    }
+
+    async fn plans(&self) -> Result<Vec<Arc<Plan>>, StoreError> {
+        self.inner.plans().await
+    }
+
+    async fn run(&self, id: &RunId) -> Result<Option<RunRow>, StoreError> {
+        self.inner.run(id).await
+    }
+
+    async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
+        self.inner.runs(query).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.inner.counts().await
+    }
+
+    async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {
+        self.inner.tasks(scope).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.close().await
+    }
+}

@@ -1,0 +1,72 @@
+//! Width: ten thousand siblings that join, in few appends; and drawings that must not take long.
+
+use crate::support::{e, ok, on_every_store, recorded};
+use crate::watched::Watched;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use vastflow::prelude::*;
+use vastflow::store::Store;
+use vastflow::{Dag, Event, Flow};
+
+const SIBLINGS: usize = 10_000;
+
+fn siblings() -> Flow<u32, u64> {
+    async fn one(n: u32) -> Result<u64> {
+        ok(u64::from(n))
+    }
+    async fn sum(all: Vec<u64>) -> Result<u64> {
+        ok(all.into_iter().sum())
+    }
+    Flow::dag("siblings", |dag: &Dag, n: Node<u32>| {
+        let all: Vec<_> = (0..SIBLINGS).map(|at| dag.node(&format!("n{at}"), one, n)).collect();
+        dag.node("sum", sum, all)
+    })
+    .unwrap()
+}
+
+/// Joins the siblings with so many engines on one store; gives the number of appends.
+async fn join(store: Arc<dyn Store>, engines: usize) -> usize {
+    let (store, tally) = Watched::over(store);
+    let flow = siblings();
+    let mut all = Vec::new();
+    for _ in 0..engines {
+        all.push(Engine::on(Arc::clone(&store)).flow(flow.clone()).start().await.unwrap());
+    }
+    let run = all[0].run("siblings", 2_u32).id("wide").await.unwrap();
+    assert_eq!(run.output::<u64>().await.unwrap(), 2 * SIBLINGS as u64);
+    let done = recorded(&store, "wide", |event| matches!(event, Event::NodeSucceeded { .. })).await;
+    assert_eq!(done, SIBLINGS + 1, "each once");
+    tally.appends.load(Ordering::SeqCst)
+}
+
+#[test]
+fn ten_thousand_siblings_join_in_a_thousand_appends() {
+    on_every_store(|place| async move {
+        let appends = join(place.open().await, 1).await;
+        assert!(appends <= 1_000, "{appends} appends");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn and_so_they_do_with_four_engines() {
+    let appends = join(vastflow::open("memory:").await.unwrap(), 4).await;
+    assert!(appends <= 1_000, "{appends} appends");
+}
+
+#[test]
+fn forty_diamonds_are_planned_at_once() {
+    let began = Instant::now();
+    let mut graph = Graph::new("diamonds");
+    graph.node("top-0", e("top"));
+    for n in 0..40 {
+        let [top, left, right, next] =
+            [format!("top-{n}"), format!("left-{n}"), format!("right-{n}"), format!("top-{}", n + 1)];
+        graph.node(&left, e("left")).node(&right, e("right")).node(&next, e("top"));
+        graph.edge(&top, &left).edge(&top, &right).edge(&left, &next).edge(&right, &next);
+    }
+    let flow = graph.build().unwrap();
+    let took = began.elapsed();
+    assert_eq!(flow.plan().len(), 121);
+    assert!(took < Duration::from_millis(50), "it took {took:?}");
+}
