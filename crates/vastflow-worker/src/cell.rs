@@ -31,7 +31,7 @@ pub(crate) struct Inner {
     /// Calls under way here.
     pub(crate) calls: Vec<Calling>,
     /// Those of them whose tasks the store was never told of: they follow from nodes that are not durable.
-    riders: Vec<Task>,
+    pub(crate) riders: Vec<Task>,
     /// Whether the engine let go of the cell, so that another may be the one of its scope.
     pub(crate) is_gone: bool,
 }
@@ -71,6 +71,8 @@ pub(crate) struct InFlight {
     pub(crate) told: Vec<Told>,
     /// The tasks that this engine goes on with.
     pub(crate) kept: Vec<Task>,
+    /// Tasks under way of which the store is told with it.
+    pub(crate) riders: Vec<Task>,
     pub(crate) end: Option<Arc<RunSummary>>,
     /// How often the store did not answer.
     pub(crate) tries: u32,
@@ -286,6 +288,32 @@ impl Inner {
         riders
     }
 
+    /// The store was not told of `riders` after all: what they answered, or will answer, needs no settling.
+    pub(crate) fn ride_again(&mut self, riders: &[Task], answers: &mut [Told]) {
+        for told in answers {
+            told.settles = told.settles.filter(|(task, _)| !riders.contains(task));
+        }
+        let riding = riders.iter().copied().filter(|rider| self.calls(*rider));
+        let riding: Vec<Task> = riding.collect();
+        self.riders.extend(riding);
+    }
+
+    /// Ends the riders that follow from something that is not so any more; gives their slots.
+    pub(crate) fn drop_strays(&mut self) -> usize {
+        let (riders, strays): (Vec<Task>, Vec<Task>) =
+            std::mem::take(&mut self.riders).into_iter().partition(|rider| self.state.expects(*rider));
+        self.riders = riders;
+        let calls = self.calls.len();
+        self.calls.retain(|call| {
+            let is_stray = strays.contains(&call.task);
+            if is_stray {
+                call.abort.abort();
+            }
+            !is_stray
+        });
+        calls - self.calls.len()
+    }
+
     /// Tells running calls that they should stop.
     fn cancel_calls(&mut self) {
         for task in std::mem::take(&mut self.gathered.changes.cancel) {
@@ -300,7 +328,9 @@ impl Inner {
         let len = self.state.len();
         let mut new = changes.queue;
         // The events that riders follow from are on their way now, so the store must know of them too.
-        new.extend(self.riders.drain(..).map(|rider| (rider, Timestamp::ZERO)));
+        let riders = std::mem::take(&mut self.riders);
+        new.retain(|(task, _)| !riders.contains(task));
+        new.extend(riders.iter().map(|rider| (*rider, Timestamp::ZERO)));
         let (queue, kept) = self.keep(shared, new, slots);
         let status = self.state.status();
         let summary = status_changed.then(|| self.state.summary(cell.bound.plan())).flatten().map(Arc::new);
@@ -319,7 +349,7 @@ impl Inner {
             control: (status_changed && status == RunStatus::Stopping).then_some(Control::Stopping),
             summary,
         };
-        self.in_flight = Some(InFlight { told, kept, end, tries: 0 });
+        self.in_flight = Some(InFlight { told, kept, riders, end, tries: 0 });
         commit
     }
 

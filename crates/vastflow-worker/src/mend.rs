@@ -53,14 +53,17 @@ fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]
         shared.slots.give_back(kept.len());
     }
     shared.slots.give_back(gathered.slots());
-    let unanswered = in_flight.into_iter().flat_map(|sent| sent.told).chain(gathered.told);
-    let (ours, lost): (Vec<Told>, Vec<Told>) = unanswered.partition(holds);
+    let (sent, riders) = in_flight.map(|sent| (sent.told, sent.riders)).unwrap_or_default();
+    let mut unanswered: Vec<Told> = sent.into_iter().chain(gathered.told).collect();
+    inner.ride_again(&riders, &mut unanswered);
+    let (ours, lost): (Vec<Told>, Vec<Told>) = unanswered.into_iter().partition(holds);
     if !lost.is_empty() {
         tracing::warn!(scope = %cell.scope, "{} answers came too late: their tasks went to another worker", lost.len());
     }
     for told in ours {
         inner.tell(cell, shared, told);
     }
+    shared.slots.give_back(inner.drop_strays());
 }
 
 /// Begins what this worker holds and took for obsolete because its state was wrong.

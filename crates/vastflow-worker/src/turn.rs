@@ -17,8 +17,8 @@ pub(crate) async fn take_turns(shared: Arc<Shared>) {
             () = shared.turn.wake.notified() => {}
             () = shared.stopped.off() => return shared.abandon(),
         }
-        // Calls that are about to end join this turn instead of paying for one of their own.
-        if shared.calling.load(Ordering::Relaxed) > 0 {
+        // Calls that are about to end, and runs about to start, join this turn instead of paying for one of their own.
+        if shared.calling.load(Ordering::Relaxed) > 0 || shared.watchers.are_several() {
             tokio::task::yield_now().await;
         }
         send(&shared);

@@ -61,6 +61,11 @@ impl Watchers {
         Some(news.get_or_insert_with(|| watch::channel(()).0).subscribe())
     }
 
+    /// Whether more than one run is waited for.
+    pub(crate) fn are_several(&self) -> bool {
+        lock(&self.0).len() > 1
+    }
+
     /// Somebody waits no more.
     pub(crate) fn leave(&self, run: &RunId) {
         let mut all = lock(&self.0);

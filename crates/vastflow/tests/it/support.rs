@@ -14,8 +14,11 @@ use vastflow_core::{Recorded, RunId, ScopeId, Seq};
 /// The originals' second.
 pub const SECOND: Duration = Duration::from_millis(50);
 
+/// Waits are counted from the millisecond in which they begin.
+pub const TICK: Duration = Duration::from_millis(1);
+
 /// A test that takes longer hangs.
-const TOO_LONG: Duration = Duration::from_secs(15);
+const TOO_LONG: Duration = Duration::from_secs(30);
 
 /// A store that can be opened again: `memory:` or `sqlite:` in a directory of its own.
 #[derive(Clone)]
