@@ -205,6 +205,14 @@ impl Caught {
     }
 }
 
+/// What a handler left behind may panic when it is dropped; its call has its answer all the same.
+impl Drop for Caught {
+    fn drop(&mut self) {
+        let left = std::mem::replace(&mut self.0, Box::pin(std::future::pending()));
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(left)));
+    }
+}
+
 impl Future for Caught {
     type Output = Reply;
 

@@ -123,6 +123,28 @@ fn an_attempt_that_takes_too_long_is_dropped_and_tried_again() {
 }
 
 #[test]
+fn a_handler_may_panic_when_it_is_dropped() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    on_every_store(|place| async move {
+        let handler = |ctx: Ctx, n: u32| async move {
+            if ctx.attempt() == 1 {
+                let _bomb = Bomb;
+                std::future::pending::<()>().await;
+            }
+            ok(n)
+        };
+        let flow = one("bomb", handler, |_, node| node.timeout(20.ms()).retry(1.times()));
+        let engine = place.engine().await.flow(flow).start().await.unwrap();
+        assert_eq!(engine.run("bomb", 3_u32).await.unwrap().output::<u32>().await.unwrap(), 3);
+    });
+}
+
+#[test]
 fn all_attempts_together_have_a_limit() {
     on_every_store(|place| async move {
         let scene = Scene::new();
