@@ -2,8 +2,6 @@
 
 /// Bytes in one payload. Larger results belong in a file or a blob store; hand on the reference.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
-/// Events in the journal of one scope. The figure is Temporal's order of magnitude (51,200), rounded.
-pub const MAX_EVENTS: u64 = 50_000;
 /// Nodes in one plan. Wider or longer work is a foreach, not a drawing.
 pub const MAX_NODES: usize = 20_000;
 /// Bytes in a run id.

@@ -82,7 +82,9 @@ impl State {
             }
             Task::Rescue { node } => match reply {
                 Reply::Done(output) => Ok(Event::NodeSucceeded { node, output, call: call(1) }),
-                Reply::Failed { failure, .. } => Ok(Event::RescueFailed { node, failure, call: call(1) }),
+                Reply::Failed { failure, .. } => {
+                    Ok(Event::RescueFailed { node, failure: self.with_first_failure(node, failure), call: call(1) })
+                }
                 reply => Err(misfit(&reply)),
             },
             Task::Hook { hook, attempt } => match reply {
@@ -94,6 +96,14 @@ impl State {
                 reply => Err(misfit(&reply)),
             },
             Task::NodeDeadline { .. } | Task::RunDeadline | Task::Deliver => Err(misfit(&reply)),
+        }
+    }
+
+    /// Keeps what the node failed with: an `on_failure` that fails in its own way must not hide it.
+    fn with_first_failure(&self, node: NodeIx, failure: Failure) -> Failure {
+        match self.failure_to_rescue(node) {
+            Some(first) if first.message != failure.message => failure.because(format!("{first}")),
+            _ => failure,
         }
     }
 

@@ -30,18 +30,18 @@ fn case_42_a_rescue_gives_a_substitute_value_and_the_flow_goes_on() {
 }
 
 #[test]
-fn case_42_a_rescue_that_fails_fails_the_run_with_its_own_text_and_the_hooks_follow() {
+fn case_42_a_rescue_that_fails_fails_the_run_with_both_texts_and_the_hooks_follow() {
     check(
         "a rescue retry 9; b < a; on_failure; finally",
         "
         start
         a fatal boom
         a failed boom again
-          RescueFailed a: boom again
+          RescueFailed a: boom again, cause: boom
           queue on_failure#1
         on_failure done
         finally done
-          HookDone finally; RunEnded failed: a: boom again
+          HookDone finally; RunEnded failed: a: boom again, cause: boom
         ? nodes
           a failed, b dropped
         ",
