@@ -121,10 +121,11 @@ impl Inner {
     }
 
     /// A finished run is in memory again, unless others came back while this one was read: they may be the same.
-    pub(crate) fn reload(&mut self, run: Whole, reloads_before: u64) -> Result<(), StoreError> {
-        if self.reloads != reloads_before || self.ledger.run_with_key(run.row.key).is_some() {
+    pub(crate) fn reload(&mut self, run: Whole, reloads_before: &mut u64) -> Result<(), StoreError> {
+        if self.reloads != *reloads_before || self.ledger.run_with_key(run.row.key).is_some() {
             return Ok(());
         }
+        *reloads_before += 1;
         self.reloads += 1;
         self.late.insert(run.row.key, self.watermark);
         *self.past.of(run.row.summary.status) -= 1;

@@ -46,11 +46,11 @@ impl Shared {
             if missing.is_empty() {
                 return Ok(inner);
             }
-            let reloads = inner.reloads();
+            let mut reloads = inner.reloads();
             drop(inner);
             for id in missing {
                 match self.readers.with(|past| past.whole(id))? {
-                    Some(run) => self.open()?.reload(run, reloads)?,
+                    Some(run) => self.open()?.reload(run, &mut reloads)?,
                     None => drop(absent.insert(id.clone())),
                 }
             }

@@ -114,6 +114,7 @@ impl Faults {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let faulty = Arc::new(Faulty::new(Arc::new(MemoryStore::new()), Faults::none().at(1, Fault::FailAfter)));
 /// let store: Arc<dyn Store> = faulty.clone();
+/// store.put_plan(fixture::plan()).await.unwrap();
 /// let commit = fixture::start_commit("r");
 /// assert!(store.commit(commit.clone()).await.unwrap_err().is_transient());
 /// assert!(matches!(store.commit(commit).await, Ok(Committed::Duplicate { .. })));

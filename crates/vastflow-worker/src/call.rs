@@ -19,6 +19,10 @@ use vastflow_store::ClaimToken;
 /// Begins a task that this engine holds, together with a slot if it takes one.
 pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, token: ClaimToken) {
     let slots = usize::from(task.takes_slot());
+    if shared.stopped.is_off() {
+        // Nobody would record what came of it.
+        return shared.slots.give_back(slots);
+    }
     let mut inner = cell.lock();
     if inner.is_gone {
         // Another cell may have gone on with the scope.

@@ -48,6 +48,8 @@ pub(crate) struct Calling {
 #[derive(Default)]
 pub(crate) struct Gathered {
     pub(crate) told: Vec<Told>,
+    /// What was refused because of something in `told`, with the answer to give when that is durable.
+    pub(crate) refused: Vec<Refused>,
     events: Vec<Event>,
     changes: Changes,
     /// The time that its events are recorded with: when the first was told.
@@ -66,9 +68,13 @@ pub(crate) struct Told {
     pub(crate) asks: Option<oneshot::Sender<Result<(), Error>>>,
 }
 
+/// Something that was told and refused, with the answer.
+pub(crate) type Refused = (Told, Result<(), Error>);
+
 /// A commit on its way.
 pub(crate) struct InFlight {
     pub(crate) told: Vec<Told>,
+    pub(crate) refused: Vec<Refused>,
     /// The tasks that this engine goes on with.
     pub(crate) kept: Vec<Task>,
     /// Tasks under way of which the store is told with it.
@@ -176,6 +182,11 @@ impl Gathered {
     }
 }
 
+/// What was told, without the answer that it was going to get.
+pub(crate) fn of_refused(refused: Vec<Refused>) -> impl Iterator<Item = Told> {
+    refused.into_iter().map(|(told, _)| told)
+}
+
 impl Told {
     /// Whether it begins the run.
     pub(crate) const fn is_start(&self) -> bool {
@@ -190,7 +201,7 @@ impl Told {
         self.answer(Err(error));
     }
 
-    fn answer(self, answer: Result<(), Error>) {
+    pub(crate) fn answer(self, answer: Result<(), Error>) {
         if let Some(asks) = self.asks {
             // The one who asked may have gone away.
             let _ = asks.send(answer);
@@ -222,8 +233,9 @@ impl Inner {
     pub(crate) fn refuse_all(&mut self, error: &Error) -> usize {
         let (sent, gathered) = (self.in_flight.take(), std::mem::take(&mut self.gathered));
         let slots = sent.as_ref().map_or(0, |sent| sent.kept.len()) + gathered.slots;
-        let sent = sent.into_iter().flat_map(|sent| sent.told);
-        sent.chain(gathered.told).for_each(|told| told.refused(error.clone()));
+        let sent = sent.into_iter().flat_map(|sent| sent.told.into_iter().chain(of_refused(sent.refused)));
+        let gathered = gathered.told.into_iter().chain(of_refused(gathered.refused));
+        sent.chain(gathered).for_each(|told| told.refused(error.clone()));
         slots
     }
 
@@ -245,6 +257,17 @@ impl Inner {
                 self.gathered.status_changed |= before != (false, self.state.status());
                 self.gathered.told.push(told);
                 self.cancel_calls();
+            }
+            Err(StepError::Rejected(rejection)) if told.asks.is_some() && !self.is_quiet() => {
+                // The answer follows from what is not durable yet, so it waits for that; after a conflict it is asked again.
+                tracing::debug!(scope = %cell.scope, "will be refused: {rejection}");
+                let answer = crate::mend::meaning(cell, &rejection);
+                let latest = if self.gathered.told.is_empty() {
+                    self.in_flight.as_mut().map(|sent| &mut sent.refused)
+                } else {
+                    None
+                };
+                latest.unwrap_or(&mut self.gathered.refused).push((told, answer));
             }
             Err(StepError::Rejected(rejection)) => {
                 tracing::debug!(scope = %cell.scope, "not recorded: {rejection}");
@@ -324,7 +347,7 @@ impl Inner {
     }
 
     fn commit(&mut self, cell: &Cell, shared: &Shared, gathered: Gathered) -> Commit {
-        let Gathered { told, events, changes, at, slots, status_changed } = gathered;
+        let Gathered { told, refused, events, changes, at, slots, status_changed } = gathered;
         let len = self.state.len();
         let mut new = changes.queue;
         // The events that riders follow from are on their way now, so the store must know of them too.
@@ -349,7 +372,7 @@ impl Inner {
             control: (status_changed && status == RunStatus::Stopping).then_some(Control::Stopping),
             summary,
         };
-        self.in_flight = Some(InFlight { told, kept, riders, end, tries: 0 });
+        self.in_flight = Some(InFlight { told, refused, kept, riders, end, tries: 0 });
         commit
     }
 

@@ -126,7 +126,12 @@ async fn begin(shared: &Arc<Shared>, claimed: Held) -> bool {
             begin_later(shared, claimed);
             return true;
         }
-        Ok(_) => {}
+        Ok(cell) => {
+            // The engine drains: what was loaded for it has nothing to do here.
+            if let Some(cell) = cell {
+                cell.after(shared);
+            }
+        }
         Err(error) => {
             tracing::warn!(scope = %claimed.scope, code = error.code(), "cannot begin {:?}: {error}", claimed.task);
             if let Error::Corrupt { .. } = error {

@@ -63,6 +63,14 @@ pub enum Error {
         /// How it ended.
         status: RunStatus,
     },
+    /// The run has done all its work, so it cannot be stopped any more.
+    #[error(
+        "run {id:?} has done all its work, and only its last hook is left: it cannot be stopped any more; wait for its end"
+    )]
+    Finishing {
+        /// The run.
+        id: RunId,
+    },
     /// The run failed, so it has no output.
     #[error("run {id} failed: {failure}")]
     RunFailed {
@@ -122,6 +130,7 @@ impl Error {
             Error::UnknownRun { .. } => "unknown-run",
             Error::AlreadyExists { .. } => "already-exists",
             Error::RunEnded { .. } => "run-ended",
+            Error::Finishing { .. } => "run-finishing",
             Error::RunFailed { .. } => "run-failed",
             Error::RunStopped { .. } => "run-stopped",
             Error::Corrupt { .. } => "corrupt",

@@ -1,7 +1,7 @@
 //! Getting right what did not go through: conflicts, lost leases, lost answers, a store that is gone.
 
 use crate::call::start_task;
-use crate::cell::{Cell, InFlight, Told};
+use crate::cell::{Cell, InFlight, Told, of_refused};
 use crate::claim::load;
 use crate::error::Error;
 use crate::shared::Shared;
@@ -53,14 +53,16 @@ fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]
         shared.slots.give_back(kept.len());
     }
     shared.slots.give_back(gathered.slots());
-    let (sent, riders) = in_flight.map(|sent| (sent.told, sent.riders)).unwrap_or_default();
-    let mut unanswered: Vec<Told> = sent.into_iter().chain(gathered.told).collect();
+    let (mut unanswered, mut refused, riders) =
+        in_flight.map(|sent| (sent.told, sent.refused, sent.riders)).unwrap_or_default();
+    unanswered.extend(gathered.told);
+    refused.extend(gathered.refused);
     inner.ride_again(&riders, &mut unanswered);
     let (ours, lost): (Vec<Told>, Vec<Told>) = unanswered.into_iter().partition(holds);
     if !lost.is_empty() {
         tracing::warn!(scope = %cell.scope, "{} answers came too late: their tasks went to another worker", lost.len());
     }
-    for told in ours {
+    for told in ours.into_iter().chain(of_refused(refused)) {
         inner.tell(cell, shared, told);
     }
     shared.slots.give_back(inner.drop_strays());
@@ -132,6 +134,7 @@ pub(crate) fn meaning(cell: &Cell, rejection: &Rejection) -> Result<(), Error> {
     match rejection {
         Rejection::AlreadyStopping => Ok(()),
         Rejection::Ended(status) => Err(Error::RunEnded { id, status: *status }),
+        Rejection::Finishing => Err(Error::Finishing { id }),
         Rejection::NotBegun => Err(Error::UnknownRun { id }),
         Rejection::AlreadyBegun => Err(Error::AlreadyExists { id, flow: cell.bound.plan().flow().clone() }),
         other => Err(Error::Store(StoreError::Invalid(other.to_string()))),

@@ -91,9 +91,12 @@ fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Re
 
 /// A commit is durable: tell those who wait, and begin what follows from it.
 fn recorded(shared: &Arc<Shared>, cell: &Arc<Cell>, in_flight: InFlight, control: Control) {
-    let InFlight { told, kept, end, .. } = in_flight;
+    let InFlight { told, refused, kept, end, .. } = in_flight;
     for told in told {
         told.recorded();
+    }
+    for (told, answer) in refused {
+        told.answer(answer);
     }
     if cell.scope.is_root() {
         let run = cell.scope.run();

@@ -39,6 +39,7 @@ impl State {
     fn cancel(&self, by: Box<str>, why: Box<str>) -> Result<Event, Rejection> {
         match self.phase {
             Phase::Going => Ok(Event::CancelRequested { by, why }),
+            Phase::Hook { .. } if self.stop.is_none() => Err(Rejection::Finishing),
             _ => Err(Rejection::AlreadyStopping),
         }
     }

@@ -20,6 +20,9 @@ pub enum Rejection {
     /// The run is being stopped already; the first reason counts.
     #[error("the run is being stopped already")]
     AlreadyStopping,
+    /// All nodes have ended well, and only the last hook is left.
+    #[error("the run has done all its work, and only its last hook is left: it cannot be stopped any more")]
+    Finishing,
     /// The run has moved on: it does not wait for this task any more.
     #[error("the run does not wait for {0:?} any more")]
     Stale(Task),

@@ -216,6 +216,9 @@ impl World {
         let input = Input::Cancel { by: "ops".into(), why: format!("reason {}", self.cancels).into() };
         match going {
             true => self.tell(input),
+            false if self.run.state.status() == RunStatus::Running => {
+                assert_eq!(self.run.step(input), Err(Rejection::Finishing));
+            }
             false => assert_eq!(self.run.step(input), Err(Rejection::AlreadyStopping)),
         }
     }

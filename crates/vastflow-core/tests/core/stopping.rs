@@ -269,7 +269,8 @@ fn a_cancel_after_the_end_is_told_how_it_ended() {
 
 #[test]
 fn a_cancel_comes_too_late_once_all_nodes_have_ended() {
-    check("a; finally", "start\na done\ncancel by ops because late\n  rejected: the run is being stopped already");
+    let finishing = "the run has done all its work, and only its last hook is left: it cannot be stopped any more";
+    check("a; finally", &format!("start\na done\ncancel by ops because late\n  rejected: {finishing}"));
 }
 
 #[test]

@@ -47,9 +47,11 @@ impl Log {
     fn next(&self) -> Option<Batch> {
         loop {
             self.gather();
+            // Looked at first: what came before the end is still written.
+            let is_over = self.shared.is_over();
             match self.shared.pop() {
                 Some(batch) => return Some(batch),
-                None if self.shared.is_over() => return None,
+                None if is_over => return None,
                 None => self.shared.wake.wait(),
             }
         }

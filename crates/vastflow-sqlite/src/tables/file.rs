@@ -88,7 +88,30 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 /// Syncs what was committed: the next thing may be the deletion of what it was made from.
 pub(crate) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // A commit that changes a page syncs the write-ahead log with all that is in it.
-    connection.execute("UPDATE meta SET value = value WHERE key = 'watermark'", [])?;
+    // A commit that changes a page syncs the write-ahead log with all that is in it. It has to change something: SQLite
+    // skips a write of what is there already, and with it the sync.
+    connection.execute(
+        "INSERT INTO meta(key, value) VALUES ('syncs', 1) ON CONFLICT(key) DO UPDATE SET value = value + 1",
+        [],
+    )?;
     connection.pragma_update(None, "synchronous", "NORMAL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn making_durable_writes_each_time_so_that_there_is_a_commit_to_sync() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = Connection::open(dir.path().join("a.db")).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        connection.execute_batch("CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID").unwrap();
+        let log = || std::fs::metadata(dir.path().join("a.db-wal")).unwrap().len();
+        for _ in 0..3 {
+            let before = log();
+            make_durable(&connection).unwrap();
+            assert!(log() > before, "nothing was written, so nothing was synced");
+        }
+    }
 }

@@ -9,7 +9,7 @@
 -- Times are milliseconds since 1970 in UTC; the view run_list shows them as text.
 
 -- format: the version of this layout. watermark: the last batch of the log that is in these tables.
--- succeeded, failed, stopped: how many runs of that status there are.
+-- succeeded, failed, stopped: how many runs of that status there are. syncs: how often a part of the log was let go.
 CREATE TABLE meta(
     key         TEXT PRIMARY KEY,
     value       INTEGER NOT NULL
