@@ -85,7 +85,7 @@ pub trait River: InPlan + Send + Sync + 'static {
 pub enum Cycle {
     /// The work is done.
     Done,
-    /// Not yet, because.
+    /// Not yet; the text says what it waits for.
     Continue(String),
 }
 

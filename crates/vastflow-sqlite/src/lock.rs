@@ -16,6 +16,7 @@ pub(crate) struct Lock {
 impl Lock {
     /// Takes the lock of the store at `store`, or says who has it.
     pub(crate) fn take(store: &Path) -> Result<Self, StoreError> {
+        check_place(store)?;
         let path = lock_path(store);
         let mut file = OpenOptions::new()
             .read(true)
@@ -39,6 +40,22 @@ impl Drop for Lock {
         // An empty file says that nobody holds it. It stays, because removing it would race with the next holder.
         let _ = self.file.set_len(0);
     }
+}
+
+/// The lock is known by the store's path, so there must be just one; and a store is a file.
+fn check_place(store: &Path) -> Result<(), StoreError> {
+    let Ok(known) = std::fs::metadata(store) else { return Ok(()) };
+    if known.is_dir() {
+        return Err(StoreError::Refused(format!("{} is a folder; give the path of a file in it", store.display())));
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(&known) > 1 {
+        return Err(StoreError::Refused(format!(
+            "{} has a second name (a hard link), so two processes could open it at once; remove the other name",
+            store.display()
+        )));
+    }
+    Ok(())
 }
 
 fn lock_path(store: &Path) -> PathBuf {
@@ -117,5 +134,16 @@ mod tests {
         assert!(text.contains("app.db") && text.contains("stop that one"), "{text}");
         drop(first);
         drop(Lock::take(&store).unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_and_a_file_with_two_names_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, other) = (dir.path().join("a.db"), dir.path().join("b.db"));
+        std::fs::write(&one, "").unwrap();
+        std::fs::hard_link(&one, &other).unwrap();
+        assert!(Lock::take(&other).unwrap_err().to_string().contains("hard link"));
+        assert!(Lock::take(dir.path()).unwrap_err().to_string().contains("is a folder"));
     }
 }

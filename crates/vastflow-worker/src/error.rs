@@ -47,7 +47,7 @@ pub enum Error {
     },
     /// The id is taken by a run with another flow or another input.
     #[error(
-        "run {id:?} exists already, of flow {flow:?} with another input; use another id, or the same input to join it"
+        "run {id:?} exists already, of flow {flow:?}, with another flow or input than asked for; use another id, or the same flow and input to join it"
     )]
     AlreadyExists {
         /// The id.

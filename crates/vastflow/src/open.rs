@@ -58,11 +58,22 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     let opened = match scheme {
         "memory" => Ok(Arc::new(MemoryStore::new()) as Arc<dyn Store>),
         "sqlite" => open_sqlite(rest).await,
+        "redis" | "rediss" | "postgres" | "postgresql" => Err(StoreError::Refused(
+            "this version has no such store yet; write sqlite:app.db for a file, or memory: for tests".into(),
+        )),
         _ => Err(StoreError::Refused(
             "it is not a store URL; write sqlite:app.db for a file, or memory: for tests".into(),
         )),
     };
-    opened.map_err(|error| OpenError { url: url.to_owned(), why: error.to_string() })
+    opened.map_err(|error| OpenError { url: without_secret(url), why: error.to_string() })
+}
+
+/// A URL without the user and password that may be in it: this text is printed and logged.
+fn without_secret(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+        _ => url.to_owned(),
+    }
 }
 
 #[cfg(feature = "sqlite")]
@@ -70,6 +81,9 @@ async fn open_sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
     let path = std::path::PathBuf::from(path.strip_prefix("//").unwrap_or(path));
     if path.as_os_str().is_empty() {
         return Err(StoreError::Refused("it names no file; write sqlite:app.db".into()));
+    }
+    if path.as_os_str() == ":memory:" {
+        return Err(StoreError::Refused("a store that forgets is written memory:".into()));
     }
     let opened = tokio::task::spawn_blocking(move || vastflow_sqlite::SqliteStore::open(path)).await;
     let store = opened.map_err(|error| StoreError::unavailable(error.to_string()))??;
@@ -79,4 +93,19 @@ async fn open_sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
 #[cfg(not(feature = "sqlite"))]
 async fn open_sqlite(_: &str) -> Result<Arc<dyn Store>, StoreError> {
     Err(StoreError::Refused("this program was built without the feature \"sqlite\"; add it in Cargo.toml".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_url_that_is_refused_is_told_without_its_password() {
+        for url in ["postgres://u:secret@h/db", "mysql://u:secret@h/db"] {
+            let error = Engine::open(url).await.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains("sqlite:app.db") && !error.contains("secret"), "{error}");
+        }
+        let error = Engine::open("sqlite::memory:").await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("memory:"), "{error}");
+    }
 }
