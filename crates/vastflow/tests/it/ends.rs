@@ -23,6 +23,7 @@ fn three(scene: &Arc<Scene>) -> Flow<u32, u32> {
                 scene.entered.notify_one();
                 ctx.cancelled().await;
                 scene.note(format!("told: {}", ctx.outcome().unwrap()));
+                scene.go.notified().await;
                 ok(n)
             }
         };
@@ -50,6 +51,7 @@ fn a_run_is_stopped_from_its_handle() {
         scene.entered.notified().await;
         run.cancel("me", "enough").await.unwrap();
         engine.handle("r").await.unwrap().cancel("you", "twice").await.expect("asking again changes nothing");
+        scene.go.notify_one();
         let summary = run.wait().await.unwrap();
         assert_eq!(summary.status, RunStatus::Stopped);
         let why = "stopped by me: enough";
