@@ -110,11 +110,17 @@ pub fn run_seed(run: &RunId) -> u32 {
 }
 
 /// The jitter seed of one wait: it differs from run to run, node to node and try to try, and is always the same for
-/// one of them. The mix is SplitMix64's finaliser (Steele, Lea, Flood 2014).
+/// one of them.
 #[must_use]
 pub fn jitter(run: u32, node: Option<NodeIx>, attempt: u32) -> u64 {
     let place = u64::from(node.map_or(u32::MAX, |n| n.0)) << 32 | u64::from(attempt);
-    let x = (u64::from(run) << 16) ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed((u64::from(run) << 16) ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// SplitMix64's finaliser (Steele, Lea, Flood 2014): every bit of the result depends on every bit of `x`, and different
+/// numbers stay different.
+#[must_use]
+pub const fn mixed(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)

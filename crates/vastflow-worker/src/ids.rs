@@ -1,7 +1,9 @@
 //! Ids for runs that were given none: version 7 UUIDs, ordered by time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use vastflow_core::{RunId, Timestamp, id::InvalidId};
+use vastflow_core::id::InvalidId;
+use vastflow_core::retry::mixed;
+use vastflow_core::{RunId, Timestamp};
 
 /// Makes ids without asking the system for randomness each time: the engine's own random number, mixed with a counter,
 /// fills the random bits, so that two engines never make the same.
@@ -24,13 +26,6 @@ impl Ids {
         let id = uuid::Builder::from_unix_timestamp_millis(now.millis(), &random).into_uuid();
         RunId::new(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()))
     }
-}
-
-/// SplitMix64's finaliser (Steele, Lea, Flood 2014): different numbers stay different.
-const fn mixed(x: u64) -> u64 {
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]
