@@ -91,6 +91,8 @@ pub struct Heartbeat {
 pub struct Pulse {
     /// The worker had been given up: its tasks went to others, and what it reports on them will be fenced.
     pub was_lost: bool,
+    /// Others count as alive besides: what they record is theirs to know, until one looks.
+    pub has_others: bool,
 }
 
 /// What a sweep found.

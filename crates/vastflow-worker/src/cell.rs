@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use vastflow_core::run::{Changes, Input, RunSummary, StepError, Times};
-use vastflow_core::{Event, RunStatus, ScopeId, Seq, State, Task, Timestamp};
+use vastflow_core::{Event, Plan, RunStatus, ScopeId, Seq, State, Task, Timestamp};
 use vastflow_sdk::{Bound, Ctx};
 use vastflow_store::{ClaimToken, Commit, Control, NewTask};
 
@@ -335,6 +335,23 @@ impl Inner {
             !is_stray
         });
         calls - self.calls.len()
+    }
+
+    /// Takes over a state that somebody else has brought further. What was told here stands ahead of the journal, and
+    /// is not given up for it.
+    pub(crate) fn learn(&mut self, plan: &Plan, state: State) {
+        if self.is_quiet() && self.state.len() < state.len() {
+            self.state = state;
+            self.cancel_needless_calls(plan);
+        }
+    }
+
+    /// Tells running calls that they should stop if that is what became of them elsewhere.
+    pub(crate) fn cancel_needless_calls(&self, plan: &Plan) {
+        let is_needless = |task| !self.state.expects(task) || !self.state.may_start(plan, task);
+        for call in self.calls.iter().filter(|call| is_needless(call.task)) {
+            call.ctx.cancel_call(self.state.outcome());
+        }
     }
 
     /// Tells running calls that they should stop.

@@ -4,8 +4,10 @@
 use crate::call::start_task;
 use crate::cell::Cell;
 use crate::error::Error;
+use crate::mend::catch_up;
 use crate::shared::Shared;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use vastflow_core::{Event, PlanHash, RunId, RunStarted, ScopeId, Seq, State, Task, Timestamp};
@@ -172,10 +174,9 @@ async fn cell_of(shared: &Arc<Shared>, claimed: &Held) -> Result<Option<Arc<Cell
     if Arc::ptr_eq(&cell, &fresh) {
         return Ok(Some(cell));
     }
-    let (mut inner, mut fresh) = (cell.lock(), fresh.lock());
-    if inner.is_quiet() && inner.state.len() < fresh.state.len() {
-        std::mem::swap(&mut inner.state, &mut fresh.state);
-    }
+    let state = std::mem::take(&mut fresh.lock().state);
+    let mut inner = cell.lock();
+    inner.learn(cell.bound.plan(), state);
     let knows_all = inner.state.len() >= claimed.len;
     drop(inner);
     Ok(knows_all.then_some(cell))
@@ -200,22 +201,44 @@ pub(crate) async fn load(shared: &Shared, scope: &ScopeId, bound: &Bound) -> Res
 /// Beats until the engine stops, and sweeps after those that do not beat any more.
 pub(crate) async fn beat(shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(shared.lease / 3);
-    let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            _ = looks.tick() => {
-                shared.watchers.nudge();
-                continue;
-            }
             () = shared.stopped.off() => return,
         }
         let now = shared.now();
         let beat = Heartbeat { worker: shared.worker, lease: shared.lease, now };
         let beaten = shared.store.heartbeat(beat).await;
-        let swept = shared.store.sweep(now, 16).await;
-        for error in beaten.err().into_iter().chain(swept.err()) {
-            tracing::warn!("no heartbeat: {error}");
+        match &beaten {
+            Ok(pulse) => shared.has_company.store(pulse.has_others, Ordering::Relaxed),
+            Err(error) => tracing::warn!("no heartbeat: {error}"),
+        }
+        // Those that are given up now were company until now.
+        if let Err(error) = shared.store.sweep(now, 16).await {
+            tracing::warn!("no sweep: {error}");
+        }
+    }
+}
+
+/// Looks what other engines have done, until the engine stops: where hints do not reach, or were lost, nobody says so.
+pub(crate) async fn look_around(shared: Arc<Shared>) {
+    let mut looks = tokio::time::interval(LOOK.min(shared.lease / 3));
+    let mut had_company = true;
+    loop {
+        tokio::select! {
+            _ = looks.tick() => {}
+            () = shared.stopped.off() => return,
+        }
+        // One look more when it has gone: it may have done something before.
+        let has_company = shared.has_company.load(Ordering::Relaxed);
+        if !std::mem::replace(&mut had_company, has_company) && !has_company {
+            continue;
+        }
+        shared.watchers.nudge();
+        for cell in shared.calling_cells() {
+            if let Err(error) = catch_up(&shared, &cell).await {
+                tracing::warn!(scope = %cell.scope, code = error.code(), "cannot look what became of it: {error}");
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The engine: a store, the code of a program, and the tasks that bring them together.
 
-use crate::claim::{beat, claim_work};
+use crate::claim::{beat, claim_work, look_around};
 use crate::error::Error;
 use crate::run::{Run, TypedRun};
 use crate::shared::Shared;
@@ -127,6 +127,7 @@ impl EngineBuilder {
         bind_all(&shared).await?;
         shared.runtime.spawn(take_turns(Arc::clone(&shared)));
         shared.runtime.spawn(beat(Arc::clone(&shared)));
+        shared.runtime.spawn(look_around(Arc::clone(&shared)));
         shared.runtime.spawn(claim_work(Arc::clone(&shared)));
         Ok(Engine { _alive: Arc::new(Alive(Arc::clone(&shared))), shared })
     }

@@ -39,6 +39,25 @@ async fn reload_once(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(), Error
     Ok(())
 }
 
+/// Somebody else may have written: if so, the cell goes on from what the journal says. One that has told something
+/// itself need not look: its commit will meet a conflict.
+pub(crate) async fn catch_up(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(), Error> {
+    let known = {
+        let inner = cell.lock();
+        if !inner.is_quiet() {
+            return Ok(());
+        }
+        inner.state.len()
+    };
+    if shared.store.history(&cell.scope, known, 1).await?.is_empty() {
+        return Ok(());
+    }
+    let state = load(shared, &cell.scope, &cell.bound).await?;
+    cell.lock().learn(cell.bound.plan(), state);
+    cell.after(shared);
+    Ok(())
+}
+
 /// Goes on from what the journal says, with all that was told and not recorded.
 fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]) {
     // Only what is still in this worker's hands may be answered by it.
@@ -66,6 +85,7 @@ fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]
         inner.tell(cell, shared, told);
     }
     shared.slots.give_back(inner.drop_strays());
+    inner.cancel_needless_calls(cell.bound.plan());
 }
 
 /// Begins what this worker holds and took for obsolete because its state was wrong.

@@ -8,7 +8,7 @@ use crate::switch::Switch;
 use crate::watch::Watchers;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     next_op: AtomicU64,
     /// How many calls of user code are under way.
     pub(crate) calling: AtomicUsize,
+    /// Whether other engines work on the store: then what they record must be looked for.
+    pub(crate) has_company: AtomicBool,
     /// Told when the last active scope was let go of.
     at_rest: Notify,
 }
@@ -88,6 +90,7 @@ impl Shared {
             ids: Ids::new(nonce),
             next_op: AtomicU64::new(0),
             calling: AtomicUsize::new(0),
+            has_company: AtomicBool::new(true),
             at_rest: Notify::new(),
         })
     }
@@ -149,6 +152,12 @@ impl Shared {
             }
             at_rest.await;
         }
+    }
+
+    /// The scopes whose code is running here.
+    pub(crate) fn calling_cells(&self) -> Vec<Arc<Cell>> {
+        let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
+        cells.into_iter().filter(|cell| !cell.lock().calls.is_empty()).collect()
     }
 
     /// Tells every call under way that it should stop; gives their number.

@@ -9,7 +9,7 @@ impl Ledger {
     /// A worker lives.
     pub fn heartbeat(&mut self, beat: &Heartbeat) -> Pulse {
         let before = self.workers.insert(beat.worker, beat.now.plus(beat.lease));
-        Pulse { was_lost: before.is_none() }
+        Pulse { was_lost: before.is_none(), has_others: self.workers.len() > 1 }
     }
 
     /// Gives up at most `limit` workers whose lease has ended; their tasks become claimable, in the order in which

@@ -102,7 +102,8 @@ macro_rules! conformance {
             }
             workers {
                 a_lease_is_kept_to_its_end a_heartbeat_extends_the_lease a_claim_extends_the_lease
-                a_worker_that_was_given_up_is_told a_late_heartbeat_before_the_sweep_counts
+                a_worker_that_was_given_up_is_told a_worker_knows_whether_it_is_alone
+                a_late_heartbeat_before_the_sweep_counts
                 only_the_dead_lose_their_tasks the_dead_may_come_back sweeping_twice_finds_nothing
                 a_sweep_keeps_to_its_limit giving_back_spends_nothing a_stale_release_changes_nothing
                 a_sweep_covers_all_runs_and_scopes

@@ -55,6 +55,15 @@ pub async fn a_worker_that_was_given_up_is_told(probe: Probe) {
     assert!(!probe.beat(ALICE, after(62)).await.was_lost);
 }
 
+/// A worker is told whether others live, until they were given up.
+pub async fn a_worker_knows_whether_it_is_alone(probe: Probe) {
+    assert!(!probe.beat(ALICE, T0).await.has_others);
+    assert!(probe.beat(BOB, after(1)).await.has_others);
+    assert!(probe.beat(ALICE, after(15)).await.has_others);
+    assert_eq!(probe.sweep(after(20)).await, swept(1, 0));
+    assert!(!probe.beat(ALICE, after(21)).await.has_others);
+}
+
 /// A late heartbeat that comes before the sweep saves the worker.
 pub async fn a_late_heartbeat_before_the_sweep_counts(probe: Probe) {
     let (mut story, tasks) = working(&probe, 1).await;

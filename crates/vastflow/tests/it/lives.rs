@@ -391,3 +391,33 @@ fn two_engines_share_runs_on_one_thread() {
         tokio::time::timeout(Duration::from_secs(20), shared).await.expect("it hangs");
     });
 }
+
+/// A flow whose only node waits until it is told to stop, and notes that it was.
+fn until_told(scene: &Arc<Scene>) -> Flow<u32, u32> {
+    let scene = Arc::clone(scene);
+    let waits = move |ctx: Ctx, n: u32| {
+        let scene = Arc::clone(&scene);
+        async move {
+            scene.entered.notify_one();
+            ctx.cancelled().await;
+            scene.note("told");
+            ok(n)
+        }
+    };
+    Flow::dag("until-told", |dag, n: Node<u32>| dag.node("wait", waits.clone(), n)).unwrap()
+}
+
+#[test]
+fn a_cancel_from_another_engine_reaches_a_running_handler() {
+    on_every_store(|place| async move {
+        let (store, scene) = (place.open().await, Scene::new());
+        let engine = || Engine::on(Arc::clone(&store)).lease(1.secs()).flow(until_told(&scene)).start();
+        let (a, b) = (engine().await.unwrap(), engine().await.unwrap());
+        let run = a.run("until-told", 1_u32).await.unwrap();
+        scene.entered.notified().await;
+        b.handle(run.id().as_str()).await.unwrap().cancel("me", "enough").await.unwrap();
+        let ended = tokio::time::timeout(3.secs(), run.wait()).await.expect("told within a third of the lease");
+        assert_eq!(ended.unwrap().status, RunStatus::Stopped);
+        assert_eq!(scene.lines(), ["told"], "and its answer was waited for");
+    });
+}
