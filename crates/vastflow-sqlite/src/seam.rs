@@ -62,6 +62,10 @@ impl Store for SqliteStore {
             let mut inner = self.shared.open()?;
             (inner.ledger.claim(&ask), inner.last)
         };
+        if claims.tasks.is_empty() {
+            // Nothing is shown that a crash could take back.
+            return Ok(claims);
+        }
         let held = Held { shared: &self.shared, claims: Some(claims) };
         self.shared.durable(last).await?;
         Ok(held.keep())

@@ -141,8 +141,7 @@ impl Cell {
             lock(&shared.turn.dirty).push(Arc::clone(self));
             shared.turn.wake.notify_one();
         } else if inner.is_idle() {
-            shared.dismiss(self);
-            inner.is_gone = true;
+            shared.dismiss(self, &mut inner);
         }
     }
 
@@ -229,8 +228,9 @@ impl Inner {
         self.is_quiet() && self.calls.is_empty() && self.gathered.slots == 0
     }
 
-    /// Nothing of this will be sent any more. Gives the slots that it held.
+    /// Nothing of this will be sent any more, so the state that it led to is worth nothing. Gives the slots that it held.
     pub(crate) fn refuse_all(&mut self, error: &Error) -> usize {
+        self.state = State::default();
         let (sent, gathered) = (self.in_flight.take(), std::mem::take(&mut self.gathered));
         let slots = sent.as_ref().map_or(0, |sent| sent.kept.len()) + gathered.slots;
         let sent = sent.into_iter().flat_map(|sent| sent.told.into_iter().chain(of_refused(sent.refused)));

@@ -6,9 +6,11 @@ use crate::cell::Cell;
 use crate::error::Error;
 use crate::mend::catch_up;
 use crate::shared::Shared;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use vastflow_core::{Event, PlanHash, RunId, RunStarted, ScopeId, Seq, State, Task, Timestamp};
 use vastflow_sdk::{Bound, BoxFuture};
@@ -24,6 +26,10 @@ const MOMENT: Duration = Duration::from_millis(2);
 const GIVEN_BACK: Duration = Duration::from_millis(1);
 /// Events read at once.
 const PAGE: usize = 1_000;
+/// The most tasks that one claim takes: so many slots wait for it, and for what it has to load.
+const CLAIM: usize = 256;
+/// The most scopes that are loaded at once.
+const LOADS: usize = 32;
 
 /// Claims until the engine drains.
 pub(crate) async fn claim_work(shared: Arc<Shared>) {
@@ -64,7 +70,7 @@ fn jittered(wait: Duration, seed: u64) -> Duration {
 
 async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError> {
     loop {
-        let max = shared.slots.take_up_to(usize::MAX);
+        let max = shared.slots.take_up_to(CLAIM);
         let ask = Claim {
             worker: shared.worker,
             max,
@@ -83,12 +89,8 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
         let used = tasks.iter().filter(|claimed| claimed.task.takes_slot()).count();
         shared.slots.set_hungry(more);
         shared.slots.give_back(max - used);
-        let is_all = tasks.is_empty() || used == max;
-        let mut given_back = false;
-        for claimed in tasks {
-            given_back |= !begin(shared, claimed.into()).await;
-        }
-        if given_back {
+        let is_all = tasks.is_empty() || (used == max && max < CLAIM);
+        if !begin_all(shared, tasks).await {
             // Claiming it again at once would only keep what it waits for from running.
             tokio::time::sleep(GIVEN_BACK).await;
         }
@@ -113,6 +115,44 @@ impl From<Claimed> for Held {
         let Claimed { scope, task, token, plan, len, .. } = claimed;
         Held { scope, task, token, plan, len }
     }
+}
+
+/// Begins what was claimed, a few scopes at a time where they have to be loaded; whether all of it was, or will be,
+/// begun.
+async fn begin_all(shared: &Arc<Shared>, tasks: Vec<Claimed>) -> bool {
+    let mut scopes: Vec<Vec<Held>> = Vec::new();
+    let mut places: FxHashMap<ScopeId, usize> = FxHashMap::default();
+    for claimed in tasks {
+        let place = *places.entry(claimed.scope.clone()).or_insert(scopes.len());
+        scopes.resize_with(scopes.len().max(place + 1), Vec::new);
+        scopes[place].push(claimed.into());
+    }
+    let mut loads: JoinSet<bool> = JoinSet::new();
+    let mut all_begun = true;
+    for held in scopes {
+        if loads.len() == LOADS {
+            all_begun &= loads.join_next().await.is_none_or(|begun| begun.unwrap_or(false));
+        }
+        let mut begins = Box::pin(begin_scope(Arc::clone(shared), held));
+        tokio::select! {
+            biased;
+            begun = &mut begins => all_begun &= begun,
+            () = std::future::ready(()) => drop(loads.spawn(begins)),
+        }
+    }
+    while let Some(begun) = loads.join_next().await {
+        all_begun &= begun.unwrap_or(false);
+    }
+    all_begun
+}
+
+/// Begins tasks of one scope: the first loads it if need be, the others find its cell.
+async fn begin_scope(shared: Arc<Shared>, tasks: Vec<Held>) -> bool {
+    let mut all_begun = true;
+    for held in tasks {
+        all_begun &= begin(&shared, held).await;
+    }
+    all_begun
 }
 
 /// Begins a claimed task, or gives it back; whether it was, or will be, begun.
@@ -162,12 +202,26 @@ pub(crate) fn begin_later(shared: &Arc<Shared>, held: Held) {
 
 /// The cell of a claimed task, if it knows the journal as far as the claim does.
 async fn cell_of(shared: &Arc<Shared>, claimed: &Held) -> Result<Option<Arc<Cell>>, Error> {
-    let known = shared.cell(&claimed.scope).filter(|cell| cell.lock().state.len() >= claimed.len);
-    if known.is_some() {
-        return Ok(known);
+    let known = shared.cell(&claimed.scope);
+    let (bound, state) = match &known {
+        Some(cell) => {
+            let inner = cell.lock();
+            if inner.state.len() >= claimed.len {
+                drop(inner);
+                return Ok(known);
+            }
+            if !inner.is_quiet() {
+                return Ok(None);
+            }
+            (Arc::clone(&cell.bound), inner.state.clone())
+        }
+        None => (shared.bound(claimed.plan).await?, State::default()),
+    };
+    let loaded = load(shared, &claimed.scope, &bound, state).await;
+    if let (Err(_), Some(cell)) = (&loaded, &known) {
+        cell.after(shared);
     }
-    let bound = shared.bound(claimed.plan).await?;
-    let state = load(shared, &claimed.scope, &bound).await?;
+    let state = loaded?;
     // Whoever finds the cell from now on must not take its run for one that has not begun.
     let fresh = Cell::new(claimed.scope.clone(), bound, state);
     let cell = shared.admit(Arc::clone(&fresh));
@@ -182,9 +236,8 @@ async fn cell_of(shared: &Arc<Shared>, claimed: &Held) -> Result<Option<Arc<Cell
     Ok(knows_all.then_some(cell))
 }
 
-/// Folds the journal of a scope.
-pub(crate) async fn load(shared: &Shared, scope: &ScopeId, bound: &Bound) -> Result<State, Error> {
-    let mut state = State::default();
+/// Folds the journal of a scope into `state`, from where that stands.
+pub(crate) async fn load(shared: &Shared, scope: &ScopeId, bound: &Bound, mut state: State) -> Result<State, Error> {
     loop {
         let page = shared.store.history(scope, state.len(), PAGE).await?;
         for recorded in &page {

@@ -25,6 +25,7 @@ mod events;
 mod ids;
 mod local;
 mod mend;
+mod parked;
 mod run;
 mod shared;
 mod slots;

@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::run::Rejection;
-use vastflow_core::{State, Task};
+use vastflow_core::{Seq, State, Task};
 use vastflow_store::{ClaimToken, Commit, QueuedTask, StoreError, TaskState};
 
 /// The first and the longest wait before a commit is repeated.
@@ -32,7 +32,7 @@ async fn reload_once(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(), Error
     if refuse_start(shared, cell) {
         return Ok(());
     }
-    let state = load(shared, &cell.scope, &cell.bound).await?;
+    let state = load(shared, &cell.scope, &cell.bound, State::default()).await?;
     let tasks = shared.store.tasks(&cell.scope).await?;
     decide_again(shared, cell, state, &tasks);
     begin_orphans(shared, cell, tasks);
@@ -49,12 +49,17 @@ pub(crate) async fn catch_up(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(
         }
         inner.state.len()
     };
+    let learned = learn_from(shared, cell, known).await;
+    cell.after(shared);
+    learned
+}
+
+async fn learn_from(shared: &Shared, cell: &Cell, known: Seq) -> Result<(), Error> {
     if shared.store.history(&cell.scope, known, 1).await?.is_empty() {
         return Ok(());
     }
-    let state = load(shared, &cell.scope, &cell.bound).await?;
+    let state = load(shared, &cell.scope, &cell.bound, State::default()).await?;
     cell.lock().learn(cell.bound.plan(), state);
-    cell.after(shared);
     Ok(())
 }
 

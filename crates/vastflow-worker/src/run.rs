@@ -5,6 +5,7 @@ use crate::claim::{load, started_of};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::events::{Events, RunEvent};
+use crate::mend::catch_up;
 use crate::shared::Shared;
 use crate::watch::End;
 use std::fmt;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use vastflow_core::run::{Input, RunSummary};
 use vastflow_core::view::RunView;
-use vastflow_core::{Payload, RunId, RunOutcome, RunStatus, ScopeId, Seq};
+use vastflow_core::{Payload, RunId, RunOutcome, RunStatus, ScopeId, Seq, State};
 use vastflow_sdk::Data;
 
 /// A handle to one run. Dropping it does nothing to the run.
@@ -124,12 +125,13 @@ impl Run {
     async fn cell(&self) -> Result<Arc<Cell>, Error> {
         let scope = ScopeId::root(self.id.clone());
         if let Some(cell) = self.shared().cell(&scope) {
+            catch_up(self.shared(), &cell).await?;
             return Ok(cell);
         }
         let started = started_of(self.shared(), &self.id).await?;
         let started = started.ok_or_else(|| Error::UnknownRun { id: self.id.clone() })?;
         let bound = self.shared().bound(started.plan).await?;
-        let state = load(self.shared(), &scope, &bound).await?;
+        let state = load(self.shared(), &scope, &bound, State::default()).await?;
         Ok(self.shared().admit(Cell::new(scope, bound, state)))
     }
 

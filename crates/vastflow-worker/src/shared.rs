@@ -3,6 +3,7 @@
 use crate::cell::{Cell, Inner};
 use crate::error::Error;
 use crate::ids::Ids;
+use crate::parked::Parked;
 use crate::slots::Slots;
 use crate::switch::Switch;
 use crate::watch::Watchers;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) flow_plans: RwLock<BTreeMap<Name, PlanHash>>,
     bounds: RwLock<FxHashMap<PlanHash, Result<Arc<Bound>, MissingCode>>>,
     cells: Mutex<FxHashMap<ScopeId, Arc<Cell>>>,
+    parked: Parked,
     /// Values of this process that the calls of a run share.
     pub(crate) temporary: Temporary,
     /// What calls may ask of this engine.
@@ -85,6 +87,7 @@ impl Shared {
             flow_plans: RwLock::default(),
             bounds: RwLock::default(),
             cells: Mutex::default(),
+            parked: Parked::default(),
             temporary: Temporary::default(),
             link: Arc::new(Link(weak.clone())),
             ids: Ids::new(nonce),
@@ -112,9 +115,15 @@ impl Shared {
         plans.insert(plan.flow().clone(), plan.hash());
     }
 
-    /// The cell of a scope, if it is active here.
+    /// The cell of a scope, if it is active or parked here. It is active then: whoever asks tells it something, or lets
+    /// it go on. One that was parked may know less than the journal.
     pub(crate) fn cell(&self, scope: &ScopeId) -> Option<Arc<Cell>> {
-        lock(&self.cells).get(scope).cloned()
+        let active = lock(&self.cells).get(scope).cloned();
+        active.or_else(|| {
+            let parked = self.parked.take(scope)?;
+            let other = self.replacement(&parked, &mut parked.lock());
+            Some(other.unwrap_or(parked))
+        })
     }
 
     /// Makes a cell the one of its scope, unless there is one already; gives the one that is.
@@ -132,8 +141,11 @@ impl Shared {
         inner.is_gone.then_some(known)
     }
 
-    /// Lets go of a cell that has nothing to do any more.
-    pub(crate) fn dismiss(&self, cell: &Arc<Cell>) {
+    /// Lets go of a cell that has nothing to do any more, or not for now.
+    pub(crate) fn dismiss(&self, cell: &Arc<Cell>, inner: &mut Inner) {
+        if !std::mem::replace(&mut inner.is_gone, true) && !inner.state.is_empty() && !inner.state.status().is_final() {
+            self.parked.put(Arc::clone(cell));
+        }
         let mut cells = lock(&self.cells);
         if cells.get(&cell.scope).is_some_and(|known| Arc::ptr_eq(known, cell)) {
             cells.remove(&cell.scope);

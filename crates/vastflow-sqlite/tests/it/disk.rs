@@ -71,6 +71,9 @@ async fn tables_that_cannot_follow_slow_the_answers_down() {
     timeout(blind, store.run(root("r").run())).await.unwrap_err();
     timeout(blind, store.runs(&Default::default())).await.unwrap_err();
     timeout(blind, store.claim(ask.clone())).await.unwrap_err();
+    // Nothing to claim shows nothing, and is said at once.
+    let none = Claim { max: 0, ..ask.clone() };
+    assert_eq!(store.claim(none).await.unwrap().tasks, []);
 
     drop(holder);
     late.await.unwrap();

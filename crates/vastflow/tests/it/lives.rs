@@ -2,10 +2,12 @@
 
 use crate::rivers::{Act, R1, R2, Script, Sea, again};
 use crate::support::{Place, Scene, fail, history, ok, on_every_store, recorded, root};
+use crate::watched::Watched;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::Barrier;
 use vastflow::prelude::*;
 use vastflow::{Dag, Error, Event, Flow, RunStatus};
 
@@ -419,5 +421,45 @@ fn a_cancel_from_another_engine_reaches_a_running_handler() {
         let ended = tokio::time::timeout(3.secs(), run.wait()).await.expect("told within a third of the lease");
         assert_eq!(ended.unwrap().status, RunStatus::Stopped);
         assert_eq!(scene.lines(), ["told"], "and its answer was waited for");
+    });
+}
+
+#[test]
+fn claimed_scopes_are_loaded_together() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let flow = || Flow::dag("holds", |dag, n: Node<u32>| dag.node("hold", passing(&scene), n)).unwrap();
+        let engine = place.engine().await.concurrency(1).flow(flow()).start().await.unwrap();
+        for n in 0..5_u32 {
+            drop(engine.run("holds", n).id(&format!("r{n}")).await.unwrap());
+        }
+        scene.entered.notified().await;
+        engine.shutdown_within(1.ms()).await.unwrap_err();
+
+        // Only when four ask at once does anybody get an answer.
+        let (store, tally) = Watched::over(place.open().await);
+        tally.together.set(Barrier::new(4)).unwrap();
+        let passing = scene.let_all_pass();
+        let engine = Engine::on(store).lease(1.secs()).flow(flow()).start().await.unwrap();
+        while scene.lines().len() < 5 {
+            tokio::task::yield_now().await;
+        }
+        passing.abort();
+        drop(engine);
+    });
+}
+
+#[test]
+fn a_poll_does_not_read_the_journal_again() {
+    on_every_store(|place| async move {
+        let (store, tally) = Watched::over(place.open().await);
+        let engine = Engine::on(store).start().await.unwrap();
+        let polls = (0..20).map(|_| again("not yet")).chain([Act::Done]);
+        let andes = Andes::new("polls").stream(R1(Script::new().cycle(30, 1.ms(), polls)));
+        let run = engine.draw(andes, Headwaters::new(place.id("no-refold"))).await.unwrap();
+        run.output::<()>().await.unwrap();
+        assert_eq!(place.scene("no-refold").count("r1 cycle"), 21);
+        assert_eq!(tally.events_read.load(Ordering::SeqCst), 0, "the cell of a run that waits is kept");
+        assert_eq!(tally.most_asked.load(Ordering::SeqCst), 256, "a claim does not hold all slots");
     });
 }

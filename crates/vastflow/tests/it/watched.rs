@@ -1,8 +1,9 @@
 //! A store that is watched: it counts, and its claims can be made to fail.
 
 use async_trait::async_trait;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Barrier;
 use vastflow::store::{
     Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, Pulse, QueuedTask, Reply,
     RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
@@ -23,6 +24,12 @@ pub struct Tally {
     pub conflicts: AtomicUsize,
     pub claims: AtomicUsize,
     pub no_claims: AtomicBool,
+    /// The most tasks that one claim asked for.
+    pub most_asked: AtomicUsize,
+    /// Events that were read from journals.
+    pub events_read: AtomicUsize,
+    /// Journals are read only when so many are asked for at once.
+    pub together: OnceLock<Barrier>,
 }
 
 impl Watched {
@@ -65,11 +72,17 @@ impl Store for Watched {
         if self.tally.no_claims.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("it is watched, and told not to"));
         }
+        self.tally.most_asked.fetch_max(ask.max, Ordering::SeqCst);
         self.inner.claim(ask).await
     }
 
     async fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
-        self.inner.history(scope, after, limit).await
+        if let Some(together) = self.tally.together.get() {
+            together.wait().await;
+        }
+        let events = self.inner.history(scope, after, limit).await?;
+        self.tally.events_read.fetch_add(events.len(), Ordering::SeqCst);
+        Ok(events)
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
