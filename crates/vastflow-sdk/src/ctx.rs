@@ -251,7 +251,8 @@ impl Ctx {
         self.0.stopping.get()
     }
 
-    /// When this call is given up.
+    /// When this call is given up: at the earliest of its own time limit, its node's total one and its run's. None when
+    /// there is no limit.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         self.0.call.deadline

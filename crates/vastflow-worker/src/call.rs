@@ -82,7 +82,11 @@ impl Site<'_> {
             temporary,
             failure: node.and_then(|node| state.failure_to_rescue(node).cloned()),
             outcome: state.outcome(),
-            deadline: limit_of(bound, task).map(|limit| now.plus(limit)),
+            deadline: limit_of(bound, task)
+                .map(|limit| now.plus(limit))
+                .into_iter()
+                .chain(state.deadline(plan, task))
+                .min(),
             now,
             span: tracing::debug_span!("call", run = %run, node = name, ?task),
             engine: Arc::clone(engine),

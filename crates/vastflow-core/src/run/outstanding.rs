@@ -71,6 +71,15 @@ impl State {
         }
     }
 
+    /// When a task is given up because the time of its node, or of the run, is up; whichever is first. How long one
+    /// call may take is known to the one who calls.
+    #[must_use]
+    pub fn deadline(&self, plan: &Plan, task: Task) -> Option<Timestamp> {
+        let node = task.node()?;
+        let of_run = self.run_deadline(plan).filter(|_| self.phase == Phase::Going && !plan.at(node).atomic);
+        of_run.into_iter().chain(self.node_deadline(plan, node)).min()
+    }
+
     /// When an active node's own time is up, if it has a limit and is not being rescued.
     pub(super) fn node_deadline(&self, plan: &Plan, node: NodeIx) -> Option<Timestamp> {
         let active = self.active(node)?;

@@ -326,3 +326,40 @@ fn a_value_over_the_limit_fails_its_node_at_once() {
         assert!(matches!(refused, Error::Data(_)) && refused.to_string().contains("MAX_PAYLOAD_BYTES"), "{refused}");
     });
 }
+
+#[test]
+fn a_calls_deadline_is_the_earliest_of_all_limits() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let flow = |name: &str, limits: [Option<u32>; 3]| {
+            let noted = Arc::clone(&scene);
+            let tell = move |ctx: Ctx, n: u32| {
+                let left = ctx.deadline().map(|deadline| deadline.since(ctx.now()).as_secs_f64().round());
+                noted.note(left.map_or("none".into(), |left| format!("{left}")));
+                std::future::ready(ok(n))
+            };
+            one(name, tell, |dag, mut node| {
+                limits[0].into_iter().for_each(|limit| node = node.timeout(limit.mins()));
+                limits[1].into_iter().for_each(|limit| node = node.total_timeout(limit.mins()));
+                limits[2].into_iter().for_each(|limit| dag.timeout(limit.mins()));
+                node
+            })
+        };
+        let limits = [
+            ("none", [None; 3]),
+            ("attempt", [Some(1), Some(2), Some(3)]),
+            ("node", [Some(3), Some(1), Some(2)]),
+            ("run", [Some(2), Some(3), Some(1)]),
+            ("alone", [None, None, Some(4)]),
+        ];
+        let add = |engine: vastflow::EngineBuilder, (name, limits): &(&str, _)| engine.flow(flow(name, *limits));
+        let engine = limits.iter().fold(place.engine().await, add).start().await.unwrap();
+        for (name, _) in limits {
+            engine.run(name, 1_u32).await.unwrap().output::<u32>().await.unwrap();
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let in_two_minutes = Timestamp::from_millis(u64::try_from(now).unwrap() + 120_000);
+        engine.run("alone", 1_u32).deadline(in_two_minutes).await.unwrap().output::<u32>().await.unwrap();
+        assert_eq!(scene.lines(), ["none", "60", "60", "60", "240", "120"]);
+    });
+}
