@@ -8,5 +8,8 @@ pub const MAX_NODES: usize = 20_000;
 pub const MAX_RUN_ID_BYTES: usize = 255;
 /// Bytes in the name of a flow or a node.
 pub const MAX_NAME_BYTES: usize = 128;
+/// How long one call of a flow's hook may take, unless the flow says otherwise. Nothing follows a hook and nobody can
+/// stop one, so without a limit a hook that hangs is a run that never ends.
+pub const HOOK_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10 * 60);
 /// Bytes of an error text that are kept.
 pub const MAX_FAILURE_BYTES: usize = 4 * 1024;

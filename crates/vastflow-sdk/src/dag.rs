@@ -179,6 +179,12 @@ impl Dag {
         self.graph.borrow_mut().timeout(limit);
     }
 
+    /// How long one call of the flow's `on_failure` or `finally` may take; 10 minutes unless said. A call that takes
+    /// longer has failed.
+    pub fn hook_timeout(&self, limit: Duration) {
+        self.graph.borrow_mut().hook_timeout(limit);
+    }
+
     /// Runs once when the run failed, was stopped or ran out of time, before `finally`.
     pub fn on_failure<H, M>(&self, handler: H)
     where

@@ -48,6 +48,7 @@ pub struct Graph {
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_failure: Option<HookSpec>,
     pub(crate) finally: Option<HookSpec>,
+    hook_timeout: Option<Duration>,
     default_retry: Option<Retry>,
     pub(crate) errors: Vec<PlanError>,
 }
@@ -310,13 +311,20 @@ impl Graph {
         self
     }
 
+    /// How long one call of the flow's `on_failure` or `finally` may take; 10 minutes unless said
+    /// ([`HOOK_TIMEOUT`](vastflow_core::limits::HOOK_TIMEOUT)). A call that takes longer has failed.
+    pub fn hook_timeout(&mut self, limit: Duration) -> &mut Self {
+        self.hook_timeout = Some(limit);
+        self
+    }
+
     /// Runs once when the run failed, was stopped or ran out of time, before `finally`.
     pub fn on_failure<H, M>(&mut self, handler: H) -> &mut Self
     where
         H: Handler<RunOutcome, M, Out = ()>,
         M: 'static,
     {
-        self.on_failure = Some(own_hook());
+        self.on_failure = Some(HookSpec::default());
         self.code.on_failure = Some(Arc::new(Typed::new(handler, decode_outcome)));
         self
     }
@@ -327,7 +335,7 @@ impl Graph {
         H: Handler<RunOutcome, M, Out = ()>,
         M: 'static,
     {
-        self.finally = Some(own_hook());
+        self.finally = Some(HookSpec::default());
         self.code.finally = Some(Arc::new(Typed::new(handler, decode_outcome)));
         self
     }
@@ -427,6 +435,9 @@ impl Graph {
         spec.timeout = self.timeout;
         spec.on_failure = self.on_failure;
         spec.finally = self.finally;
+        for hook in spec.on_failure.iter_mut().chain(&mut spec.finally) {
+            hook.timeout = hook.timeout.or(self.hook_timeout);
+        }
         let flow = spec.flow.clone();
         match Plan::new(spec) {
             Ok(plan) if self.errors.is_empty() => Ok(Flow::new(plan, self.code, self.rivers)),
@@ -466,10 +477,6 @@ impl Graph {
 fn unnamed() -> Name {
     // A literal that is a valid name; the error about the real one is already noted.
     Name::new("unnamed").unwrap_or_else(|_| unreachable!())
-}
-
-const fn own_hook() -> HookSpec {
-    HookSpec { code: None, config: None, retry: Retry::times(0) }
 }
 
 fn edge_text(spec: &EdgeSpec) -> String {

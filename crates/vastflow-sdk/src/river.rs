@@ -14,6 +14,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
+use vastflow_core::limits::HOOK_TIMEOUT;
 use vastflow_core::plan::{HookSpec, NodeKind, NodeSpec, PollPolicy};
 use vastflow_core::{Failure, FailureKind, Name, Payload, Reply, RunOutcome, Task};
 
@@ -196,6 +197,11 @@ pub trait Atlantic: InPlan + Send + Sync + 'static {
         Retry::times(0)
     }
 
+    /// How long one call may take; a call that takes longer has failed.
+    fn timeout(&self) -> Duration {
+        HOOK_TIMEOUT
+    }
+
     /// All went well.
     fn success(&self, hw: &Headwaters) -> impl Future<Output = Result<(), BoxError>> + Send;
 
@@ -309,8 +315,12 @@ impl Graph {
         let Some(code) = self.checked(A::NAME) else { return };
         match written(atlantic) {
             Ok(config) => {
-                self.finally =
-                    Some(HookSpec { code: Some(code.clone()), config: Some(config), retry: atlantic.retry() });
+                self.finally = Some(HookSpec {
+                    code: Some(code.clone()),
+                    config: Some(config),
+                    retry: atlantic.retry(),
+                    timeout: Some(atlantic.timeout()).filter(|limit| *limit != HOOK_TIMEOUT),
+                });
             }
             Err(why) => self.errors.push(vastflow_core::plan::PlanError::Unfit { name: code.clone(), why }),
         }

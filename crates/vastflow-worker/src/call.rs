@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tracing::Instrument;
+use vastflow_core::plan::HookSpec;
 use vastflow_core::run::{Input, TaskOutcome};
 use vastflow_core::{Failure, FailureKind, Payload, Reply, RunId, RunInfo, RunStarted, State, Task, Timestamp, Writes};
 use vastflow_sdk::{Bound, BoxFuture, CallParts, Ctx, DataError, EngineLink, Temporary};
@@ -176,7 +177,10 @@ impl Called {
 }
 
 fn limit_of(bound: &Bound, task: Task) -> Option<Duration> {
-    bound.plan().node(task.node()?)?.attempt_timeout
+    match task {
+        Task::Hook { hook, .. } => bound.plan().spec().hook(hook).map(HookSpec::limit),
+        task => bound.plan().node(task.node()?)?.attempt_timeout,
+    }
 }
 
 fn too_late(ctx: &Ctx, limit: Duration) -> Reply {

@@ -1,6 +1,7 @@
 //! What a flow is, as plain data: the form that builders write, stores keep and tools read.
 
 use crate::id::{Hook, Name};
+use crate::limits::HOOK_TIMEOUT;
 use crate::retry::RetryPolicy;
 use crate::time::{millis, opt_millis, round_up};
 use alloc::boxed::Box;
@@ -50,7 +51,10 @@ impl PlanSpec {
     /// Rounds every time up to whole milliseconds.
     pub(super) fn round_times(&mut self) {
         self.timeout.iter_mut().for_each(round_up);
-        self.on_failure.iter_mut().chain(&mut self.finally).for_each(|hook| hook.retry.round_times());
+        for hook in self.on_failure.iter_mut().chain(&mut self.finally) {
+            hook.retry.round_times();
+            hook.timeout.iter_mut().for_each(round_up);
+        }
         for node in &mut self.nodes {
             node.retry.round_times();
             node.timeout.iter_mut().chain(&mut node.attempt_timeout).for_each(round_up);
@@ -199,7 +203,7 @@ pub enum Source {
 }
 
 /// A hook of the flow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HookSpec {
     /// Which registered code it is. None: the hook of the flow's own code.
@@ -211,6 +215,17 @@ pub struct HookSpec {
     /// How a failed hook is retried.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: RetryPolicy,
+    /// How long one call may take. None: [`HOOK_TIMEOUT`].
+    #[serde(rename = "timeout_ms", with = "opt_millis", default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+}
+
+impl HookSpec {
+    /// How long one call may take.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.timeout.unwrap_or(HOOK_TIMEOUT)
+    }
 }
 
 const fn yes() -> bool {

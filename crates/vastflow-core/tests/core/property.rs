@@ -128,7 +128,7 @@ fn random_retry(choices: &mut Choices<'_>) -> RetryPolicy {
 }
 
 fn random_hook(choices: &mut Choices<'_>) -> HookSpec {
-    HookSpec { code: None, config: None, retry: random_retry(choices) }
+    HookSpec { retry: random_retry(choices), ..HookSpec::default() }
 }
 
 fn start(choices: &mut Choices<'_>) -> Input {

@@ -226,3 +226,84 @@ fn a_river_is_polled_no_more_when_it_is_stopped_in_its_poll() {
         assert_eq!((scene.count("r1 cycle"), scene.count("r2 flow"), scene.count("fail: enough")), (2, 0, 1));
     });
 }
+
+/// An Atlantic whose first call never ends.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct DeadSea;
+
+impl Atlantic for DeadSea {
+    const NAME: &'static str = "dead-sea";
+
+    fn retry(&self) -> vastflow::Retry {
+        1.times()
+    }
+
+    fn timeout(&self) -> std::time::Duration {
+        20.ms()
+    }
+
+    async fn success(&self, hw: &Headwaters) -> Result<(), vastflow::BoxError> {
+        if crate::support::scene(hw.request_id()).note("success") == 0 {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+
+    async fn fail(&self, _: &Headwaters) -> Result<(), vastflow::BoxError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_hook_that_hangs_is_given_up() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let flow = |name: &str, fails: bool| {
+            Flow::dag(name, |dag, n: Node<u32>| {
+                dag.hook_timeout(20.ms());
+                let noted = Arc::clone(&scene);
+                dag.on_failure(move |ctx: Ctx, _: RunOutcome| {
+                    assert_eq!(ctx.deadline().unwrap().since(ctx.now()), 20.ms());
+                    noted.note("on_failure");
+                    std::future::pending::<Result<()>>()
+                });
+                let noted = Arc::clone(&scene);
+                dag.finally(move |_: RunOutcome| {
+                    noted.note("finally");
+                    std::future::pending::<Result<()>>()
+                });
+                dag.node("n", move |n: u32| async move { if fails { fail("boom") } else { ok(n) } }, n)
+            })
+            .unwrap()
+        };
+        let engine = place.engine().await.flow(flow("good", false)).flow(flow("bad", true)).start().await.unwrap();
+        let error = engine.run("good", 1_u32).await.unwrap().output::<u32>().await.unwrap_err().to_string();
+        assert!(error.ends_with("failed in handler: no answer within 20ms"), "{error}");
+        let error = engine.run("bad", 1_u32).await.unwrap().output::<u32>().await.unwrap_err().to_string();
+        assert!(error.ends_with("n: boom"), "{error}");
+        assert_eq!(scene.lines(), ["finally", "on_failure", "finally"]);
+
+        let andes = Andes::new("dead").stream(R1::default()).atlantic(DeadSea);
+        let run = engine.draw(andes, Headwaters::new(place.id("dead"))).await.unwrap();
+        run.output::<()>().await.expect("it was tried again");
+        assert_eq!(place.scene("dead").count("success"), 2);
+    });
+}
+
+#[test]
+fn a_hook_has_a_limit_that_nobody_set() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let noted = Arc::clone(&scene);
+        let flow = Flow::dag("f", |dag, n: Node<u32>| {
+            dag.finally(move |ctx: Ctx, _: RunOutcome| {
+                noted.note(format!("{:?}", ctx.deadline().unwrap().since(ctx.now())));
+                std::future::ready(ok(()))
+            });
+            dag.node("n", |n: u32| async move { ok(n) }, n)
+        });
+        let engine = place.engine().await.flow(flow.unwrap()).start().await.unwrap();
+        engine.run("f", 1_u32).await.unwrap().output::<u32>().await.unwrap();
+        assert_eq!(scene.lines(), ["600s"]);
+    });
+}

@@ -69,7 +69,7 @@ fn hook(mut words: Words<'_>) -> HookSpec {
     while let Some(word) = words.next() {
         assert!(retry_option(&mut retry, word, &mut words), "a hook has no option {word:?}");
     }
-    HookSpec { code: None, config: None, retry }
+    HookSpec { retry, ..HookSpec::default() }
 }
 
 fn node(called: &str, kind: NodeKind, mut words: Words<'_>) -> NodeSpec {
