@@ -30,7 +30,12 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
         let (plan, len) = (cell.bound.plan().hash(), inner.state.len());
         return begin_later(shared, Held { scope: cell.scope.clone(), task, token, plan, len });
     }
-    if !inner.state.expects(task) || inner.calls(task) {
+    if let Some(call) = inner.calls.iter_mut().find(|call| call.task == task) {
+        // The store took this worker for dead and gave the task out again: the call under way answers that claim.
+        call.token = call.token.max(token);
+        return shared.slots.give_back(slots);
+    }
+    if !inner.state.expects(task) {
         // It became obsolete while it was on its way. If what made it so is not recorded in the end, reloading begins it.
         drop(inner);
         shared.slots.give_back(slots);
@@ -50,10 +55,9 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
         now: shared.now(),
     };
     let ctx = site.ctx(task);
-    let call = Call { shared: Arc::clone(shared), cell: Arc::clone(cell), task, token, ctx: ctx.clone() };
-    shared.calling.fetch_add(1, Ordering::Relaxed);
+    let call = Call { counted: Counted::new(shared), cell: Arc::clone(cell), task, ctx: ctx.clone() };
     let abort = shared.runtime.spawn(call.run()).abort_handle();
-    inner.calls.push(Calling { task, ctx, abort });
+    inner.calls.push(Calling { task, token, ctx, abort });
 }
 
 /// Where a call is made.
@@ -109,18 +113,37 @@ fn unstarted(bound: &Bound) -> Arc<RunStarted> {
 
 /// One call under way.
 struct Call {
-    shared: Arc<Shared>,
+    counted: Counted,
     cell: Arc<Cell>,
     task: Task,
-    token: ClaimToken,
     ctx: Ctx,
 }
 
 impl Call {
     async fn run(self) {
         let outcome = Called::begin(&self.cell.bound, &self.ctx, self.task).end().await;
-        self.shared.calling.fetch_sub(1, Ordering::Relaxed);
-        self.cell.answer(&self.shared, Input::Outcome(outcome), (self.task, self.token), 1);
+        let shared = self.counted.over();
+        self.cell.ended(&shared, outcome);
+    }
+}
+
+/// Counts as a call under way as long as it lives, also when the call is ended from outside.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.calling.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(shared))
+    }
+
+    fn over(self) -> Arc<Shared> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.calling.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -221,7 +244,9 @@ impl Caught {
 impl Drop for Caught {
     fn drop(&mut self) {
         let left = std::mem::replace(&mut self.0, Box::pin(std::future::pending()));
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(left)));
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(left))) {
+            tracing::warn!("what a handler left behind panicked when it was dropped: {}", text_of(&*panic));
+        }
     }
 }
 
@@ -235,8 +260,72 @@ impl Future for Caught {
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Reply {
+    Reply::Failed { failure: Failure::new(FailureKind::Panic, text_of(panic)), retryable: true }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    let text = text.unwrap_or_else(|| "a value that is not a text".into());
-    Reply::Failed { failure: Failure::new(FailureKind::Panic, text), retryable: true }
+    text.unwrap_or_else(|| "a value that is not a text".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vastflow_core::run::{Reply, Start};
+    use vastflow_core::{NodeIx, ScopeId};
+    use vastflow_sdk::{Flow, Library, Node};
+    use vastflow_store::MemoryStore;
+
+    const TASK: Task = Task::Attempt { node: NodeIx(0), attempt: 1 };
+
+    /// An engine with 5 slots of which one is taken, without any of its tasks, and a cell with a call that never ends.
+    async fn calling() -> (Arc<Shared>, Arc<Cell>) {
+        let flow = Flow::dag("hangs", |dag, n: Node<'_, u32>| {
+            dag.node("n", |_: u32| std::future::pending::<vastflow_sdk::Result<u32>>(), n)
+        });
+        let flow = flow.unwrap();
+        let mut library = Library::default();
+        library.add_flow(flow.name().clone(), Arc::clone(flow.code())).unwrap();
+        let bound = Arc::new(library.bind(flow.plan()).unwrap());
+        let shared = Shared::new(Arc::new(MemoryStore::new()), library, 5, Duration::from_secs(15));
+        let input = Payload::new(vastflow_core::Codec::Json, "1");
+        let start = Start { input, ..Start::new(RunId::new("r").unwrap()) };
+        let mut state = State::default();
+        state.step(bound.plan(), Input::Start(start), Timestamp::ZERO, &mut ()).unwrap();
+        let cell = shared.admit(Cell::new(ScopeId::root(RunId::new("r").unwrap()), bound, state));
+        assert!(shared.slots.take());
+        start_task(&shared, &cell, TASK, ClaimToken::FIRST);
+        tokio::task::yield_now().await;
+        (shared, cell)
+    }
+
+    fn outcome() -> TaskOutcome {
+        TaskOutcome { task: TASK, reply: Reply::Done(Payload::null()), writes: Writes::new(), took: Duration::ZERO }
+    }
+
+    #[tokio::test]
+    async fn the_slot_of_a_stray_is_given_back_once() {
+        let (shared, cell) = calling().await;
+        {
+            let mut inner = cell.lock();
+            inner.riders.push(TASK);
+            inner.state = State::default();
+            assert_eq!(inner.drop_strays(), 1);
+        }
+        // It had ended at the same moment, and waited for the cell.
+        cell.ended(&shared, outcome());
+        let inner = cell.lock();
+        assert_eq!((inner.gathered.slots(), inner.gathered.told.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_ended_from_outside_is_under_way_no_more() {
+        let (shared, _cell) = calling().await;
+        assert_eq!(shared.calling.load(Ordering::Relaxed), 1);
+        shared.abort_calls();
+        while shared.calling.load(Ordering::Relaxed) > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
 }

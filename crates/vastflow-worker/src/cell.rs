@@ -6,7 +6,7 @@ use crate::shared::{Shared, TICK, lock};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use vastflow_core::run::{Changes, Input, RunSummary, StepError, Times};
+use vastflow_core::run::{Changes, Input, RunSummary, StepError, TaskOutcome, Times};
 use vastflow_core::{Event, Plan, RunStatus, ScopeId, Seq, State, Task, Timestamp};
 use vastflow_sdk::{Bound, Ctx};
 use vastflow_store::{ClaimToken, Commit, Control, NewTask};
@@ -39,6 +39,8 @@ pub(crate) struct Inner {
 /// A call under way.
 pub(crate) struct Calling {
     pub(crate) task: Task,
+    /// The right to report on it: of the last claim, which may be younger than the call.
+    pub(crate) token: ClaimToken,
     pub(crate) ctx: Ctx,
     /// Ends it at its next wait, with nothing recorded.
     pub(crate) abort: AbortHandle,
@@ -115,12 +117,28 @@ impl Cell {
         self.go_on(shared, inner);
     }
 
-    /// Tells the scope what came of a task. The call's slot stays for what follows from it.
-    pub(crate) fn answer(self: &Arc<Self>, shared: &Arc<Shared>, input: Input, task: (Task, ClaimToken), slots: usize) {
+    /// Tells the scope what came of a call. Its slot stays for what follows from it.
+    pub(crate) fn ended(self: &Arc<Self>, shared: &Arc<Shared>, outcome: TaskOutcome) {
         let mut inner = self.lock();
-        if let Some(at) = inner.calls.iter().position(|call| call.task == task.0) {
-            inner.calls.swap_remove(at);
-        }
+        // One that is not among the calls was ended from outside, and its slot given back.
+        let Some(at) = inner.calls.iter().position(|call| call.task == outcome.task) else { return };
+        let call = inner.calls.swap_remove(at);
+        self.answer_in(shared, inner, Input::Outcome(outcome), (call.task, call.token), 1);
+    }
+
+    /// Tells the scope what came of a task that was not called, which came with so many slots.
+    pub(crate) fn answer(self: &Arc<Self>, shared: &Arc<Shared>, input: Input, task: (Task, ClaimToken), slots: usize) {
+        self.answer_in(shared, self.lock(), input, task, slots);
+    }
+
+    fn answer_in(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        mut inner: MutexGuard<'_, Inner>,
+        input: Input,
+        task: (Task, ClaimToken),
+        slots: usize,
+    ) {
         inner.gathered.slots += slots;
         let queued = inner.gathered.changes.queue.len();
         let settles = inner.is_stored(task.0).then_some(task);

@@ -6,7 +6,7 @@ use crate::claim::load;
 use crate::error::Error;
 use crate::shared::Shared;
 use crate::turn::reply_to;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::run::Rejection;
@@ -66,9 +66,13 @@ async fn learn_from(shared: &Shared, cell: &Cell, known: Seq) -> Result<(), Erro
 /// Goes on from what the journal says, with all that was told and not recorded.
 fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]) {
     // Only what is still in this worker's hands may be answered by it.
-    let held: FxHashSet<(Task, ClaimToken)> =
-        tasks.iter().filter(|known| is_held(shared, known)).map(|known| (known.task, known.token)).collect();
-    let holds = |told: &Told| told.settles.is_none_or(|settled| held.contains(&settled));
+    let held = tasks.iter().filter(|known| is_held(shared, known)).map(|known| (known.task, known.token));
+    let held: FxHashMap<Task, ClaimToken> = held.collect();
+    let holds = |told: &mut Told| match &mut told.settles {
+        // Claimed again meanwhile: the answer is to the younger claim.
+        Some((task, token)) => held.get(task).inspect(|held| *token = **held).is_some(),
+        None => true,
+    };
     let mut inner = cell.lock();
     let in_flight = inner.in_flight.take();
     let gathered = std::mem::take(&mut inner.gathered);
@@ -82,9 +86,11 @@ fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]
     unanswered.extend(gathered.told);
     refused.extend(gathered.refused);
     inner.ride_again(&riders, &mut unanswered);
-    let (ours, lost): (Vec<Told>, Vec<Told>) = unanswered.into_iter().partition(holds);
-    if !lost.is_empty() {
-        tracing::warn!(scope = %cell.scope, "{} answers came too late: their tasks went to another worker", lost.len());
+    let told = unanswered.len();
+    let ours: Vec<Told> = unanswered.extract_if(.., holds).collect();
+    if ours.len() < told {
+        let lost = told - ours.len();
+        tracing::warn!(scope = %cell.scope, "{lost} answers came too late: their tasks went to another worker");
     }
     for told in ours.into_iter().chain(of_refused(refused)) {
         inner.tell(cell, shared, told);

@@ -463,3 +463,22 @@ fn a_poll_does_not_read_the_journal_again() {
         assert_eq!(tally.most_asked.load(Ordering::SeqCst), 256, "a claim does not hold all slots");
     });
 }
+
+#[test]
+fn a_call_that_was_given_up_and_claimed_again_here_is_not_made_twice() {
+    on_every_store(|place| async move {
+        let (store, scene) = (place.open().await, Scene::new());
+        let flow = Flow::dag("hold", |dag, n: Node<u32>| dag.node("hold", passing(&scene), n)).unwrap();
+        let engine = Engine::on(Arc::clone(&store)).flow(flow).start().await.unwrap();
+        let run = engine.run("hold", 1_u32).await.unwrap();
+        scene.entered.notified().await;
+        // As if the engine had been out of breath for longer than its lease.
+        store.sweep(vastflow::Timestamp::from_millis(u64::MAX / 2), 16).await.unwrap();
+        while store.tasks(&root(run.id().as_str())).await.unwrap()[0].token.0 < 2 {
+            tokio::task::yield_now().await;
+        }
+        scene.go.notify_one();
+        assert_eq!(run.output::<u32>().await.unwrap(), 1);
+        assert_eq!(scene.lines(), ["hold 1"], "the call answers the younger claim");
+    });
+}

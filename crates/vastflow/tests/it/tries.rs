@@ -144,6 +144,46 @@ fn a_handler_may_panic_when_it_is_dropped() {
     });
 }
 
+/// A handler's future that panics when it is dropped, also after its end. It ends if there is something to say.
+struct Sour(Option<u32>, Arc<Scene>);
+
+impl Future for Sour {
+    type Output = Result<u32>;
+    fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<u32>> {
+        self.1.entered.notify_one();
+        self.0.map_or(std::task::Poll::Pending, |n| std::task::Poll::Ready(ok(n)))
+    }
+}
+
+impl Drop for Sour {
+    fn drop(&mut self) {
+        self.1.note("dropped");
+        panic!("sour");
+    }
+}
+
+#[test]
+fn a_future_that_panics_when_it_is_dropped_costs_nobody_else() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let sour = |name: &str, ends: bool| {
+            let scene = Arc::clone(&scene);
+            one(name, move |n: u32| Sour(ends.then_some(n), Arc::clone(&scene)), |_, node| node)
+        };
+        let engine = place.engine().await.flow(sour("ends", true)).flow(sour("hangs", false)).start().await.unwrap();
+        let failure = failure_of(&engine.run("ends", 3_u32).await.unwrap()).await;
+        assert_eq!((failure.kind, &*failure.message), (FailureKind::Panic, "sour"));
+        scene.entered.notified().await;
+        drop(engine.run("hangs", 3_u32).await.unwrap());
+        scene.entered.notified().await;
+        // Its calls are ended at their next wait, wherever that is.
+        drop(engine);
+        while scene.count("dropped") < 2 {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
 #[test]
 fn all_attempts_together_have_a_limit() {
     on_every_store(|place| async move {
