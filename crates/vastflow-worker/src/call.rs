@@ -25,8 +25,9 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
         return shared.slots.give_back(slots);
     }
     let mut inner = cell.lock();
-    if inner.is_gone {
-        // Another cell may have gone on with the scope.
+    // Another cell may have gone on with the scope; or the run may be told to stop, as of a time at which this task was
+    // not due: then it would count as one that only waits, and must not be running.
+    if inner.is_gone || inner.gathers_since_before(task) {
         let (plan, len) = (cell.bound.plan().hash(), inner.state.len());
         return begin_later(shared, Held { scope: cell.scope.clone(), task, token, plan, len });
     }

@@ -237,6 +237,11 @@ impl Inner {
         self.gathered.told.is_empty() && self.in_flight.is_none() && !self.is_dirty
     }
 
+    /// Whether something was told before a task was due, and is not sent yet. Whatever joins it is recorded with its time.
+    pub(crate) fn gathers_since_before(&self, task: Task) -> bool {
+        self.gathered.at.is_some_and(|at| self.state.due(task).is_some_and(|due| at < due))
+    }
+
     /// Whether a call of this task is under way here.
     pub(crate) fn calls(&self, task: Task) -> bool {
         self.calls.iter().any(|call| call.task == task)

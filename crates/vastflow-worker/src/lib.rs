@@ -19,6 +19,7 @@
 mod call;
 mod cell;
 mod claim;
+mod clock;
 mod engine;
 mod error;
 mod events;

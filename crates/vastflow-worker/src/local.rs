@@ -2,8 +2,9 @@
 //! work that need not survive.
 
 use crate::call::{Called, Site};
+use crate::clock::wall_clock;
 use crate::error::Error;
-use crate::shared::{TICK, lock, wall_clock};
+use crate::shared::{TICK, lock};
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,7 @@
 //! What all parts of an engine share.
 
 use crate::cell::{Cell, Inner};
+use crate::clock::wall_clock;
 use crate::error::Error;
 use crate::ids::Ids;
 use crate::parked::Parked;
@@ -11,7 +12,7 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use vastflow_core::run::Input;
@@ -249,12 +250,6 @@ impl Shared {
 
 /// What the clock counts in. Waits are counted from the end of the tick that has begun, so that none is too short.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
-
-/// What time it is.
-pub(crate) fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
 
 /// Random enough for a worker's name: the random tail of a version 7 UUID, mixed with its time.
 fn fold_nonce(uuid: u128) -> u64 {

@@ -295,6 +295,18 @@ impl State {
         }
     }
 
+    /// From when on an attempt, a poll or a hook that the state waits for is visible; none when it waits for no such task.
+    #[must_use]
+    pub fn due(&self, task: Task) -> Option<Timestamp> {
+        match (self.phase, task.node()) {
+            (Phase::Hook { due, .. }, None) if self.expects(task) => Some(due),
+            (_, node) => {
+                let active = self.active(node?)?;
+                (active.task(node?) == task).then_some(active.due)
+            }
+        }
+    }
+
     pub(super) fn active(&self, node: NodeIx) -> Option<&Active> {
         match self.nodes.get(node.index())? {
             NodeState::Active(active) => Some(active),

@@ -14,7 +14,8 @@ use alloc::vec::Vec;
 pub struct Times {
     /// What time it is.
     pub now: Timestamp,
-    /// The time that the step's events are recorded with.
+    /// The time that the step's events are recorded with. A task that is due later is taken for one that only waits, so
+    /// this must not be before the due time of any that is running.
     pub recorded_at: Timestamp,
 }
 

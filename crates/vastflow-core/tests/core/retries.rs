@@ -4,7 +4,7 @@ use crate::dsl::check;
 use core::time::Duration;
 use std::collections::BTreeSet;
 use vastflow_core::retry::{RetryPolicy, jitter, run_seed};
-use vastflow_core::{NodeIx, RunId};
+use vastflow_core::{Hook, NodeIx, RunId, Task, Timestamp};
 
 #[test]
 fn without_a_policy_the_first_failure_is_the_last() {
@@ -47,6 +47,17 @@ fn case_43_a_node_that_fails_twice_and_then_succeeds_is_called_three_times_and_i
     );
     let calls = |node| run.journal.iter().filter(|r| r.event.node() == Some(NodeIx(node))).count();
     assert_eq!([calls(0), calls(1), calls(2)], [1, 3, 1]);
+}
+
+#[test]
+fn the_state_knows_from_when_on_its_tasks_are_visible() {
+    let run = check("a retry 1@2s; b < a", "start\n@1s a failed boom");
+    let attempt = |node, attempt| run.state.due(Task::Attempt { node: NodeIx(node), attempt });
+    assert_eq!(attempt(0, 2), Some(Timestamp::from_millis(3_000)));
+    assert_eq!((attempt(0, 1), attempt(1, 1)), (None, None));
+    let run = check("a; finally retry 1@2s", "start\na done\n@1s finally failed boom");
+    let hook = |attempt| run.state.due(Task::Hook { hook: Hook::Finally, attempt });
+    assert_eq!((hook(1), hook(2)), (None, Some(Timestamp::from_millis(3_000))));
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! How runs end: stopped, failed, with their hooks.
 
 use crate::rivers::{Act, R1, R2, Script, Sea, again};
-use crate::support::{SECOND, Scene, fail, ok, on_every_store, recorded, statuses};
+use crate::support::{SECOND, Scene, fail, ok, on_every_store, recorded, root, statuses};
+use crate::watched::Watched;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use vastflow::prelude::*;
+use vastflow::store::{QueuedTask, TaskState};
 use vastflow::{Error, Event, Flow, RunOutcome, RunStatus};
+use vastflow_core::Task;
 
 /// Three nodes in a row, of which the second waits until it is told to stop; with both hooks.
 fn three(scene: &Arc<Scene>) -> Flow<u32, u32> {
@@ -305,5 +309,71 @@ fn a_hook_has_a_limit_that_nobody_set() {
         let engine = place.engine().await.flow(flow.unwrap()).start().await.unwrap();
         engine.run("f", 1_u32).await.unwrap().output::<u32>().await.unwrap();
         assert_eq!(scene.lines(), ["600s"]);
+    });
+}
+
+#[test]
+fn a_retry_that_is_just_due_is_either_not_begun_or_waited_for() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let noted = Arc::clone(&scene);
+        let weak = move |ctx: Ctx, n: u32| {
+            let scene = Arc::clone(&noted);
+            async move {
+                if ctx.attempt() == 1 {
+                    return fail("again");
+                }
+                scene.note("begun");
+                ctx.cancelled().await;
+                scene.note("ended");
+                ok(n)
+            }
+        };
+        let go = Arc::new([tokio::sync::Notify::new(), tokio::sync::Notify::new()]);
+        let waits = |at: usize| {
+            let go = Arc::clone(&go);
+            move |n: u32| {
+                let go = Arc::clone(&go);
+                async move {
+                    go[at].notified().await;
+                    ok(n)
+                }
+            }
+        };
+        let flow = Flow::dag("f", |dag, n: Node<u32>| {
+            let weak = dag.node("weak", weak, n).retry(1.times().every(300.ms()));
+            let all = (weak, dag.node("b", waits(0), n), dag.node("c", waits(1), n));
+            dag.node("join", |(a, b, c): (u32, u32, u32)| async move { ok(a + b + c) }, all)
+        });
+        let (store, tally) = Watched::over(place.open().await);
+        let engine = Engine::on(Arc::clone(&store)).flow(flow.unwrap()).start().await.unwrap();
+        let run = engine.run("f", 1_u32).await.unwrap();
+        let mut events = run.events();
+        while events.next().await.unwrap().unwrap().recorded.event.name() != "AttemptFailed" {}
+
+        // A commit is on its way, something is gathered behind it, and only then the retry is due.
+        tally.keep_back();
+        let appends = tally.appends.load(Ordering::SeqCst);
+        go[0].notify_one();
+        while tally.appends.load(Ordering::SeqCst) == appends {
+            tokio::task::yield_now().await;
+        }
+        go[1].notify_one();
+        let is_claimed = |known: &QueuedTask| {
+            matches!(known.task, Task::Attempt { attempt: 2, .. }) && matches!(known.state, TaskState::Claimed { .. })
+        };
+        while !store.tasks(&root(run.id().as_str())).await.unwrap().iter().any(is_claimed) {
+            tokio::time::sleep(1.ms()).await;
+        }
+        // Whoever is wrong begins it now.
+        tokio::time::sleep(10.ms()).await;
+        let stop = tokio::spawn(async move {
+            run.cancel("me", "enough").await.unwrap();
+            run.wait().await.unwrap().status
+        });
+        tokio::time::sleep(10.ms()).await;
+        tally.let_go();
+        assert_eq!(stop.await.unwrap(), RunStatus::Stopped);
+        assert_eq!(scene.count("begun"), scene.count("ended"), "what began was told, and waited for");
     });
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::Barrier;
 use vastflow::store::{
     Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, Pulse, QueuedTask, Reply,
@@ -28,6 +28,8 @@ pub struct Tally {
     pub most_asked: AtomicUsize,
     /// Events that were read from journals.
     pub events_read: AtomicUsize,
+    /// While there is a place for them, answers to commits are kept back.
+    pub kept_back: Mutex<Option<Vec<(Answer, Reply)>>>,
     /// Journals are read only when so many are asked for at once.
     pub together: OnceLock<Barrier>,
 }
@@ -40,6 +42,17 @@ impl Watched {
 }
 
 impl Tally {
+    /// From now on answers to commits are kept back.
+    pub fn keep_back(&self) {
+        self.kept_back.lock().unwrap().get_or_insert_default();
+    }
+
+    /// Gives all answers that were kept back.
+    pub fn let_go(&self) {
+        let kept_back = self.kept_back.lock().unwrap().take();
+        kept_back.into_iter().flatten().for_each(|(answer, reply)| reply(answer));
+    }
+
     fn note(&self, answer: &Answer) {
         for (_, answer) in answer {
             let counter = match answer {
@@ -62,7 +75,10 @@ impl Store for Watched {
         let tally = Arc::clone(&self.tally);
         let noted = move |answer: Answer| {
             tally.note(&answer);
-            reply(answer);
+            match &mut *tally.kept_back.lock().unwrap() {
+                Some(kept_back) => kept_back.push((answer, reply)),
+                None => reply(answer),
+            }
         };
         self.inner.submit(batch, Box::new(noted));
     }

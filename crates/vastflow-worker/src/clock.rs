@@ -1,0 +1,68 @@
+//! What time it is: the system's clock, but it never goes back.
+//!
+//! A state takes a task that is due later than an event for one that only waits. So an event must not be recorded with
+//! a time from before a task was due that is running by then, which is what a clock that was set back would do.
+
+use crate::shared::lock;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use vastflow_core::Timestamp;
+
+/// What time it is, the same for all engines of this process.
+pub(crate) fn wall_clock() -> Timestamp {
+    static CLOCK: Clock = Clock::new();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(CLOCK.after(u64::try_from(since.as_millis()).unwrap_or(u64::MAX), Instant::now))
+}
+
+/// The latest time told. While the system's clock is behind it, it goes on a little slower, until it is caught up with.
+struct Clock {
+    last: AtomicU64,
+    /// When the system's clock was found behind, and what had been told by then.
+    behind: Mutex<Option<(Instant, u64)>>,
+}
+
+impl Clock {
+    const fn new() -> Self {
+        Clock { last: AtomicU64::new(0), behind: Mutex::new(None) }
+    }
+
+    /// The time to tell when the system's clock says `wall`; in milliseconds.
+    fn after(&self, wall: u64, now: impl FnOnce() -> Instant) -> u64 {
+        let last = self.last.load(Ordering::Acquire);
+        if wall > last {
+            self.last.fetch_max(wall, Ordering::AcqRel);
+        }
+        if wall >= last {
+            return wall;
+        }
+        let now = now();
+        let mut behind = lock(&self.behind);
+        let (since, told) = *behind.get_or_insert((now, last));
+        let passed = u64::try_from(now.duration_since(since).as_millis()).unwrap_or(u64::MAX);
+        let slow = told.saturating_add(passed / 8 * 7);
+        if slow < last {
+            // It had been caught up with since then.
+            *behind = Some((now, last));
+        }
+        self.last.fetch_max(slow, Ordering::AcqRel).max(slow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn it_never_goes_back_and_never_stands_still() {
+        let (clock, start) = (Clock::new(), Instant::now());
+        let at = |wall: u64, real: u64| clock.after(wall, || start + Duration::from_millis(real));
+        assert_eq!([at(10_000, 0), at(10_008, 8)], [10_008 - 8, 10_008]);
+        // Set back by five seconds: it goes on from where it was, seven ms in eight.
+        assert_eq!([at(5_016, 16), at(5_816, 816), at(6_616, 1_616)], [10_008, 10_708, 11_408]);
+        // Caught up with at last, and set back again, by one second.
+        assert_eq!([at(52_000, 47_000), at(51_000, 47_001), at(51_800, 47_801)], [52_000, 52_000, 52_700]);
+    }
+}
