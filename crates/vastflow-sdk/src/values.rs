@@ -28,7 +28,7 @@ pub struct Temporary {
     run: Option<RunId>,
 }
 
-type Table = BTreeMap<(Option<RunId>, String), String>;
+type Table = BTreeMap<Option<RunId>, BTreeMap<String, String>>;
 
 impl Temporary {
     /// The values of `run` in the same table.
@@ -39,27 +39,22 @@ impl Temporary {
 
     /// Takes over what `other` holds.
     pub fn take_over(&self, other: &Temporary) {
-        for ((run, key), value) in std::mem::take(&mut *lock(&other.table)) {
-            if run == other.run {
-                self.put(&key, value);
-            }
+        if let Some(values) = lock(&other.table).remove(&other.run) {
+            lock(&self.table).entry(self.run.clone()).or_default().extend(values);
         }
     }
 
     /// Forgets the values.
     pub fn clear(&self) {
-        let mut table = lock(&self.table);
-        if !table.is_empty() {
-            table.retain(|(run, _), _| *run != self.run);
-        }
+        lock(&self.table).remove(&self.run);
     }
 
     pub(crate) fn put(&self, key: &str, value: String) {
-        lock(&self.table).insert((self.run.clone(), key.to_owned()), value);
+        lock(&self.table).entry(self.run.clone()).or_default().insert(key.to_owned(), value);
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<String> {
-        lock(&self.table).get(&(self.run.clone(), key.to_owned())).cloned()
+        lock(&self.table).get(&self.run)?.get(key).cloned()
     }
 }
 

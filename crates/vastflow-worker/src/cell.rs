@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use vastflow_core::run::{Changes, Input, RunSummary, StepError, TaskOutcome, Times};
 use vastflow_core::{Event, Plan, RunStatus, ScopeId, Seq, State, Task, Timestamp};
-use vastflow_sdk::{Bound, Ctx};
+use vastflow_sdk::{Bound, Ctx, Temporary};
 use vastflow_store::{ClaimToken, Commit, Control, NewTask};
 
 /// The state of one scope that is active in this engine.
@@ -32,6 +32,9 @@ pub(crate) struct Inner {
     pub(crate) calls: Vec<Calling>,
     /// Those of them whose tasks the store was never told of: they follow from nodes that are not durable.
     pub(crate) riders: Vec<Task>,
+    /// What a run about to start brings along for its calls in this process. There may be a run of its id already,
+    /// which must not get it, so it waits for the start to be recorded.
+    pub(crate) brings: Option<Temporary>,
     /// Whether the engine let go of the cell, so that another may be the one of its scope.
     pub(crate) is_gone: bool,
 }

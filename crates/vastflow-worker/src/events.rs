@@ -12,7 +12,7 @@ use vastflow_core::{Event, Plan, Recorded, RunId, ScopeId, Seq};
 
 /// Events read at once.
 const PAGE: usize = 256;
-/// How often a run that another process carries on is looked at.
+/// How often a run is looked at of which nobody here hears.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The events of a run: those that are there, then those to come, until its end.
@@ -81,7 +81,7 @@ impl Events {
                 self.news = self.news.take().filter(|_| is_open);
                 Ok(())
             }
-            () = tokio::time::sleep(LOOK) => Ok(()),
+            () = tokio::time::sleep(LOOK), if !has_news => Ok(()),
             () = shared.stopped.off() => Err(shared.why_stopped()),
         }
     }
@@ -93,6 +93,14 @@ impl Events {
         let plan = self.plan.as_ref();
         let node = recorded.event.node().and_then(|node| Some(plan?.node(node)?.name.clone()));
         Ok(RunEvent { recorded, node })
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        // Nothing is kept for a run that nobody reads along with any more.
+        self.news = None;
+        self.engine.shared.watchers.leave(self.scope.run());
     }
 }
 
@@ -123,5 +131,45 @@ impl fmt::Display for RunEvent {
             other => f.write_str(other.name()),
         }?;
         took.map_or(Ok(()), |took| write!(f, "  {took}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::Notify;
+    use vastflow_sdk::{Flow, Node};
+    use vastflow_store::MemoryStore;
+
+    #[tokio::test]
+    async fn nothing_is_kept_for_whoever_has_read_enough() {
+        let go = Arc::new(Notify::new());
+        let flow = {
+            let go = Arc::clone(&go);
+            let wait = move |n: u32| {
+                let go = Arc::clone(&go);
+                async move {
+                    go.notified().await;
+                    Ok::<_, vastflow_sdk::BoxError>(n)
+                }
+            };
+            Flow::dag("waits", |dag, n: Node<'_, u32>| dag.node("wait", wait, n)).unwrap()
+        };
+        let engine = Engine::on(Arc::new(MemoryStore::new())).flow(flow).start().await.unwrap();
+        let run = engine.run("waits", 1_u32).id("r").await.unwrap();
+        let mut events = run.events();
+        drop(run);
+        events.next().await.unwrap().unwrap();
+        assert_eq!(engine.shared.watchers.len(), 1);
+        drop(events);
+        assert_eq!(engine.shared.watchers.len(), 0, "the run goes on without them");
+
+        go.notify_one();
+        engine.handle("r").await.unwrap().wait().await.unwrap();
+        let finished = engine.handle("r").await.unwrap();
+        let mut events = finished.events();
+        drop(finished);
+        while events.next().await.unwrap().is_some() {}
+        assert_eq!(engine.shared.watchers.len(), 0, "a finished run has no news");
     }
 }

@@ -37,6 +37,7 @@ impl Run {
         let summary = run.summary().await?;
         if summary.status.is_final() {
             run.end = End::known(Arc::new(summary));
+            run.shared().watchers.leave(&run.id);
         }
         Ok(run)
     }

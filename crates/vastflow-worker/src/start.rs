@@ -108,10 +108,7 @@ impl StartRun {
         }
         let id = start.run.clone();
         let run = Run::new(self.engine.clone(), id.clone());
-        if let Some(values) = self.temporary {
-            shared.temporary.of(&id).take_over(&values);
-        }
-        match tell(&self.engine, Arc::clone(&bound), start.clone()).await {
+        match tell(&self.engine, Arc::clone(&bound), start.clone(), self.temporary).await {
             Err(Error::AlreadyExists { .. }) => join(&self.engine, &bound, &start).await,
             told => told.map(|()| run),
         }
@@ -120,11 +117,13 @@ impl StartRun {
 
 /// Tells a new cell to start; answers when the start is durable. Until then nobody else knows the cell: there may be a
 /// run of that id already, which this one must not stand for.
-async fn tell(engine: &Engine, bound: Arc<Bound>, start: Start) -> Result<(), Error> {
+async fn tell(engine: &Engine, bound: Arc<Bound>, start: Start, brings: Option<Temporary>) -> Result<(), Error> {
     let shared = &engine.shared;
     let scope = ScopeId::root(start.run.clone());
     let (asks, told) = oneshot::channel();
-    Cell::new(scope, bound, State::default()).tell(shared, Input::Start(start), Some(asks));
+    let cell = Cell::new(scope, bound, State::default());
+    cell.lock().brings = brings;
+    cell.tell(shared, Input::Start(start), Some(asks));
     told.await.unwrap_or_else(|_| Err(shared.why_stopped()))
 }
 

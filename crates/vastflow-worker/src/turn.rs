@@ -69,8 +69,14 @@ pub(crate) fn reply_to(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>) -> Reply {
 fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Result<Committed, StoreError>) {
     match answer {
         Ok(Committed::Done { control } | Committed::Duplicate { control }) => {
-            let in_flight = cell.lock().in_flight.take();
+            let (in_flight, brings) = {
+                let mut inner = cell.lock();
+                (inner.in_flight.take(), inner.brings.take())
+            };
             let begins = in_flight.as_ref().is_some_and(InFlight::is_start);
+            if let Some(values) = brings {
+                shared.temporary.of(cell.scope.run()).take_over(&values);
+            }
             // A claim may have met the new run before this did: then its cell is the one that goes on.
             let cell = if begins { shared.admit(cell) } else { cell };
             if let Some(in_flight) = in_flight {

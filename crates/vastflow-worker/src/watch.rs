@@ -86,9 +86,21 @@ impl Watchers {
         }
     }
 
-    /// Makes all who wait look around: another process may have carried their run on, or the engine has stopped.
+    /// Makes all who wait look around: another engine may have carried their run on, or this one has stopped.
     pub(crate) fn nudge(&self) {
-        let ends: Vec<Arc<End>> = lock(&self.0).values().map(|watched| Arc::clone(&watched.end)).collect();
-        ends.iter().for_each(|end| end.told.notify_waiters());
+        let waiting: Vec<_> =
+            lock(&self.0).values().map(|watched| (Arc::clone(&watched.end), watched.news.clone())).collect();
+        for (end, news) in waiting {
+            end.told.notify_waiters();
+            if let Some(news) = news {
+                news.send_replace(());
+            }
+        }
+    }
+
+    /// How many runs are waited for.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.0).len()
     }
 }

@@ -1,5 +1,6 @@
 //! What a handler can ask about its call, and the run's shared data.
 
+use crate::rivers::{Act, R1, R2, Script};
 use crate::support::{Scene, fail, ok, on_every_store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -280,5 +281,27 @@ fn headwaters_start_a_run_with_data_and_labels() {
         let other =
             engine.draw(andes(), headwaters().with("note", "other").request("the request".to_owned()).unwrap()).await;
         assert_eq!(other.unwrap_err().code(), "already-exists");
+    });
+}
+
+#[test]
+fn a_start_that_is_refused_does_not_touch_the_live_run() {
+    on_every_store(|place| async move {
+        let id = place.id("tmp-of-the-living");
+        let scene = place.scene("tmp-of-the-living");
+        let tells = Script::new().flow([Act::Tell("note".into())]).atomic();
+        let holds = || R1(Script::new().flow([Act::UntilStopped]));
+        let andes = || Andes::new("tells").stream(holds()).stream(R2(tells.clone()));
+        let engine = place.engine().await.start().await.unwrap();
+        let hw = Headwaters::new(&id);
+        hw.tmp_put("note", "mine");
+        let run = engine.draw(andes(), hw).await.unwrap();
+        scene.entered.notified().await;
+        let hw = Headwaters::new(&id).with("other", 1);
+        hw.tmp_put("note", "not mine");
+        assert_eq!(engine.draw(andes(), hw).await.unwrap_err().code(), "already-exists");
+        run.cancel("me", "enough").await.unwrap();
+        run.wait().await.unwrap();
+        assert!(scene.lines().contains(&"note: , tmp mine".into()), "{:?}", scene.lines());
     });
 }

@@ -482,3 +482,33 @@ fn a_call_that_was_given_up_and_claimed_again_here_is_not_made_twice() {
         assert_eq!(scene.lines(), ["hold 1"], "the call answers the younger claim");
     });
 }
+
+#[test]
+fn who_waits_is_woken_only_where_others_may_have_done_something() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let (store, tally) = Watched::over(place.open().await);
+        let engine = || Engine::on(Arc::clone(&store)).lease(1.secs()).flow(until_told(&scene)).start();
+        let beats = async |count| {
+            let end = tally.beats.load(Ordering::SeqCst) + count;
+            while tally.beats.load(Ordering::SeqCst) < end {
+                tokio::time::sleep(1.ms()).await;
+            }
+        };
+        let alone = engine().await.unwrap();
+        beats(3).await;
+        let run = alone.run("until-told", 1_u32).await.unwrap();
+        let id = run.id().to_string();
+        scene.entered.notified().await;
+        let waiting = tokio::spawn(async move { run.wait().await.unwrap().status });
+        beats(4).await;
+        assert_eq!(tally.looks.load(Ordering::SeqCst), 0, "nobody else can have done anything");
+
+        let other = engine().await.unwrap();
+        while tally.looks.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(1.ms()).await;
+        }
+        other.handle(&id).await.unwrap().cancel("me", "enough").await.unwrap();
+        assert_eq!(waiting.await.unwrap(), RunStatus::Stopped);
+    });
+}

@@ -26,6 +26,9 @@ pub struct Tally {
     pub no_claims: AtomicBool,
     /// The most tasks that one claim asked for.
     pub most_asked: AtomicUsize,
+    pub beats: AtomicUsize,
+    /// Looks at one run.
+    pub looks: AtomicUsize,
     /// Events that were read from journals.
     pub events_read: AtomicUsize,
     /// While there is a place for them, answers to commits are kept back.
@@ -102,6 +105,7 @@ impl Store for Watched {
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
+        self.tally.beats.fetch_add(1, Ordering::SeqCst);
         self.inner.heartbeat(beat).await
     }
 
@@ -130,6 +134,7 @@ impl Store for Watched {
     }
 
     async fn run(&self, id: &RunId) -> Result<Option<RunRow>, StoreError> {
+        self.tally.looks.fetch_add(1, Ordering::SeqCst);
         self.inner.run(id).await
     }
 
