@@ -21,10 +21,14 @@ pub struct RunView {
     pub status: RunStatus,
     /// How it ended, or will end.
     pub outcome: Option<RunOutcome>,
-    /// From its start to its end, or to the last event.
+    /// When it began.
+    pub started_at: Timestamp,
+    /// From its start to its end; of one that goes on, to its last event, or until it was looked at.
     pub took: Duration,
     /// Its nodes, as drawn.
     pub nodes: Vec<NodeView>,
+    /// The code that it waits for, because the program that looks lacks it: `node "a"`, `river "b"`.
+    pub missing: Vec<String>,
 }
 
 /// One node of a [`RunView`].
@@ -61,12 +65,20 @@ impl RunView {
         for (ix, node) in nodes.iter_mut().enumerate() {
             node.status = state.node_status(crate::run::node_ix(ix)).unwrap_or(NodeStatus::Waiting);
         }
-        let took = match (history.first(), history.last()) {
-            (Some(first), Some(last)) => last.at.since(first.at),
-            _ => Duration::ZERO,
-        };
+        let at = |recorded: Option<&Recorded>| recorded.map_or(Timestamp::ZERO, |recorded| recorded.at);
+        let started_at = at(history.first());
+        let took = at(history.last()).since(started_at);
         let (status, outcome) = (state.status(), state.outcome());
-        Ok(RunView { run, flow: plan.flow().clone(), status, outcome, took, nodes })
+        Ok(RunView { run, flow: plan.flow().clone(), status, outcome, started_at, took, nodes, missing: Vec::new() })
+    }
+
+    /// The run as it stands at `now`: one that goes on has taken until then.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        if !self.status.is_final() {
+            self.took = now.since(self.started_at);
+        }
+        self
     }
 }
 
@@ -123,6 +135,9 @@ impl fmt::Display for RunView {
                 write!(f, "  {said}")?;
             }
             writeln!(f)?;
+        }
+        if !self.missing.is_empty() {
+            writeln!(f, "  waits for code that this program lacks: {}", self.missing.join(", "))?;
         }
         match &self.outcome {
             Some(outcome) if *outcome != RunOutcome::Succeeded => writeln!(f, "  {outcome}"),

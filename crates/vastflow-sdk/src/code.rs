@@ -191,7 +191,7 @@ impl Library {
         let on_failure = self.hook(plan, Hook::OnFailure, flow.on_failure.as_ref(), &mut needs);
         let finally = self.hook(plan, Hook::Finally, flow.finally.as_ref(), &mut needs);
         if needs.is_empty() {
-            return Ok(Bound { plan: Arc::clone(plan), nodes, on_failure, finally });
+            return Ok(Bound { plan: Arc::clone(plan), nodes, on_failure, finally, has_code: true });
         }
         Err(MissingCode { flow: plan.flow().clone(), plan: plan.hash(), needs })
     }
@@ -246,9 +246,22 @@ pub struct Bound {
     nodes: Vec<Option<NodeCode>>,
     on_failure: Option<Arc<dyn Code>>,
     finally: Option<Arc<dyn Code>>,
+    has_code: bool,
 }
 
 impl Bound {
+    /// A plan with no code at all: enough to say what becomes of a run of which nothing is called.
+    #[must_use]
+    pub const fn without_code(plan: Arc<Plan>) -> Self {
+        Bound { plan, nodes: Vec::new(), on_failure: None, finally: None, has_code: false }
+    }
+
+    /// Whether the code of all nodes and hooks is here.
+    #[must_use]
+    pub const fn has_code(&self) -> bool {
+        self.has_code
+    }
+
     /// The plan.
     #[must_use]
     pub const fn plan(&self) -> &Arc<Plan> {

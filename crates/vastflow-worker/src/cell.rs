@@ -154,6 +154,17 @@ impl Cell {
         riders.into_iter().for_each(|rider| start_task(shared, self, rider, ClaimToken::FIRST));
     }
 
+    /// The run is stopping, and these tasks are in nobody's hands and will not be: they are not begun.
+    pub(crate) fn drop_queued(self: &Arc<Self>, shared: &Shared, tasks: impl IntoIterator<Item = Task>) {
+        let mut inner = self.lock();
+        for task in tasks {
+            if inner.state.expects(task) && !inner.state.may_start(self.bound.plan(), task) {
+                inner.tell(self, shared, Told { input: Input::NotStarted(task), settles: None, asks: None });
+            }
+        }
+        self.go_on(shared, inner);
+    }
+
     /// Asks for a turn if there is something to send and nothing on its way; lets go of the cell if it has no work.
     fn go_on(self: &Arc<Self>, shared: &Shared, mut inner: MutexGuard<'_, Inner>) {
         if inner.wants_turn() {
@@ -280,6 +291,10 @@ impl Inner {
                     // A rider's, decided again: the store need not hear of its task at all.
                     self.gathered.changes.queue.retain(|(task, _)| *task != outcome.task);
                 }
+                if let (None, Input::NotStarted(task)) = (&told.settles, &told.input) {
+                    // Nobody holds it, so there is no claim to settle.
+                    self.gathered.changes.obsolete.push(*task);
+                }
                 self.gathered.status_changed |= before != (false, self.state.status());
                 self.gathered.told.push(told);
                 self.cancel_calls();
@@ -397,7 +412,7 @@ impl Inner {
         let riders = std::mem::take(&mut self.riders);
         new.retain(|(task, _)| !riders.contains(task));
         new.extend(riders.iter().map(|rider| (*rider, Timestamp::ZERO)));
-        let (queue, kept) = self.keep(shared, new, slots);
+        let (queue, kept) = self.keep(cell, shared, new, slots);
         let status = self.state.status();
         let summary = status_changed.then(|| self.state.summary(cell.bound.plan())).flatten().map(Arc::new);
         let end = summary.clone().filter(|_| status.is_final());
@@ -421,9 +436,15 @@ impl Inner {
 
     /// Decides which of the new tasks this engine goes on with: as many as it has slots, its own first. Gives them
     /// with those that are to be called once the commit is acknowledged.
-    fn keep(&self, shared: &Shared, new: Vec<(Task, Timestamp)>, mut slots: usize) -> (Vec<NewTask>, Vec<Task>) {
+    fn keep(
+        &self,
+        cell: &Cell,
+        shared: &Shared,
+        new: Vec<(Task, Timestamp)>,
+        mut slots: usize,
+    ) -> (Vec<NewTask>, Vec<Task>) {
         let mut kept = Vec::new();
-        let may_begin = !shared.draining.is_off();
+        let may_begin = cell.bound.has_code() && !shared.draining.is_off();
         let mut decide = |(task, due): (Task, Timestamp)| {
             if self.calls(task) {
                 return NewTask { task, due, keep: true };

@@ -7,6 +7,7 @@ use crate::shared::Shared;
 use crate::start::StartRun;
 use crate::turn::take_turns;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use vastflow_core::{Name, RunId};
@@ -123,7 +124,8 @@ impl EngineBuilder {
             shared.store.put_plan(plan).await?;
         }
         let beat_now = Heartbeat { worker: shared.worker, lease: self.lease, now: shared.now() };
-        shared.store.heartbeat(beat_now).await?;
+        let pulse = shared.store.heartbeat(beat_now).await?;
+        shared.has_company.store(pulse.has_others, Ordering::Relaxed);
         bind_all(&shared).await?;
         shared.runtime.spawn(take_turns(Arc::clone(&shared)));
         shared.runtime.spawn(beat(Arc::clone(&shared)));

@@ -105,7 +105,8 @@ pub enum Error {
     Setting(String),
     /// Handlers did not end in time.
     #[error(
-        "{calls} handlers did not end within {waited:?}; they were told to stop, and will run again at the next start"
+        "{calls} handlers did not end within {waited:?}; they were told to stop, and will run again at the next start, except \
+         those whose run is being stopped"
     )]
     DrainTimeout {
         /// How many.

@@ -12,11 +12,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 use vastflow_core::run::{Input, RunSummary};
 use vastflow_core::view::RunView;
 use vastflow_core::{Payload, RunId, RunOutcome, RunStatus, ScopeId, Seq, State};
-use vastflow_sdk::Data;
+use vastflow_sdk::{Bound, Data, MissingCode};
+use vastflow_store::{QueuedTask, TaskState};
 
 /// A handle to one run. Dropping it does nothing to the run.
 pub struct Run {
@@ -71,6 +73,9 @@ impl Run {
 
     /// Waits for the run's end and gives the run in short, whatever its outcome.
     ///
+    /// Where the code that the run needs is missing, say because its flow was changed and it follows the old plan, this
+    /// waits until some program goes on with it: [`Run::missing_code`] says what is missing.
+    ///
     /// # Errors
     /// [`Error::UnknownRun`] when it is gone; store errors; [`Error::ShuttingDown`].
     pub async fn wait(&self) -> Result<Arc<RunSummary>, Error> {
@@ -110,8 +115,28 @@ impl Run {
         Ok(self.summary().await?.status)
     }
 
+    /// What the run needs that this program lacks; none when nothing is missing, or the run is over. Such a run waits
+    /// until the code is registered here, or an engine of another program goes on with it.
+    ///
+    /// # Errors
+    /// As [`Run::summary`].
+    pub async fn missing_code(&self) -> Result<Option<MissingCode>, Error> {
+        let summary = self.summary().await?;
+        if summary.status.is_final() {
+            return Ok(None);
+        }
+        match self.shared().bound(summary.started.plan).await {
+            Ok(_) => Ok(None),
+            Err(Error::MissingCode(missing)) => Ok(Some(missing)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Asks that the run stop, with who asks and why: nothing new begins, what runs is told and waited for, then the
     /// hooks run. Asking again changes nothing: the first reason counts.
+    ///
+    /// It takes no code to stop a run: one that this program lacks code for ends too, if no other engine works on the
+    /// store that may be running some of it. Its hooks, if it has any, wait for a program that has them.
     ///
     /// # Errors
     /// [`Error::RunEnded`] when it is over; [`Error::UnknownRun`]; store errors.
@@ -119,21 +144,33 @@ impl Run {
         let cell = self.cell().await?;
         let (asks, told) = oneshot::channel();
         cell.tell(self.shared(), Input::Cancel { by: by.into(), why: why.into() }, Some(asks));
-        told.await.unwrap_or_else(|_| Err(self.shared().why_stopped()))
+        told.await.unwrap_or_else(|_| Err(self.shared().why_stopped()))?;
+        if !cell.bound.has_code() && !self.shared().has_company.load(Ordering::Relaxed) {
+            let tasks = self.shared().store.tasks(&cell.scope).await?;
+            let is_held = |task: &QueuedTask| matches!(task.state, TaskState::Claimed { .. });
+            cell.drop_queued(self.shared(), tasks.into_iter().filter(|task| !is_held(task)).map(|task| task.task));
+        }
+        Ok(())
     }
 
-    /// The run's cell, loaded if it is not active here.
+    /// The run's cell, loaded if it is not active here. One without code is nobody else's.
     async fn cell(&self) -> Result<Arc<Cell>, Error> {
+        let shared = self.shared();
         let scope = ScopeId::root(self.id.clone());
-        if let Some(cell) = self.shared().cell(&scope) {
-            catch_up(self.shared(), &cell).await?;
+        if let Some(cell) = shared.cell(&scope) {
+            catch_up(shared, &cell).await?;
             return Ok(cell);
         }
-        let started = started_of(self.shared(), &self.id).await?;
+        let started = started_of(shared, &self.id).await?;
         let started = started.ok_or_else(|| Error::UnknownRun { id: self.id.clone() })?;
-        let bound = self.shared().bound(started.plan).await?;
-        let state = load(self.shared(), &scope, &bound, State::default()).await?;
-        Ok(self.shared().admit(Cell::new(scope, bound, state)))
+        let bound = match shared.bound(started.plan).await {
+            Err(Error::MissingCode(_)) => Arc::new(Bound::without_code(shared.plan(started.plan).await?)),
+            bound => bound?,
+        };
+        let state = load(shared, &scope, &bound, State::default()).await?;
+        let has_code = bound.has_code();
+        let cell = Cell::new(scope, bound, state);
+        Ok(if has_code { shared.admit(cell) } else { cell })
     }
 
     /// The run's events, from the first on, as they are recorded; ends with the run.
@@ -179,7 +216,10 @@ impl Run {
         let plan = self.shared().store.plan(started.ok_or_else(unknown)?.plan).await?.ok_or_else(unknown)?;
         let scope = ScopeId::root(self.id.clone());
         let history = self.shared().store.history(&scope, Seq::ZERO, usize::MAX).await?;
-        RunView::fold(self.id.clone(), &plan, &history).map_err(|source| Error::Corrupt { id: self.id.clone(), source })
+        let view = RunView::fold(self.id.clone(), &plan, &history);
+        let mut view = view.map_err(|source| Error::Corrupt { id: self.id.clone(), source })?.at(self.shared().now());
+        view.missing = self.missing_code().await?.map_or_else(Vec::new, |missing| missing.needs);
+        Ok(view)
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use vastflow_core::run::Input;
 use vastflow_core::{Name, Plan, PlanHash, RunId, ScopeId, Timestamp};
 use vastflow_sdk::{Bound, EngineLink, Library, MissingCode, Temporary};
-use vastflow_store::{OpId, Store, WorkerId};
+use vastflow_store::{OpId, Store, StoreError, WorkerId};
 
 /// What all parts of an engine share.
 pub(crate) struct Shared {
@@ -144,7 +144,9 @@ impl Shared {
 
     /// Lets go of a cell that has nothing to do any more, or not for now.
     pub(crate) fn dismiss(&self, cell: &Arc<Cell>, inner: &mut Inner) {
-        if !std::mem::replace(&mut inner.is_gone, true) && !inner.state.is_empty() && !inner.state.status().is_final() {
+        // One without code must not be found by those who want to call some.
+        let may_park = cell.bound.has_code() && !inner.state.is_empty() && !inner.state.status().is_final();
+        if !std::mem::replace(&mut inner.is_gone, true) && may_park {
             self.parked.put(Arc::clone(cell));
         }
         let mut cells = lock(&self.cells);
@@ -199,12 +201,16 @@ impl Shared {
         if let Some(known) = known {
             return Ok(known?);
         }
-        let plan = self.store.plan(hash).await?;
-        let plan =
-            plan.ok_or_else(|| vastflow_store::StoreError::corrupt(format!("plan {hash} is not in the store")))?;
+        let plan = self.plan(hash).await?;
         let bound = self.library.read().unwrap_or_else(PoisonError::into_inner).bind(&plan).map(Arc::new);
         self.bounds.write().unwrap_or_else(PoisonError::into_inner).insert(hash, bound.clone());
         Ok(bound?)
+    }
+
+    /// A plan from the store.
+    pub(crate) async fn plan(&self, hash: PlanHash) -> Result<Arc<Plan>, StoreError> {
+        let plan = self.store.plan(hash).await?;
+        plan.ok_or_else(|| StoreError::corrupt(format!("plan {hash} is not in the store")))
     }
 
     /// Plans that this program lacks code for.

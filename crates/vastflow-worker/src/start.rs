@@ -133,6 +133,9 @@ async fn join(engine: &Engine, bound: &Bound, start: &Start) -> Result<Run, Erro
     let started = started_of(&engine.shared, &id).await?;
     let started = started.ok_or_else(|| Error::UnknownRun { id: id.clone() })?;
     if started.flow == *bound.plan().flow() && start.is_same_as(&started) {
+        if let Err(Error::MissingCode(missing)) = engine.shared.bound(started.plan).await {
+            tracing::warn!(run = %id, "it was started when its flow was another, and waits: {missing}");
+        }
         return Run::find(engine.clone(), id).await;
     }
     Err(Error::AlreadyExists { id, flow: started.flow.clone() })

@@ -3,7 +3,7 @@
 use crate::dsl::{check, plan};
 use core::time::Duration;
 use vastflow_core::view::{RunView, Span};
-use vastflow_core::{RunId, RunStatus};
+use vastflow_core::{RunId, RunStatus, Timestamp};
 
 fn view(text: &str, script: &str) -> String {
     let run = check(text, script);
@@ -106,4 +106,29 @@ fn spans_are_short_in_every_unit() {
     let micros = [0, 999, 1_000, 1_999, 999_999, 1_000_000, 59_999_999, 60_000_000, 3_600_000_000];
     let texts = ["0 µs", "999 µs", "1.0 ms", "1.9 ms", "999.9 ms", "1.0 s", "59.9 s", "1 min 0 s", "60 min 0 s"];
     assert_eq!(micros.map(|n| Span(Duration::from_micros(n)).to_string()), texts);
+}
+
+#[test]
+fn a_run_that_goes_on_has_taken_until_it_is_looked_at() {
+    let view = |script| {
+        let run = check("a; b < a", script);
+        RunView::fold(RunId::new("order-1").unwrap(), &run.plan, &run.journal)
+            .unwrap()
+            .at(Timestamp::from_millis(9_000))
+    };
+    let running = view("start\n@1s a done");
+    assert_eq!((running.status, running.took), (RunStatus::Running, Duration::from_secs(9)));
+    let stopping = view("start\n@1s cancel by me because enough");
+    assert_eq!((stopping.status, stopping.took), (RunStatus::Stopping, Duration::from_secs(9)));
+    let ended = view("start\n@1s a failed boom");
+    assert_eq!((ended.status, ended.took), (RunStatus::Failed, Duration::from_secs(1)));
+}
+
+#[test]
+fn a_run_whose_code_is_missing_says_what_it_waits_for() {
+    let run = check("a", "start");
+    let mut view = RunView::fold(RunId::new("order-1").unwrap(), &run.plan, &run.journal).unwrap();
+    view.missing = vec!["node \"a\"".into(), "river \"vm\"".into()];
+    let text = view.to_string();
+    assert!(text.ends_with("  waits for code that this program lacks: node \"a\", river \"vm\"\n"), "{text}");
 }

@@ -303,6 +303,8 @@ fn runs_wait_for_a_program_that_has_their_code() {
         scene.entered.notified().await;
         let run = engine.run("two", 1_u32).id("two").await.unwrap();
         scene.entered.notified().await;
+        drop(engine.run("two", 1_u32).id("unwanted").await.unwrap());
+        scene.entered.notified().await;
         assert_eq!(engine.missing_code(), [], "nothing is missing here");
         drop((river, run));
         engine.shutdown_within(1.ms()).await.unwrap_err();
@@ -316,8 +318,26 @@ fn runs_wait_for_a_program_that_has_their_code() {
         assert!(!text.contains("river \"r1\""), "{text}");
         let run = lacking.handle(&place.id("lacks")).await.unwrap();
         assert_eq!(run.status().await.unwrap(), RunStatus::Running);
-        let stop = run.cancel("me", "cannot wait").await;
-        assert_eq!(stop.unwrap_err().code(), "missing-code");
+        let missing = run.missing_code().await.unwrap().unwrap();
+        assert_eq!(missing.needs, ["river \"r2\"", "Atlantic \"sea\""]);
+        let view = run.view().await.unwrap();
+        assert_eq!(view.missing, missing.needs);
+        while run.view().await.unwrap().took == view.took {
+            tokio::time::sleep(1.ms()).await;
+        }
+
+        // It takes no code to stop a run, as soon as nobody else can be running some of it.
+        let unwanted = lacking.handle("unwanted").await.unwrap();
+        let ended = loop {
+            let asked = unwanted.cancel("me", "cannot wait").await;
+            if asked.is_err() {
+                break asked;
+            }
+            tokio::time::sleep(5.ms()).await;
+        };
+        assert_eq!(ended.unwrap_err().code(), "run-ended");
+        assert_eq!(unwanted.wait().await.unwrap().status, RunStatus::Stopped);
+        assert_eq!(lacking.store().tasks(&root("unwanted")).await.unwrap(), []);
         assert!(tokio::time::timeout(1_200.ms(), run.wait()).await.is_err(), "it waits");
         assert_eq!(scene.count("r1 flow"), 1);
 
