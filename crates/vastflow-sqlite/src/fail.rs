@@ -17,7 +17,8 @@ pub(crate) fn sqlite(doing: &str, file: &Path, error: rusqlite::Error) -> StoreE
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt) => StoreError::corrupt(format!("{at}: {error}, while {doing}")),
         Some(ErrorCode::NotADatabase) => StoreError::Refused(format!(
-            "{at} is not a SQLite database, so it is no vastflow store; give the path of a new file or of a store"
+            "{at} is not a SQLite database, so it is no vastflow store, or its beginning is damaged; give the path of a \
+             new file or of a store, or put back a copy"
         )),
         _ => StoreError::unavailable_by(format!("{doing} {at} failed"), error),
     }
@@ -26,6 +27,10 @@ pub(crate) fn sqlite(doing: &str, file: &Path, error: rusqlite::Error) -> StoreE
 /// What the file system said while `doing` something with `file`.
 pub(crate) fn io(doing: &str, file: &Path, error: std::io::Error) -> StoreError {
     match error.kind() {
+        ErrorKind::NotFound if file.parent().is_some_and(Path::is_dir) => StoreError::Refused(format!(
+            "no file can be made in {:?}: {error}; give a path in another folder",
+            file.parent().unwrap_or(file)
+        )),
         ErrorKind::NotFound => StoreError::Refused(format!(
             "there is no folder {:?}; make it, or give a path in a folder that is there",
             file.parent().unwrap_or(file)

@@ -2,7 +2,7 @@
 
 use crate::fail;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use vastflow_store::StoreError;
@@ -11,28 +11,63 @@ use vastflow_store::StoreError;
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
+    path: PathBuf,
+    /// Whether there was no such file before.
+    is_new: bool,
 }
 
 impl Lock {
     /// Takes the lock of the store at `store`, or says who has it.
     pub(crate) fn take(store: &Path) -> Result<Self, StoreError> {
         check_place(store)?;
-        let path = lock_path(store);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|why| fail::io("opening", &path, why))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(store, &mut file)),
-            Err(TryLockError::Error(why)) => return Err(fail::io("locking", &path, why)),
+        let path = beside(store, ".lock");
+        loop {
+            let (mut file, is_new) = open_or_make(&path).map_err(|why| fail::io("opening", &path, why))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(held(store, &mut file)),
+                Err(TryLockError::Error(why)) => return Err(fail::io("locking", &path, why)),
+            }
+            // Somebody may have withdrawn between the opening and the locking: then the next one locks another file.
+            if is_at(&file, &path) {
+                say_who(&mut file).map_err(|why| fail::io("writing", &path, why))?;
+                return Ok(Lock { file, path, is_new });
+            }
         }
-        say_who(&mut file).map_err(|why| fail::io("writing", &path, why))?;
-        Ok(Lock { file })
     }
+
+    /// Lets go of the lock of what is no store of ours, and leaves nothing beside it that was not there before.
+    pub(crate) fn withdraw(self) {
+        if self.is_new && cfg!(unix) {
+            // A file that stays is no harm.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn open_or_make(path: &Path) -> std::io::Result<(File, bool)> {
+    let options = || OpenOptions::new().read(true).write(true).clone();
+    match options().create_new(true).open(path) {
+        Err(why) if why.kind() == ErrorKind::AlreadyExists => {
+            options().create(true).truncate(false).open(path).map(|file| (file, false))
+        }
+        made => made.map(|file| (file, true)),
+    }
+}
+
+/// Whether `path` still leads to this file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 impl Drop for Lock {
@@ -56,10 +91,6 @@ fn check_place(store: &Path) -> Result<(), StoreError> {
         )));
     }
     Ok(())
-}
-
-fn lock_path(store: &Path) -> PathBuf {
-    beside(store, ".lock")
 }
 
 /// The path of a file that belongs to the store at `store`.

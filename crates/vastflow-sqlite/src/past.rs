@@ -75,31 +75,22 @@ impl Past {
         read.map_err(|why| self.wrap(why))?.map(Some)
     }
 
-    /// The appends of a scope from the row on that holds position `after`.
-    fn appends(&self, run: u64, path: &str, after: Seq) -> Result<Vec<Append>, StoreError> {
+    /// Events of a scope from position `after` on. Reads and decodes no more than that takes.
+    pub(crate) fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
+        let Some(run) = self.run(scope.run())? else { return Ok(Vec::new()) };
         let sql = "SELECT events FROM journal WHERE run = ?1 AND path = ?2 AND first >= coalesce(
                      (SELECT max(first) FROM journal WHERE run = ?1 AND path = ?2 AND first <= ?3), 0) ORDER BY first";
         let mut select = self.connection.prepare_cached(sql).map_err(|why| self.wrap(why))?;
-        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
-        let mut rows = select.query((run.cast_signed(), path, after)).map_err(|why| self.wrap(why))?;
-        let mut appends = Vec::new();
-        while let Some(row) = rows.next().map_err(|why| self.wrap(why))? {
+        let from = i64::try_from(after.0).unwrap_or(i64::MAX);
+        let mut rows = select.query((run.key.cast_signed(), scope.path(), from)).map_err(|why| self.wrap(why))?;
+        let mut page = Page { after, limit, events: Vec::new() };
+        while page.events.len() < limit
+            && let Some(row) = rows.next().map_err(|why| self.wrap(why))?
+        {
             let blob = row.get_ref(0).and_then(|blob| Ok(blob.as_blob()?)).map_err(|why| self.wrap(why))?;
-            for append in record::framed(blob) {
-                appends.push(record::read_append(append?)?);
-            }
+            page.read(blob)?;
         }
-        Ok(appends)
-    }
-
-    /// Events of a scope from position `after` on.
-    pub(crate) fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
-        let Some(run) = self.run(scope.run())? else { return Ok(Vec::new()) };
-        let all =
-            self.appends(run.key, scope.path(), after)?.into_iter().flat_map(|Append { first, at, events, .. }| {
-                (first.0..).map(Seq).zip(events).map(move |(seq, event)| Recorded { seq, at, event })
-            });
-        Ok(all.skip_while(|recorded| recorded.seq < after).take(limit).collect())
+        Ok(page.events)
     }
 
     /// Finished runs that a query asks for, newest first, one more than a page.
@@ -131,6 +122,45 @@ impl Past {
             found.push(row::read(row)?);
         }
         Ok(found)
+    }
+}
+
+/// Some events of a journal.
+struct Page {
+    after: Seq,
+    limit: usize,
+    events: Vec<Recorded>,
+}
+
+impl Page {
+    /// Takes what belongs to it out of some appends.
+    fn read(&mut self, appends: &[u8]) -> Result<(), StoreError> {
+        // The last that begins where the page does, or before.
+        let mut before = None;
+        for append in record::framed(appends) {
+            if self.events.len() >= self.limit {
+                return Ok(());
+            }
+            let append = append?;
+            if record::first_of_append(append)? <= self.after {
+                before = Some(append);
+                continue;
+            }
+            before.take().map_or(Ok(()), |before| self.take(before))?;
+            if self.events.len() >= self.limit {
+                return Ok(());
+            }
+            self.take(append)?;
+        }
+        before.map_or(Ok(()), |before| self.take(before))
+    }
+
+    fn take(&mut self, append: &[u8]) -> Result<(), StoreError> {
+        let Append { first, at, events, .. } = record::read_append(append)?;
+        let all = (first.0..).map(Seq).zip(events).map(|(seq, event)| Recorded { seq, at, event });
+        let left = self.limit.saturating_sub(self.events.len());
+        self.events.extend(all.skip_while(|recorded| recorded.seq < self.after).take(left));
+        Ok(())
     }
 }
 

@@ -46,7 +46,15 @@ impl SqliteStore {
         // Two names of one file must lead to one lock.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let lock = Lock::take(&path)?;
-        let opened = tables::open(&path)?;
+        let opened = match tables::open(&path) {
+            Ok(opened) => opened,
+            Err(why) => {
+                if let StoreError::Refused(_) = why {
+                    lock.withdraw();
+                }
+                return Err(why);
+            }
+        };
         let mut recovered = recover::recover(&path, &opened)?;
         let backlog = Backlog::new(options.lag, options.portion, options.linger);
         std::mem::take(&mut recovered.tail).into_iter().for_each(|batch| backlog.preload(batch));

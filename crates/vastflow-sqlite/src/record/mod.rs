@@ -14,7 +14,7 @@
 
 mod read;
 
-pub(crate) use read::{Entered, Entry, Summary, read_append};
+pub(crate) use read::{Entered, Entry, Summary, first_of_append, read_append};
 
 use crate::fail;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use super::{AppendHead, Body, Bytes, COMMIT, Head, Letter, PLAN, Short, Told, ta
 use crate::fail;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
-use vastflow_core::{Event, Payload, RunId, RunOutcome, RunStarted, RunStatus, ScopeId, Timestamp, codec};
+use vastflow_core::{Event, Payload, RunId, RunOutcome, RunStarted, RunStatus, ScopeId, Seq, Timestamp, codec};
 use vastflow_store::{Append, Message, OpId, StoreError};
 
 /// Reads the append part of a commit.
@@ -12,6 +12,11 @@ pub(crate) fn read_append(bytes: &[u8]) -> Result<Append, StoreError> {
     let (head, rest): (AppendHead, _) = take(bytes)?;
     let events = codec::decode(rest).map_err(|why| fail::codec(&why))?;
     Ok(Append { first: head.first, at: head.at, op: OpId(u128::from_le_bytes(head.op)), events })
+}
+
+/// The position of the first event of an append, whatever comes behind it.
+pub(crate) fn first_of_append(bytes: &[u8]) -> Result<Seq, StoreError> {
+    take::<AppendHead>(bytes).map(|(head, _)| head.first)
 }
 
 /// A record, read.

@@ -79,10 +79,22 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
             "the store {at} has format version {format}, this build knows {FORMAT}: open it with the build that wrote \
              it, or a newer one"
         ))),
-        _ => Err(StoreError::Refused(format!(
-            "{at} is a SQLite database of something else; give the path of a new file or of a vastflow store"
-        ))),
+        Ok(None) => Err(of_something_else(path)),
+        Err(why) if has_no_meta(&why) => Err(of_something_else(path)),
+        Err(why) => Err(fail::sqlite("opening", path, why)),
     }
+}
+
+fn of_something_else(path: &Path) -> StoreError {
+    StoreError::Refused(format!(
+        "{} is a SQLite database of something else; give the path of a new file or of a vastflow store",
+        path.display()
+    ))
+}
+
+/// Whether the database is whole, and just has no such table as ours. A damaged one says so with another code.
+fn has_no_meta(why: &rusqlite::Error) -> bool {
+    why.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_ERROR)
 }
 
 /// Syncs what was committed: the next thing may be the deletion of what it was made from.

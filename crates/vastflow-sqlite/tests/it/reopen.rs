@@ -105,12 +105,62 @@ async fn what_is_not_ours_is_refused() {
     std::fs::remove_file(place.path()).unwrap();
     rusqlite::Connection::open(place.path()).unwrap().execute_batch("CREATE TABLE t(a)").unwrap();
     refused(&place, "is a SQLite database of something else");
+    assert_eq!(place.files(), ["app.db"], "nothing is left beside what is not ours");
     let place = Place::new();
     drop(place.store());
     let tables = rusqlite::Connection::open(place.path()).unwrap();
     tables.execute("UPDATE meta SET value = 2 WHERE key = 'format'", []).unwrap();
     drop(tables);
     refused(&place, "has format version 2, this build knows 1");
+}
+
+#[tokio::test]
+async fn a_store_whose_first_page_is_damaged_is_not_taken_for_something_else() {
+    for (at, code) in [(0, "store-refused"), (100, "store-corrupt"), (8_000, "store-corrupt")] {
+        let place = Place::new();
+        finish(&*place.store(), "r").await;
+        let mut bytes = std::fs::read(place.path()).unwrap();
+        bytes[at..at + 90].fill(0x5a);
+        std::fs::write(place.path(), bytes).unwrap();
+        let error = SqliteStore::open(place.path()).unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.code(), code, "at {at}: {text}");
+        assert!(!text.contains("something else"), "at {at}: {text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_in_which_nothing_can_be_made_is_told() {
+    let error = SqliteStore::open("/proc/x.db").unwrap_err().to_string();
+    assert!(error.contains("no file can be made in \"/proc\"") && error.contains("another folder"), "{error}");
+    let error = SqliteStore::open("/no-such-folder/x.db").unwrap_err().to_string();
+    assert!(error.contains("there is no folder \"/no-such-folder\""), "{error}");
+}
+
+/// A page of the history of a finished run costs what the page costs: what stands behind it is not even looked at.
+#[tokio::test]
+async fn a_page_of_a_finished_run_is_read_without_the_rest() {
+    let place = Place::lazy();
+    finish(&*place.store(), "r").await;
+    let whole = {
+        let store = place.store();
+        let whole = store.history(&root("r"), Seq::ZERO, usize::MAX).await.unwrap();
+        for after in 0..=whole.len() {
+            for limit in 0..4 {
+                let page = store.history(&root("r"), Seq(after as u64), limit).await.unwrap();
+                assert_eq!(page, whole[after..whole.len().min(after + limit)], "{limit} after {after}");
+            }
+        }
+        whole
+    };
+    let tables = rusqlite::Connection::open(place.path()).unwrap();
+    tables.execute("UPDATE journal SET events = CAST(events || x'05000000ffffffffff' AS BLOB)", []).unwrap();
+    drop(tables);
+    let store = place.store();
+    let page = store.history(&root("r"), Seq::ZERO, whole.len() - 1).await;
+    assert_eq!(page.unwrap(), whole[..whole.len() - 1]);
+    assert_eq!(store.history(&root("r"), Seq::ZERO, usize::MAX).await.unwrap_err().code(), "store-corrupt");
 }
 
 fn refused(place: &Place, words: &str) {
