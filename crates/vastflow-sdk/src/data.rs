@@ -88,7 +88,8 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Data for T {
     }
 }
 
-/// Raw bytes, handed on unchanged. Reads any payload, whatever its codec.
+/// Raw bytes, handed on unchanged. Reads any payload, whatever its codec: of a value that is no `Bytes` that is its
+/// JSON, so a `String` arrives in quotes. Where bytes are taken, give `Bytes::from(text)`.
 ///
 /// Not the `Bytes` of the bytes crate: that one travels as a JSON list of numbers. Its `.into()` gives this one, without
 /// a copy.
@@ -98,6 +99,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Data for T {
 ///
 /// let payload = Bytes::from("\0anything").encode()?;
 /// assert_eq!(payload.bytes(), b"\0anything");
+/// assert_eq!(Bytes::decode(&String::from("text").encode()?)?.to_text(), "\"text\"");
 /// # Ok::<(), vastflow_sdk::DataError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

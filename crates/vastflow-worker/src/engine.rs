@@ -168,6 +168,10 @@ impl Engine {
     }
 
     /// Starts a run of the flow with this name. Await it, or give it an id, labels and more first.
+    ///
+    /// The input is a value that owns what it holds: `"text".to_owned()`, because a `&str` has nothing that it could be
+    /// read back into. It travels as JSON, so a handler that takes [`Bytes`](vastflow_sdk::Bytes) sees a `String` in
+    /// quotes; give such a flow a `Bytes`, which travels as it is: `Bytes::from("text")`.
     pub fn run<In: Data>(&self, flow: &str, input: In) -> StartRun {
         StartRun::new(self.clone(), self.flow_plan(flow), input.encode().map_err(Error::from))
     }

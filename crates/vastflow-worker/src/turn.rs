@@ -7,7 +7,6 @@ use crate::shared::{Shared, lock};
 use rustc_hash::FxHashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use vastflow_core::Seq;
 use vastflow_store::{Answer, ClaimToken, Commit, Committed, Control, Reply, StoreError};
 
 /// Takes turns until the engine stops. One task, so that whatever becomes ready together goes out together.
@@ -28,14 +27,16 @@ pub(crate) async fn take_turns(shared: Arc<Shared>) {
 /// Sends one commit of every cell with news.
 fn send(shared: &Arc<Shared>) {
     let dirty = std::mem::take(&mut *lock(&shared.turn.dirty));
-    let mut starts = FxHashSet::default();
+    let may_meet = dirty.len() > 1;
+    let mut scopes = FxHashSet::default();
     let (mut cells, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
     for cell in dirty {
         match cell.take_commit(shared) {
             Some(commit) => {
-                // A batch holds at most one commit of a scope, and two may start a run of one id.
-                if commit.expected == Seq::ZERO && !starts.insert(commit.scope.clone()) {
+                // A batch holds at most one commit of a scope, and a run may be started that is there already.
+                if may_meet && !scopes.insert(commit.scope.clone()) {
                     submit(shared, std::mem::take(&mut cells), std::mem::take(&mut batch));
+                    scopes = FxHashSet::from_iter([commit.scope.clone()]);
                 }
                 batch.push(commit);
                 cells.push(cell);

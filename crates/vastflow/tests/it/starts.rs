@@ -1,7 +1,9 @@
 //! Starting runs: ids, flows that are not there, what is joined and what is refused.
 
-use crate::support::{Place, Scene, ok, on_every_store};
+use crate::support::{Place, Scene, fail, ok, on_every_store};
+use crate::watched::Watched;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use vastflow::prelude::*;
 use vastflow::{Error, Flow, RunStatus};
 
@@ -183,4 +185,24 @@ fn an_input_of_another_type_fails_clearly() {
         assert_eq!(error.code(), "run-failed");
         assert!(error.to_string().contains("double: the value is not a u32"), "{error}");
     });
+}
+
+/// On one thread, so that all that is told goes out in one turn.
+#[tokio::test]
+async fn a_batch_holds_one_commit_of_a_scope() {
+    let (store, tally) = Watched::over(vastflow::open("memory:").await.unwrap());
+    let weak = |_: u32| async { fail::<u32>("again") };
+    let flow = Flow::dag("weak", |dag, n: Node<u32>| dag.node("weak", weak, n).retry(1.times().every(60.secs())));
+    let engine = Engine::on(store).flow(flow.unwrap()).start().await.unwrap();
+    for n in 0..3_u32 {
+        let id = format!("r{n}");
+        let run = engine.run("weak", n).id(&id).await.unwrap();
+        let mut events = run.events();
+        while events.next().await.unwrap().unwrap().recorded.event.name() != "AttemptFailed" {}
+        let start = |n: u32| engine.run("weak", n).id(&id).into_future();
+        let (stopped, same, other) = tokio::join!(run.cancel("me", "enough"), start(n), start(n + 1));
+        stopped.unwrap();
+        assert_eq!((code(same), code(other)), ("started", "already-exists"));
+    }
+    assert_eq!(tally.muddles.load(Ordering::SeqCst), 0);
 }

@@ -1,6 +1,7 @@
 //! A store that is watched: it counts, and its claims can be made to fail.
 
 use async_trait::async_trait;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::Barrier;
@@ -22,6 +23,8 @@ pub struct Tally {
     pub appends: AtomicUsize,
     /// Commits that somebody else came before.
     pub conflicts: AtomicUsize,
+    /// Batches with two commits of one scope, which no store has to understand.
+    pub muddles: AtomicUsize,
     pub claims: AtomicUsize,
     pub no_claims: AtomicBool,
     /// The most tasks that one claim asked for.
@@ -75,6 +78,8 @@ impl Store for Watched {
     }
 
     fn submit(&self, batch: Vec<Commit>, reply: Reply) {
+        let scopes: BTreeSet<String> = batch.iter().map(|commit| commit.scope.to_string()).collect();
+        self.tally.muddles.fetch_add(usize::from(scopes.len() < batch.len()), Ordering::SeqCst);
         let tally = Arc::clone(&self.tally);
         let noted = move |answer: Answer| {
             tally.note(&answer);
