@@ -253,7 +253,9 @@ pub(crate) async fn load(shared: &Shared, scope: &ScopeId, bound: &Bound, mut st
 
 /// Beats until the engine stops, and sweeps after those that do not beat any more.
 pub(crate) async fn beat(shared: Arc<Shared>) {
-    let mut ticks = tokio::time::interval(shared.lease / 3);
+    // A store in this process hears it for nothing, and its answer is how one learns of a new neighbour.
+    let most = if shared.store.capabilities().fleet { shared.lease } else { LOOK };
+    let mut ticks = tokio::time::interval(most.min(shared.lease / 3));
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
