@@ -1,12 +1,13 @@
 //! The disk: segments that come and go, tables that lag, no room left.
 
 use crate::keep::{Place, done, finish, hold_tables};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::timeout;
 use vastflow_core::{Codec, Payload, Seq};
 use vastflow_sqlite::Options;
-use vastflow_store::{Claim, Commit, Store, StoreError};
+use vastflow_store::{Claim, Commit, Committed, Store, StoreError};
 use vastflow_testsuite::fixture::{self, Story, inner, plan, root};
 
 /// A commit of 10 kB to an inner scope of run `r`.
@@ -163,4 +164,61 @@ async fn the_last_handle_may_go_away_inside_a_reply() {
         }
     };
     assert_eq!(again.history(&inner("r", "1"), Seq::ZERO, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_comes_with_the_close_is_answered() {
+    for round in 0..20_u32 {
+        let place = Place::new();
+        let store = begun(&place).await;
+        let (asked, answered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let writers: Vec<_> = (0..3)
+            .map(|writer| {
+                let (store, asked, answered) = (Arc::clone(&store), Arc::clone(&asked), Arc::clone(&answered));
+                std::thread::spawn(move || {
+                    let is_closed = Arc::new(AtomicBool::new(false));
+                    let mut runs = 0;
+                    while !is_closed.load(Ordering::SeqCst) {
+                        runs += 1;
+                        let (answered, is_closed) = (Arc::clone(&answered), Arc::clone(&is_closed));
+                        let reply = move |answer: vastflow_store::Answer| {
+                            let closed = |answer: &Result<_, _>| matches!(answer, Err(StoreError::Closed { .. }));
+                            is_closed.fetch_or(answer.iter().any(|(_, one)| closed(one)), Ordering::SeqCst);
+                            answered.fetch_add(1, Ordering::SeqCst);
+                        };
+                        asked.fetch_add(1, Ordering::SeqCst);
+                        let start = Story::new(plan(), &format!("w{writer}-{runs}")).start();
+                        store.submit(vec![start], Box::new(reply));
+                    }
+                })
+            })
+            .collect();
+        while answered.load(Ordering::SeqCst) < 10 + round as usize {
+            tokio::task::yield_now().await;
+        }
+        store.close().await.unwrap();
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        assert_eq!(asked.load(Ordering::SeqCst), answered.load(Ordering::SeqCst), "nobody is left without an answer");
+    }
+}
+
+#[tokio::test]
+async fn many_starts_of_finished_ids_are_answered() {
+    let place = Place::hasty();
+    let store = place.store();
+    for n in 0..300 {
+        finish(&*store, &format!("r{n}")).await;
+    }
+    store.close().await.unwrap();
+    drop(store);
+    let store = place.store();
+    let start = |n: usize| Story::new(plan(), &format!("r{n}")).start();
+    let (said, heard) = tokio::sync::oneshot::channel();
+    store.submit((0..300).map(start).collect(), Box::new(move |answer| drop(said.send(answer))));
+    let answer = timeout(Duration::from_secs(20), heard).await.unwrap().unwrap();
+    let taken = |answer: &Result<Committed, StoreError>| {
+        matches!(answer, Ok(Committed::Conflict { .. } | Committed::Duplicate { .. }))
+    };
+    assert!(answer.iter().all(|(_, answer)| taken(answer)), "{:?}", answer[0].1);
+    assert_eq!(store.counts().await.unwrap().succeeded, 300);
 }

@@ -532,3 +532,81 @@ fn who_waits_is_woken_only_where_others_may_have_done_something() {
         assert_eq!(waiting.await.unwrap(), RunStatus::Stopped);
     });
 }
+
+#[test]
+fn a_refusal_waits_for_what_it_follows_from() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let (store, tally) = Watched::over(place.open().await);
+        let flow = Flow::dag("holds", |dag, n: Node<u32>| dag.node("hold", passing(&scene), n)).unwrap();
+        let engine = Engine::on(store).flow(flow).start().await.unwrap();
+        let run = Arc::new(engine.run("holds", 1_u32).await.unwrap());
+        scene.entered.notified().await;
+        tally.keep_back();
+        let appends = tally.appends.load(Ordering::SeqCst);
+        let cancel = || {
+            let run = Arc::clone(&run);
+            tokio::spawn(async move { run.cancel("me", "enough").await })
+        };
+        let first = cancel();
+        while tally.appends.load(Ordering::SeqCst) == appends {
+            tokio::task::yield_now().await;
+        }
+        // "It is stopping already" is not true before the stop is durable.
+        let mut second = cancel();
+        assert!(tokio::time::timeout(20.ms(), &mut second).await.is_err(), "answered too early");
+        tally.let_go();
+        first.await.unwrap().unwrap();
+        second.await.unwrap().unwrap();
+        scene.go.notify_one();
+        run.wait().await.unwrap();
+    });
+}
+
+#[test]
+fn what_a_draining_engine_loads_does_not_hold_it() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let flow = || Flow::dag("holds", |dag, n: Node<u32>| dag.node("hold", passing(&scene), n)).unwrap();
+        let engine = place.engine().await.flow(flow()).start().await.unwrap();
+        drop(engine.run("holds", 1_u32).id("r").await.unwrap());
+        scene.entered.notified().await;
+        engine.shutdown_within(1.ms()).await.unwrap_err();
+
+        let (store, tally) = Watched::over(place.open().await);
+        tally.together.set(Barrier::new(2)).unwrap();
+        let engine = Engine::on(store).lease(1.secs()).flow(flow()).start().await.unwrap();
+        while tally.waiting.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(1.ms()).await;
+        }
+        // The engine is loading what it claimed, and is told to end.
+        let ending = tokio::spawn(engine.shutdown_within(20.secs()));
+        tokio::task::yield_now().await;
+        tally.together.get().unwrap().wait().await;
+        ending.await.unwrap().unwrap();
+        assert_eq!(scene.lines(), ["hold 1"], "and nothing of it was begun");
+    });
+}
+
+#[test]
+fn nothing_starts_after_the_end() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let (store, tally) = Watched::over(place.open().await);
+        let flow = Flow::dag("holds", |dag, n: Node<u32>| dag.node("hold", passing(&scene), n)).unwrap();
+        let engine = Engine::on(Arc::clone(&store)).flow(flow).start().await.unwrap();
+        tally.keep_back();
+        let starting = tokio::spawn(engine.run("holds", 1_u32).id("r").into_future());
+        while tally.appends.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        engine.shutdown_within(1.ms()).await.ok();
+        // The start is recorded, and this is the answer; the next engine goes on with it.
+        tally.let_go();
+        drop(starting.await.unwrap());
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(scene.lines().is_empty());
+    });
+}

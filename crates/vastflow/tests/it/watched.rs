@@ -38,6 +38,8 @@ pub struct Tally {
     pub kept_back: Mutex<Option<Vec<(Answer, Reply)>>>,
     /// Journals are read only when so many are asked for at once.
     pub together: OnceLock<Barrier>,
+    /// How many came to wait for the others.
+    pub waiting: AtomicUsize,
 }
 
 impl Watched {
@@ -102,6 +104,7 @@ impl Store for Watched {
 
     async fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
         if let Some(together) = self.tally.together.get() {
+            self.tally.waiting.fetch_add(1, Ordering::SeqCst);
             together.wait().await;
         }
         let events = self.inner.history(scope, after, limit).await?;
