@@ -65,12 +65,10 @@ async fn learn_from(shared: &Shared, cell: &Cell, known: Seq) -> Result<(), Erro
 
 /// Goes on from what the journal says, with all that was told and not recorded.
 fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]) {
+    let known: FxHashMap<Task, &QueuedTask> = tasks.iter().map(|known| (known.task, known)).collect();
     // Only what is still in this worker's hands may be answered by it.
-    let held = tasks.iter().filter(|known| is_held(shared, known)).map(|known| (known.task, known.token));
-    let held: FxHashMap<Task, ClaimToken> = held.collect();
     let holds = |told: &mut Told| match &mut told.settles {
-        // Claimed again meanwhile: the answer is to the younger claim.
-        Some((task, token)) => held.get(task).inspect(|held| *token = **held).is_some(),
+        Some((task, token)) => known.get(task).is_some_and(|known| still_holds(shared, known, token)),
         None => true,
     };
     let mut inner = cell.lock();
@@ -97,6 +95,14 @@ fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]
     }
     shared.slots.give_back(inner.drop_strays());
     inner.cancel_needless_calls(cell.bound.plan());
+}
+
+/// Whether this worker holds a task that it answered under `token`. If it claimed the task again, the answer is to the
+/// younger claim; if what is known is older than the claim, it has claimed the task since that was read.
+fn still_holds(shared: &Shared, known: &QueuedTask, token: &mut ClaimToken) -> bool {
+    let is_older = known.token < *token;
+    *token = known.token.max(*token);
+    is_older || is_held(shared, known)
 }
 
 /// Begins what this worker holds and took for obsolete because its state was wrong.

@@ -5,6 +5,7 @@ use crate::watched::Watched;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::Notify;
 use vastflow::prelude::*;
 use vastflow::store::Store;
 use vastflow::{Dag, Event, Flow};
@@ -168,4 +169,74 @@ async fn company(place: &Place) {
         assert_eq!(store.tasks(&root(run.id())).await.unwrap(), []);
     }
     drop(b);
+}
+
+/// While an engine mends a conflict it claims another task of the run and is done with it: what it read of the tasks
+/// before that says nothing against its answer.
+#[test]
+fn an_answer_to_a_task_that_was_claimed_during_a_conflict_counts() {
+    on_every_store(|place| async move {
+        let (inner, scene) = (place.open().await, Scene::new());
+        let flow = |who: &'static str| {
+            let node = |name: &'static str| {
+                let scene = Arc::clone(&scene);
+                move |n: u64| {
+                    let scene = Arc::clone(&scene);
+                    async move {
+                        scene.note(format!("{name} on {who}"));
+                        match name {
+                            "first" => scene.go.notified().await,
+                            "second" => scene.entered.notified().await,
+                            _ => {}
+                        }
+                        ok(n)
+                    }
+                }
+            };
+            Flow::dag("three", |dag: &Dag, n: Node<u64>| {
+                let all = ["first", "second", "third"].map(|name| dag.node(name, node(name), n));
+                dag.node("sum", |all: Vec<u64>| async move { ok(all.iter().sum::<u64>()) }, all.to_vec())
+            })
+            .unwrap()
+        };
+        let ((a, mine), (b, theirs)) = (Watched::over(Arc::clone(&inner)), Watched::over(inner));
+        let start = |store, who| Engine::on(store).concurrency(1).flow(flow(who)).start();
+        // Otherwise it may see what the other has done before it meets the conflict.
+        mine.seems_alone.store(true, Ordering::SeqCst);
+        let a = start(a, "a").await.unwrap();
+        mine.no_claims.store(true, Ordering::SeqCst);
+        let run = a.run("three", 1_u64).await.unwrap();
+        let b = start(b, "b").await.unwrap();
+        let until = async |line: &str| {
+            while scene.count(line) == 0 {
+                tokio::time::sleep(1.ms()).await;
+            }
+        };
+        until("first on a").await;
+        until("second on b").await;
+        theirs.no_claims.store(true, Ordering::SeqCst);
+        scene.entered.notify_one();
+        while theirs.appends.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        // Now a meets a conflict, and claims while it mends it.
+        mine.late_tasks.set(Notify::new()).unwrap();
+        mine.no_claims.store(false, Ordering::SeqCst);
+        scene.go.notify_one();
+        while mine.waiting.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        until("third on a").await;
+        tokio::time::sleep(5.ms()).await;
+        let released = tokio::spawn(async move {
+            loop {
+                mine.late_tasks.get().unwrap().notify_one();
+                tokio::time::sleep(1.ms()).await;
+            }
+        });
+        assert_eq!(run.output::<u64>().await.unwrap(), 3);
+        assert_eq!(scene.count("third on a"), 1, "it was called once");
+        released.abort();
+        drop(b);
+    });
 }

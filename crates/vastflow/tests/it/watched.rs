@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 use vastflow::store::{
     Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, Pulse, QueuedTask, Reply,
     RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
@@ -30,6 +30,8 @@ pub struct Tally {
     /// The most tasks that one claim asked for.
     pub most_asked: AtomicUsize,
     pub beats: AtomicUsize,
+    /// Heartbeats do not tell of others.
+    pub seems_alone: AtomicBool,
     /// Looks at one run.
     pub looks: AtomicUsize,
     /// Events that were read from journals.
@@ -38,7 +40,9 @@ pub struct Tally {
     pub kept_back: Mutex<Option<Vec<(Answer, Reply)>>>,
     /// Journals are read only when so many are asked for at once.
     pub together: OnceLock<Barrier>,
-    /// How many came to wait for the others.
+    /// Tasks are told as they were some time ago: before this is notified.
+    pub late_tasks: OnceLock<Notify>,
+    /// How many came to wait for the others, or for being notified.
     pub waiting: AtomicUsize,
 }
 
@@ -114,7 +118,8 @@ impl Store for Watched {
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
         self.tally.beats.fetch_add(1, Ordering::SeqCst);
-        self.inner.heartbeat(beat).await
+        let pulse = self.inner.heartbeat(beat).await?;
+        Ok(Pulse { has_others: pulse.has_others && !self.tally.seems_alone.load(Ordering::SeqCst), ..pulse })
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<(), StoreError> {
@@ -155,7 +160,12 @@ impl Store for Watched {
     }
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {
-        self.inner.tasks(scope).await
+        let tasks = self.inner.tasks(scope).await;
+        if let Some(delay) = self.tally.late_tasks.get() {
+            self.tally.waiting.fetch_add(1, Ordering::SeqCst);
+            delay.notified().await;
+        }
+        tasks
     }
 
     async fn close(&self) -> Result<(), StoreError> {
