@@ -278,7 +278,7 @@ pub(crate) async fn beat(shared: Arc<Shared>) {
 /// Looks what other engines have done, until the engine stops: where hints do not reach, or were lost, nobody says so.
 pub(crate) async fn look_around(shared: Arc<Shared>) {
     let mut looks = tokio::time::interval(LOOK.min(shared.lease / 3));
-    let mut had_company = true;
+    let mut had_company = false;
     loop {
         tokio::select! {
             _ = looks.tick() => {}
