@@ -282,11 +282,15 @@ impl Inner {
         let plan = cell.bound.plan();
         let now = shared.now();
         let times = Times { now: now.plus(TICK), recorded_at: self.gathered.at.unwrap_or(now) };
-        let stepped = self.state.step_into(plan, told.input.clone(), times, &mut self.gathered.changes);
-        match stepped {
-            Ok(events) => {
+        let Gathered { told: all_told, changes, events, .. } = &mut self.gathered;
+        if events.is_empty() {
+            // Most commits tell one thing, and its events stay in memory until the run is in the tables.
+            events.reserve_exact(1);
+            all_told.reserve_exact(1);
+        }
+        match self.state.step_into(plan, told.input.clone(), times, changes, events) {
+            Ok(()) => {
                 self.gathered.at = Some(times.recorded_at);
-                self.gathered.events.extend(events);
                 if let (None, Input::Outcome(outcome)) = (&told.settles, &told.input) {
                     // A rider's, decided again: the store need not hear of its task at all.
                     self.gathered.changes.queue.retain(|(task, _)| *task != outcome.task);

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
 use vastflow_core::run::{Changes, Input, Start, StepError, TaskOutcome, Times};
-use vastflow_core::{Payload, RunId, RunOutcome, State, Task, Timestamp};
+use vastflow_core::{Event, Payload, RunId, RunOutcome, State, Task, Timestamp};
 use vastflow_sdk::{Bound, Ctx, Data, EngineLink, Flow, Library, Temporary};
 
 /// Runs a flow here and now, in memory: same graph, same handlers, same retries and timers, no store and no engine.
@@ -50,6 +50,7 @@ struct Local {
     bound: Arc<Bound>,
     state: State,
     changes: Changes,
+    events: Vec<Event>,
     ready: VecDeque<Task>,
     later: BTreeSet<(Timestamp, Task)>,
     /// Calls that have to wait.
@@ -78,6 +79,7 @@ impl Local {
             bound,
             state: State::default(),
             changes: Changes::default(),
+            events: Vec::new(),
             ready: VecDeque::new(),
             later: BTreeSet::new(),
             calls: JoinSet::new(),
@@ -91,8 +93,10 @@ impl Local {
     fn tell(&mut self, input: Input) -> Result<(), Error> {
         let now = wall_clock();
         let times = Times { now: now.plus(TICK), recorded_at: now };
-        match self.state.step_into(self.bound.plan(), input, times, &mut self.changes) {
-            Ok(_) => {}
+        // Nobody keeps a journal of it.
+        self.events.clear();
+        match self.state.step_into(self.bound.plan(), input, times, &mut self.changes, &mut self.events) {
+            Ok(()) => {}
             // The run has moved on: nothing to tell.
             Err(StepError::Rejected(_)) => return Ok(()),
             Err(StepError::Illegal(source)) => return Err(Error::Corrupt { id: self.id.clone(), source }),

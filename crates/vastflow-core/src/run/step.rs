@@ -32,10 +32,13 @@ impl State {
         now: Timestamp,
         out: &mut impl Sink,
     ) -> Result<Vec<Event>, StepError> {
-        self.step_into(plan, input, Times { now, recorded_at: now }, out)
+        let mut events = Vec::with_capacity(2);
+        self.step_into(plan, input, Times { now, recorded_at: now }, out, &mut events)?;
+        Ok(events)
     }
 
-    /// The same for a step that joins others in one commit, which were recorded a little earlier.
+    /// The same for a step that joins others in one commit, which were recorded a little earlier: its events are added
+    /// to theirs.
     ///
     /// # Errors
     /// As [`State::step`].
@@ -45,15 +48,16 @@ impl State {
         input: Input,
         times: Times,
         out: &mut impl Sink,
-    ) -> Result<Vec<Event>, StepError> {
-        let mut events = Vec::with_capacity(2);
-        events.push(self.decide(plan, input, times.now)?);
-        self.evolve(plan, &events[0], times.recorded_at, out)?;
+        events: &mut Vec<Event>,
+    ) -> Result<(), StepError> {
+        let event = self.decide(plan, input, times.now)?;
+        self.evolve(plan, &event, times.recorded_at, out)?;
+        events.push(event);
         if let Some(end) = self.settle() {
             self.evolve(plan, &end, times.recorded_at, out)?;
             events.push(end);
         }
-        Ok(events)
+        Ok(())
     }
 
     /// The fact that follows from the others without anybody asking: that the run is over.

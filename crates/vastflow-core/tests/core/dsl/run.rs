@@ -41,8 +41,9 @@ impl Run {
         };
         let mut changes = Changes::default();
         let times = Times { now: self.now, recorded_at: self.recorded_at() };
-        let events = match self.state.step_into(&self.plan, input, times, &mut changes) {
-            Ok(events) => events,
+        let mut events = Vec::new();
+        match self.state.step_into(&self.plan, input, times, &mut changes, &mut events) {
+            Ok(()) => {}
             Err(StepError::Rejected(why)) => {
                 // The replayed state is the state before: a rejection changes nothing.
                 assert_eq!(self.state, self.replayed, "a rejection changed the state");
