@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use vastflow_core::{Plan, RunId};
-use vastflow_store::{Answer, Counts, Ledger, Reply, StoreError};
+use vastflow_store::{Answer, Counts, Evicted, Ledger, Reply, StoreError};
 
 /// The bytes after which a batch is closed and another begun.
 const BATCH: usize = 8 << 20;
@@ -159,19 +159,22 @@ impl Inner {
         }
     }
 
-    /// Forgets a few finished runs; whether there is more to forget.
-    fn evict(&mut self) -> bool {
+    /// Forgets a few finished runs and gives them, to be dropped without the lock; none when there were none.
+    fn evict(&mut self) -> Option<Vec<Evicted>> {
         let before = self.ledger.counts();
         let count = self.evictable.len().min(EVICTIONS);
+        let mut evicted = Vec::with_capacity(count);
         let keys: Vec<u64> = self.evictable.drain(..count).collect();
         for key in keys {
             if self.late.get(&key).is_some_and(|batch| *batch > self.watermark) {
                 self.stubborn.push_back(key);
             } else if let Some(id) = self.ledger.run_with_key(key).cloned() {
-                if self.ledger.evict(&id) {
-                    self.late.remove(&key);
-                } else {
-                    self.stubborn.push_back(key);
+                match self.ledger.evict(&id) {
+                    Some(run) => {
+                        self.late.remove(&key);
+                        evicted.push(run);
+                    }
+                    None => self.stubborn.push_back(key),
                 }
             }
         }
@@ -179,7 +182,7 @@ impl Inner {
         self.past.succeeded += before.succeeded - after.succeeded;
         self.past.failed += before.failed - after.failed;
         self.past.stopped += before.stopped - after.stopped;
-        !self.evictable.is_empty()
+        (count > 0).then_some(evicted)
     }
 }
 
@@ -261,7 +264,12 @@ impl Shared {
     }
 
     fn evict(&self) {
-        while self.lock().evict() {}
+        loop {
+            let evicted = self.lock().evict();
+            if evicted.is_none() {
+                return;
+            }
+        }
     }
 
     // The end.

@@ -5,6 +5,7 @@ mod read;
 mod scope;
 mod workers;
 
+pub use read::Evicted;
 pub use scope::{Append, QueuedTask, TaskState};
 
 use crate::commit::{Commit, Committed};

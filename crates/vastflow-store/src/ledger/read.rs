@@ -188,18 +188,17 @@ impl Ledger {
         self.runs.keys()
     }
 
-    /// Forgets a run that is final and has no tasks; false when it is not or has some. For stores that keep finished
+    /// Forgets a run that is final and has no tasks; none when it is not or has some. For stores that keep finished
     /// runs elsewhere.
-    pub fn evict(&mut self, id: &RunId) -> bool {
+    pub fn evict(&mut self, id: &RunId) -> Option<Evicted> {
         let over = |run: &Run| run.summary.status.is_final() && run.scopes().all(|scope| scope.is_idle());
         if !self.runs.get(id).is_some_and(over) {
-            return false;
+            return None;
         }
-        if let Some(run) = self.runs.remove(id) {
-            self.order.remove(&run.key);
-            *self.counts.of(run.summary.status) -= 1;
-        }
-        true
+        let run = self.runs.remove(id)?;
+        self.order.remove(&run.key);
+        *self.counts.of(run.summary.status) -= 1;
+        Some(Evicted(run))
     }
 
     /// The next run gets at least this key: one more than the highest that a disk remembers.
@@ -207,6 +206,11 @@ impl Ledger {
         self.next_key = self.next_key.max(key);
     }
 }
+
+/// A run that a ledger has forgotten. Dropping it takes its time, which need not be that of others who wait for the
+/// ledger.
+#[derive(Debug)]
+pub struct Evicted(#[expect(dead_code, reason = "held to be dropped")] Run);
 
 impl Run {
     fn row(&self, id: RunId) -> RunRow {
