@@ -1,5 +1,6 @@
 //! The tables thread: follows the log and writes it down for people, many batches a transaction.
 
+mod bulk;
 mod file;
 mod fold;
 mod write;

@@ -1,5 +1,6 @@
 //! Writing what changed, in the order of keys.
 
+use super::bulk::{self, Row, Target};
 use super::fold::{Fold, Mail, RunChange};
 use crate::record::Summary;
 use crate::row::{self, Shown};
@@ -34,16 +35,23 @@ fn plans(tables: &Connection, plans: &[&str]) -> Result<()> {
 
 fn runs(tables: &Connection, fold: &Fold<'_>) -> Result<()> {
     let mut plan = Hex::default();
+    let mut new = Vec::with_capacity(fold.runs.len());
     for (key, run) in &fold.runs {
+        let key = key.cast_signed();
         match (&run.began, &run.summary) {
-            (Some(id), Some(summary)) => {
-                insert(tables, &NewRun { key: key.cast_signed(), id, run, summary }, &mut plan)?;
-            }
-            _ => update(tables, key.cast_signed(), run)?,
+            (Some(id), Some(summary)) => new.push(NewRun { key, id, run, summary }),
+            _ => update(tables, key, run)?,
         }
     }
-    Ok(())
+    bulk::insert(tables, RUNS, &new, |run, row| insert(run, row, &mut plan))?;
+    new.iter().try_for_each(|new| labels(tables, new))
 }
+
+const RUNS: Target = Target {
+    table: "runs(key, id, flow, plan, status, control, revision, started_at, ended_at, events, input, output, error, \
+            labels, start_rest, end_rest)",
+    columns: 16,
+};
 
 /// The last plan hash as text: most runs of a transaction follow the same few plans.
 #[derive(Default)]
@@ -66,41 +74,39 @@ struct NewRun<'a> {
     summary: &'a Summary,
 }
 
-fn insert(tables: &Connection, new: &NewRun<'_>, plan: &mut Hex) -> Result<()> {
-    let NewRun { key, id, run, summary } = *new;
-    let missing = || StoreError::corrupt(format!("run {id} begins without saying how"));
-    let started = encoded(summary.started.as_ref().ok_or_else(missing))?;
-    let control = run.control.unwrap_or_default();
-    let mut insert = tables.prepare_cached(
-        "INSERT INTO runs(key, id, flow, plan, status, control, revision, started_at, ended_at, events, input, output,
-           error, labels, start_rest, end_rest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-    )?;
-    insert.execute(params![
-        key,
-        id.as_str(),
-        started.flow.as_str(),
-        plan.of(started.plan),
-        summary.status.as_str(),
-        control.control.as_str(),
-        control.revision,
-        summary.started_at.millis().cast_signed(),
-        ended_at(summary),
-        len(run),
-        Shown(&started.input),
-        summary.output.as_ref().map(Shown),
-        error(summary),
-        row::labels_json(&started.info),
-        encoded(row::start_rest(started))?,
-        encoded(row::end_rest(summary.outcome.as_ref(), summary.output.as_ref()))?,
-    ])?;
-    labels(tables, key, started)
+impl NewRun<'_> {
+    fn started(&self) -> Result<&Arc<RunStarted>> {
+        let missing = || StoreError::corrupt(format!("run {} begins without saying how", self.id));
+        encoded(self.summary.started.as_ref().ok_or_else(missing))
+    }
 }
 
-fn labels(tables: &Connection, run: i64, started: &Arc<RunStarted>) -> Result<()> {
-    for (key, value) in &started.info.labels {
+fn insert(new: &NewRun<'_>, row: &mut Row<'_, '_>, plan: &mut Hex) -> Result<()> {
+    let NewRun { key, id, run, summary } = *new;
+    let started = new.started()?;
+    let control = run.control.unwrap_or_default();
+    row.push(key)?;
+    row.push(id.as_str())?;
+    row.push(started.flow.as_str())?;
+    row.push(plan.of(started.plan))?;
+    row.push(summary.status.as_str())?;
+    row.push(control.control.as_str())?;
+    row.push(control.revision)?;
+    row.push(summary.started_at.millis().cast_signed())?;
+    row.push(ended_at(summary))?;
+    row.push(len(run))?;
+    row.push(Shown(&started.input))?;
+    row.push(summary.output.as_ref().map(Shown))?;
+    row.push(error(summary))?;
+    row.push(row::labels_json(&started.info))?;
+    row.push(encoded(row::start_rest(started))?)?;
+    row.push(encoded(row::end_rest(summary.outcome.as_ref(), summary.output.as_ref()))?)
+}
+
+fn labels(tables: &Connection, new: &NewRun<'_>) -> Result<()> {
+    for (key, value) in &new.started()?.info.labels {
         let mut insert = tables.prepare_cached("INSERT OR IGNORE INTO labels(key, value, run) VALUES (?1, ?2, ?3)")?;
-        insert.execute(params![&**key, &**value, run])?;
+        insert.execute(params![&**key, &**value, new.key])?;
     }
     Ok(())
 }
@@ -142,14 +148,18 @@ fn error(summary: &Summary) -> Option<String> {
 }
 
 fn journals(tables: &Connection, fold: &Fold<'_>) -> Result<()> {
-    let mut insert = tables
-        .prepare_cached("INSERT INTO journal(run, path, first, at, what, events) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for ((run, path), rows) in &fold.journals {
-        let (first, at) = (rows.first.0.cast_signed(), rows.at.millis().cast_signed());
-        insert.execute(params![run.cast_signed(), path, first, at, rows.what(), rows.events])?;
-    }
-    Ok(())
+    let all: Vec<_> = fold.journals.iter().collect();
+    bulk::insert(tables, JOURNAL, &all, |((run, path), rows), row| {
+        row.push(run.cast_signed())?;
+        row.push(path)?;
+        row.push(rows.first.0.cast_signed())?;
+        row.push(rows.at.millis().cast_signed())?;
+        row.push(rows.what())?;
+        row.push(&rows.events)
+    })
 }
+
+const JOURNAL: Target = Target { table: "journal(run, path, first, at, what, events)", columns: 6 };
 
 fn mail(tables: &Connection, fold: &Fold<'_>) -> Result<()> {
     for mail in &fold.mail {
