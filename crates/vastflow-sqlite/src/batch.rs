@@ -71,7 +71,7 @@ pub(crate) fn open(blob: &[u8]) -> Result<impl Iterator<Item = Result<&[u8], Sto
 }
 
 /// Eight bytes a step; every step is a bijection of the sum, so damage within one word is always seen.
-fn checksum(bytes: &[u8]) -> u64 {
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     let mix = |sum: u64, word: u64| {
         let mixed = (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         mixed ^ (mixed >> 29)

@@ -4,19 +4,18 @@
 //! answer. Inside are three things, and data flows from left to right:
 //!
 //! ```text
-//!  submit ─▶ Ledger (memory) ─▶ log: one row a sync ─▶ answer
+//!  submit ─▶ Ledger (memory) ─▶ log: one write a sync ─▶ answer
 //!                                        └──── the same bytes ─▶ tables, a moment later ─▶ people, lists, old runs
 //! ```
 //!
 //! - The **ledger** of `vastflow-store` decides every commit, under one short lock and without I/O.
-//! - The **log** thread writes all commits that are waiting as one row with a checksum, and syncs: while one sync runs,
+//! - The **log** thread writes all commits that are waiting in one go, with a checksum, and syncs: while one sync runs,
 //!   the next batch gathers. Then it answers. Nothing is shown by any method before it is durable.
 //! - The **tables** thread follows, many batches a transaction. What it has written is dropped from the log, and
 //!   finished runs that it has written are dropped from memory; later questions about those are answered from the
 //!   tables. When it lags by 64 MiB, answers slow down until it has caught up.
 //!
-//! An acknowledged commit survives the death of the process and a power cut: it was synced
-//! (`PRAGMA synchronous = FULL`). After a failed write or sync the store stops, answers
+//! An acknowledged commit survives the death of the process and a power cut: it was synced (`fdatasync`). After a failed write or sync the store stops, answers
 //! [`Closed`](vastflow_store::StoreError::Closed) to all that was in flight, and has to be opened again.
 //!
 //! # Files
@@ -25,7 +24,7 @@
 //! |---|---|
 //! | `app.db` | the tables: a SQLite database, the one file to keep and to copy (when the store is closed) |
 //! | `app.db-wal`, `app.db-shm` | SQLite's own, while it is open |
-//! | `app.db.log-<n>`, `….log-<n>-wal` | segments of the log, about 16 MiB each, private; gone after a clean close |
+//! | `app.db.log-<n>` | segments of the log, about 16 MiB each, private; gone after a clean close |
 //! | `app.db.log-spare` | a file that the next segment writes over |
 //! | `app.db.lock` | locked while a process has the store open; says which |
 //!

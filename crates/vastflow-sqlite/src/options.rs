@@ -15,8 +15,8 @@ pub struct Options {
     pub(crate) portion: usize,
     /// How long the tables wait for a portion.
     pub(crate) linger: Duration,
-    /// The most pages of a segment.
-    pub(crate) log_pages: Option<u32>,
+    /// The most bytes of a segment.
+    pub(crate) log_bytes: Option<u64>,
 }
 
 impl Default for Options {
@@ -26,7 +26,7 @@ impl Default for Options {
             lag: 64 << 20,
             portion: 8 << 20,
             linger: Duration::from_millis(200),
-            log_pages: None,
+            log_bytes: None,
         }
     }
 }
@@ -56,9 +56,9 @@ impl Options {
         self
     }
 
-    /// Segments that are full after this many pages, as if the disk were.
-    pub const fn log_pages(mut self, pages: u32) -> Self {
-        self.log_pages = Some(pages);
+    /// Segments that are full after this many bytes, as if the disk were.
+    pub const fn log_bytes(mut self, bytes: u64) -> Self {
+        self.log_bytes = Some(bytes);
         self
     }
 }

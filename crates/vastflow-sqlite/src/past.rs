@@ -1,7 +1,7 @@
 //! Reading the tables: runs that are finished and no longer in memory.
 
-use crate::log::segment::keep_plans;
 use crate::row::{self, COLUMNS};
+use crate::tables::keep_plans;
 use crate::whole::{Reader, Whole};
 use crate::{fail, record};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql};

@@ -1,4 +1,4 @@
-//! The log thread: writes what is waiting as one row, syncs, answers, and hands the same bytes to the tables.
+//! The log thread: writes what is waiting as one frame, syncs, answers, and hands the same bytes to the tables.
 
 pub(crate) mod segment;
 
@@ -26,7 +26,7 @@ pub(crate) struct Log {
 impl Log {
     /// A log that goes on at `first`.
     pub(crate) fn open(shared: Arc<Shared>, store: PathBuf, first: u64, options: Options) -> Result<Self, StoreError> {
-        let segment = Segment::create(&store, first, options.log_pages)?;
+        let segment = Segment::create(&store, first, options.log_bytes)?;
         Ok(Log { shared, store, options, segment, last: Default::default() })
     }
 
@@ -96,7 +96,7 @@ impl Log {
             return Ok(());
         }
         let next = self.segment.last() + 1;
-        let new = Segment::create(&self.store, next, self.options.log_pages)?;
+        let new = Segment::create(&self.store, next, self.options.log_bytes)?;
         let old = std::mem::replace(&mut self.segment, new);
         self.shared.pass_segment(old.pass());
         Ok(())

@@ -1,16 +1,25 @@
-//! One segment of the log: a SQLite database with one table, of which only the write-ahead log ever grows.
+//! One segment of the log: a file that is filled from its beginning, a batch after the other.
+//!
+//! ```text
+//! frame = "vfl", version byte, length of the blob (4 bytes), first batch of the segment, this batch (8 bytes each),
+//!         checksum of all these (8 bytes), then the blob (see `batch.rs`) and zeros up to the next block
+//! ```
+//!
+//! A frame begins with a block of its own, so that a write that a power cut tore harms none but itself; it is synced
+//! before the next is written. A segment may be written over what was another one: its frames name another first batch.
 
-use crate::{fail, lock};
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use std::fs;
-use std::io::Write;
+use crate::batch::checksum;
+use crate::{batch, fail, lock};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use vastflow_store::StoreError;
 
-const PAGE: u64 = 16 * 1024;
-/// The size of the header of a write-ahead log.
-const WAL_HEADER: usize = 32;
+const BLOCK: usize = 4096;
+const HEADER: usize = 32;
+const MAGIC: [u8; 4] = *b"vfl\x01";
+/// How much room is made at once. Syncing a file that does not grow takes half of the time.
+const ROOM: u64 = 1 << 20;
 
 /// A segment that is not written any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,22 +30,13 @@ pub(crate) struct Passed {
 }
 
 impl Passed {
-    /// Removes its files, but for what the next segment can write over: syncing a file that does not grow takes about
-    /// two thirds of the time.
+    /// Keeps its file for the next segment to write over, or removes it.
     pub(crate) fn recycle(&self, store: &Path) {
-        // The database goes first, because a write-ahead log without one is known to be a leftover.
-        let _ = fs::remove_file(&self.path);
         let spare = spare(store);
-        if !spare.exists() {
-            // Best effort: without a spare the next segment begins with an empty file.
-            let _ = blank(&wal_path(&self.path)).and_then(|()| fs::rename(wal_path(&self.path), spare));
-        }
-        remove(&self.path);
+        // Best effort: without a spare the next segment begins with an empty file, and what stays here is found at the
+        // next opening, and holds nothing that the tables do not have.
+        let _ = if spare.exists() { fs::remove_file(&self.path) } else { fs::rename(&self.path, spare) };
     }
-}
-
-fn wal_path(segment: &Path) -> PathBuf {
-    lock::beside(segment, "-wal")
 }
 
 fn spare(store: &Path) -> PathBuf {
@@ -48,58 +48,63 @@ pub(crate) fn remove_spare(store: &Path) {
     let _ = fs::remove_file(spare(store));
 }
 
-/// Takes the header off a write-ahead log. SQLite then sees an empty one and begins it anew, with new salts by which
-/// it tells its own frames from what stood there before.
-fn blank(wal: &Path) -> std::io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).open(wal)?;
-    file.write_all(&[0; WAL_HEADER])?;
-    file.sync_data()
-}
-
 /// The segment that is being written.
 pub(crate) struct Segment {
-    connection: Connection,
+    file: File,
     path: PathBuf,
+    first: u64,
     last: u64,
-    written: u64,
+    /// Where the next frame begins.
+    end: u64,
+    /// How long the file is.
+    len: u64,
+    /// The most that it may grow to, as if the disk were full then.
+    limit: Option<u64>,
+    /// The last frame, kept for its room.
+    frame: Vec<u8>,
 }
 
 impl Segment {
     /// A new segment for the batches from `first` on. A segment of this name can only be one in which nothing was
     /// written before a crash.
-    pub(crate) fn create(store: &Path, first: u64, max_pages: Option<u32>) -> Result<Self, StoreError> {
+    pub(crate) fn create(store: &Path, first: u64, limit: Option<u64>) -> Result<Self, StoreError> {
         let path = lock::beside(store, &format!(".log-{first}"));
-        remove(&path);
-        let wrap = |why| fail::sqlite("creating", &path, why);
-        let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        connection.pragma_update(None, "page_size", PAGE.cast_signed()).map_err(wrap)?;
-        wal(&connection).map_err(wrap)?;
-        if spare(store).exists() {
-            // SQLite must not have the log open while it is exchanged. If it cannot be, the empty one does as well.
-            drop(connection);
-            let _ = fs::rename(spare(store), wal_path(&path));
-            connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        }
-        prepare(&connection, max_pages).map_err(wrap)?;
-        Ok(Segment { connection, path, last: first.saturating_sub(1), written: 0 })
+        let (file, len) = open_new(store, &path).map_err(|why| fail::io("creating", &path, why))?;
+        Ok(Segment { file, path, first, last: first.saturating_sub(1), end: 0, len, limit, frame: Vec::new() })
     }
 
     /// Appends a batch; it is durable when this returns.
     pub(crate) fn append(&mut self, seq: u64, blob: &[u8]) -> Result<(), StoreError> {
-        let insert = || {
-            let mut insert = self.connection.prepare_cached("INSERT INTO log(seq, data) VALUES (?1, ?2)")?;
-            insert.execute((seq.cast_signed(), blob))
-        };
-        insert().map_err(|why| fail::sqlite("writing to", &self.path, why))?;
+        let len = u32::try_from(blob.len()).map_err(|_| StoreError::Invalid("it is larger than 4 GiB".into()))?;
+        self.frame.clear();
+        self.frame.extend_from_slice(&Header { len, first: self.first, seq }.bytes());
+        self.frame.extend_from_slice(blob);
+        self.frame.resize(self.frame.len().next_multiple_of(BLOCK), 0);
+        self.write().map_err(|why| fail::io("writing to", &self.path, why))?;
+        self.end += self.frame.len() as u64;
         self.last = seq;
-        // The page that is being filled is written again by each commit.
-        self.written += (blob.len() as u64 / PAGE + 1) * PAGE;
         Ok(())
     }
 
-    /// The bytes that were written to disk.
+    fn write(&mut self) -> io::Result<()> {
+        let end = self.end + self.frame.len() as u64;
+        if self.limit.is_some_and(|limit| end > limit) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        if end > self.len {
+            let room = end - self.len + ROOM;
+            self.file.seek(SeekFrom::Start(self.len))?;
+            io::copy(&mut io::Read::take(io::repeat(0), room), &mut self.file)?;
+            self.len += room;
+        }
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.write_all(&self.frame)?;
+        self.file.sync_data()
+    }
+
+    /// The bytes that were written to it.
     pub(crate) const fn written(&self) -> u64 {
-        self.written
+        self.end
     }
 
     /// The place of the last batch in it.
@@ -113,47 +118,46 @@ impl Segment {
     }
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
-    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|why| fail::sqlite("opening", path, why))?;
-    let set = || {
-        // It is deleted later: moving its content into the database file would be wasted.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        keep_plans(&connection)?;
-        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")
-    };
-    set().map_err(|why| fail::sqlite("opening", path, why))?;
-    Ok(connection)
+/// A file at `path`, with its length: the spare one if there is one. It is there after a crash.
+fn open_new(store: &Path, path: &Path) -> io::Result<(File, u64)> {
+    // There may be none.
+    let _ = fs::rename(spare(store), path);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    let len = file.metadata()?.len();
+    file.sync_all()?;
+    // Elsewhere than on Unix, directories cannot be synced.
+    #[cfg(unix)]
+    File::open(dir_of(store))?.sync_all()?;
+    Ok((file, len))
 }
 
-fn prepare(connection: &Connection, max_pages: Option<u32>) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.execute_batch("CREATE TABLE log(seq INTEGER PRIMARY KEY, data BLOB NOT NULL)")?;
-    if let Some(pages) = max_pages {
-        connection.pragma_update(None, "max_page_count", pages)?;
+/// What stands before a blob.
+struct Header {
+    len: u32,
+    first: u64,
+    seq: u64,
+}
+
+impl Header {
+    fn bytes(&self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[..4].copy_from_slice(&MAGIC);
+        bytes[4..8].copy_from_slice(&self.len.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.first.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.seq.to_le_bytes());
+        let sum = checksum(&bytes[..24]);
+        bytes[24..].copy_from_slice(&sum.to_le_bytes());
+        bytes
     }
-    Ok(())
-}
 
-/// Switches to a write-ahead log: without one a commit is worth less than this store says.
-pub(crate) fn wal(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| {
-        let mode: String = row.get(0)?;
-        if mode == "wal" { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
-    })
-}
-
-/// Statements stay compiled. Without this, SQLite as it is bundled compiles each anew whenever it gets new values.
-pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
-}
-
-fn remove(path: &Path) {
-    // Best effort: what stays is removed at the next opening, and is never read again.
-    let _ = fs::remove_file(path);
-    let _ = fs::remove_file(wal_path(path));
-    let _ = fs::remove_file(lock::beside(path, "-shm"));
+    /// The header that begins `bytes`, if one does.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (found, _) = bytes.split_first_chunk::<HEADER>()?;
+        let (words, _) = found[8..].as_chunks::<8>();
+        let len = u32::from_le_bytes(*found[4..].first_chunk()?);
+        let header = Header { len, first: u64::from_le_bytes(words[0]), seq: u64::from_le_bytes(words[1]) };
+        (header.bytes() == *found).then_some(header)
+    }
 }
 
 /// Calls `each` with every batch after `watermark`, in order; gives the segments that hold them.
@@ -166,17 +170,21 @@ pub(crate) fn read_tail(
     let mut last = watermark;
     for (first, path) in find(store)? {
         let before = last;
-        read(&path, before, |seq, blob| {
+        let content = fs::read(&path).map_err(|why| fail::io("reading", &path, why))?;
+        let mut take = |seq, blob: &[u8]| {
+            if seq <= before {
+                return Ok(());
+            }
             if seq != last + 1 {
                 return Err(StoreError::corrupt(format!("batch {} is missing before batch {seq}", last + 1)));
             }
             last = seq;
-            each(seq, blob)
-        })
-        .map_err(|why| at(why, &path))?;
+            each(seq, blob.to_vec())
+        };
+        read(&content, first, &mut take).map_err(|why| at(why, &path))?;
         if last == before && first > last {
             // Nothing was ever written to it, and the next segment will have its name.
-            remove(&path);
+            let _ = fs::remove_file(&path);
         } else {
             passed.push(Passed { path, last });
         }
@@ -184,7 +192,7 @@ pub(crate) fn read_tail(
     Ok(passed)
 }
 
-/// Names the file in an error that has been told about a row.
+/// Names the file in an error that has been told about a batch.
 fn at(error: StoreError, path: &Path) -> StoreError {
     match error {
         StoreError::Corrupt { why, source } => {
@@ -194,44 +202,61 @@ fn at(error: StoreError, path: &Path) -> StoreError {
     }
 }
 
+/// Calls `each` with every batch of the segment that begins with `first`.
 fn read(
-    path: &Path,
-    watermark: u64,
-    mut each: impl FnMut(u64, Vec<u8>) -> Result<(), StoreError>,
+    content: &[u8],
+    first: u64,
+    each: &mut impl FnMut(u64, &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let wrap = |why| fail::sqlite("reading", path, why);
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let has_table = "SELECT 1 FROM sqlite_schema WHERE name = 'log'";
-    // A crash between the creation of the file and that of the table leaves a segment in which nothing was written.
-    if connection.query_row(has_table, [], |_| Ok(())).optional().map_err(wrap)?.is_none() {
-        return Ok(());
+    if content.starts_with(b"SQLite format 3\0") {
+        let text = "the log was written by an early build: open the store with that build, and close it";
+        return Err(StoreError::Refused(text.into()));
     }
-    let mut select = connection.prepare("SELECT seq, data FROM log WHERE seq > ?1 ORDER BY seq").map_err(wrap)?;
-    let mut rows = select.query([watermark.cast_signed()]).map_err(wrap)?;
-    while let Some(row) = rows.next().map_err(wrap)? {
-        let seq = row.get::<_, i64>(0).map_err(wrap)?.cast_unsigned();
-        each(seq, row.get(1).map_err(wrap)?)?;
+    let mut rest = content;
+    let mut next = first;
+    while let Some((seq, blob)) = frame(rest, first) {
+        // Whether the blob is whole is seen by its own checksum. One that is not was being written at a power cut ...
+        if let Err(StoreError::Corrupt { why, .. }) = batch::open(blob).map(drop) {
+            return only_torn(rest, first, || format!("batch {seq}: {why}"));
+        }
+        each(seq, blob)?;
+        next = seq + 1;
+        rest = rest.get((HEADER + blob.len()).next_multiple_of(BLOCK)..).unwrap_or_default();
     }
-    Ok(())
+    only_torn(rest, first, || format!("batch {next}: it cannot be read"))
 }
 
-/// The segments of a store, oldest first. Leftovers of deleted ones are removed.
+/// ... unless there is one behind it, which was written when it had been synced: then it was damaged since.
+fn only_torn(rest: &[u8], first: u64, what: impl FnOnce() -> String) -> Result<(), StoreError> {
+    let is_ours = |block: &[u8]| Header::read(block).is_some_and(|header| header.first == first);
+    match rest.chunks(BLOCK).skip(1).any(is_ours) {
+        true => Err(StoreError::corrupt(what())),
+        false => Ok(()),
+    }
+}
+
+/// The batch that `bytes` begin with, if they begin with a frame of the segment.
+fn frame(bytes: &[u8], first: u64) -> Option<(u64, &[u8])> {
+    let header = Header::read(bytes).filter(|header| header.first == first)?;
+    let len = usize::try_from(header.len).ok()?;
+    Some((header.seq, bytes.get(HEADER..HEADER + len).unwrap_or_default()))
+}
+
+fn dir_of(store: &Path) -> &Path {
+    store.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The segments of a store, oldest first.
 fn find(store: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
-    let dir = store.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = dir_of(store);
     let prefix = lock::beside(Path::new(store.file_name().unwrap_or_default()), ".log-");
     let prefix = prefix.to_string_lossy().into_owned();
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(|why| fail::io("listing", dir, why))? {
         let path = entry.map_err(|why| fail::io("listing", dir, why))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(rest) = name.strip_prefix(&prefix) else { continue };
-        if let Ok(first) = rest.parse() {
+        if let Some(first) = name.strip_prefix(&prefix).and_then(|number| number.parse().ok()) {
             found.push((first, path));
-        } else if let Some((first, _)) = rest.split_once('-').filter(|(first, _)| first.parse::<u64>().is_ok()) {
-            let database = lock::beside(store, &format!(".log-{first}"));
-            if !database.exists() {
-                remove(&database);
-            }
         }
     }
     found.sort_unstable();

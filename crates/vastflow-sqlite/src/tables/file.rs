@@ -1,7 +1,7 @@
 //! The file of the tables: made, checked, opened.
 
 use crate::fail;
-use crate::log::segment::{keep_plans, wal};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
 use std::time::Duration;
@@ -64,6 +64,19 @@ fn settle(connection: &mut Connection) -> rusqlite::Result<()> {
         std::thread::sleep(Duration::from_millis(5));
         true
     }))
+}
+
+/// Switches to a write-ahead log: without one the tables could not be read while they are written.
+fn wal(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| {
+        let mode: String = row.get(0)?;
+        if mode == "wal" { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
+    })
+}
+
+/// Statements stay compiled. Without this, SQLite as it is bundled compiles each anew whenever it gets new values.
+pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
 }
 
 fn count(connection: &Connection, sql: &str) -> rusqlite::Result<Option<i64>> {

@@ -5,7 +5,7 @@ mod file;
 mod fold;
 mod write;
 
-pub(crate) use file::{Opened, open};
+pub(crate) use file::{Opened, keep_plans, open};
 
 use crate::backlog::Synced;
 use crate::fail;

@@ -1,7 +1,7 @@
 //! Opening again: after any cut, with anything damaged, while somebody else is there.
 
 use crate::keep::{Place, done, finish};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vastflow_core::{Seq, Timestamp};
 use vastflow_sqlite::SqliteStore;
 use vastflow_store::{Claim, Control, RunQuery, Store, StoreError, WorkerId};
@@ -41,8 +41,8 @@ type SqliteStoreGuard = std::sync::Arc<SqliteStore>;
 #[tokio::test]
 async fn every_cut_of_the_log_leaves_what_was_there_at_some_moment() {
     let (place, seen, _store) = told().await;
-    let log = segment(&place, "-wal");
-    let len = std::fs::metadata(&log).unwrap().len();
+    let log = segment(&place);
+    let len = frames(&log).last().unwrap() + 5_000;
     let mut reached = std::collections::BTreeSet::new();
     for cut in (0..=len).step_by(4_111).chain([len]) {
         let copy = place.copy();
@@ -68,19 +68,23 @@ async fn a_log_and_tables_with_half_of_it_make_a_whole() {
 #[tokio::test]
 async fn damage_in_the_log_is_named() {
     let (place, _, _store) = told().await;
-    for (change, words) in [
-        ("UPDATE log SET data = zeroblob(40) WHERE seq = 4", "batch 4: "),
-        (
-            "UPDATE log SET data = CAST(substr(data, 1, length(data) - 1) AS BLOB) WHERE seq = 3",
-            "batch 3: its checksum",
-        ),
-        ("DELETE FROM log WHERE seq = 2", "batch 2 is missing before batch 3"),
+    let log = segment(&place);
+    let frames = frames(&log);
+    let at = |number: usize| usize::try_from(frames[number - 1]).unwrap();
+    let content = std::fs::read(&log).unwrap();
+    let gone = || [&content[..at(2)], &content[at(3)..]].concat();
+    let changed = |at: usize| {
+        let mut content = content.clone();
+        content[at] ^= 4;
+        content
+    };
+    for (content, words) in [
+        (changed(at(4) + 20), "batch 4: it cannot be read"),
+        (changed(at(3) + 60), "batch 3: its checksum"),
+        (gone(), "batch 2 is missing before batch 3"),
     ] {
         let copy = place.copy();
-        let file = segment(&copy, "");
-        let connection = rusqlite::Connection::open(&file).unwrap();
-        assert_eq!(connection.execute(change, []).unwrap(), 1);
-        drop(connection);
+        std::fs::write(copy.dir().join(log.file_name().unwrap()), content).unwrap();
         let error = SqliteStore::open(copy.path()).unwrap_err();
         assert_eq!(error.code(), "store-corrupt", "{error}");
         let text = error.to_string();
@@ -88,12 +92,39 @@ async fn damage_in_the_log_is_named() {
     }
 }
 
+#[tokio::test]
+async fn a_segment_that_is_written_over_ends_where_it_was_written() {
+    let (place, seen, store) = told().await;
+    let log = std::fs::read(segment(&place)).unwrap();
+    store.close().await.unwrap();
+    // What an older segment left: whole frames, of other batches.
+    std::fs::write(place.dir().join("app.db.log-spare"), &log).unwrap();
+    let store = place.store();
+    store.put_plan(wide(9)).await.unwrap();
+    let copy = place.copy();
+    assert_eq!(std::fs::metadata(segment(&copy)).unwrap().len(), log.len() as u64);
+    let reopened = copy.store();
+    assert_eq!(sizes(&*reopened).await, *seen.last().unwrap());
+    assert_eq!(reopened.plans().await.unwrap().len(), store.plans().await.unwrap().len());
+}
+
+#[tokio::test]
+async fn a_log_of_an_early_build_is_refused() {
+    let place = Place::new();
+    drop(place.store());
+    std::fs::write(place.dir().join("app.db.log-7"), b"SQLite format 3\0 and so on").unwrap();
+    refused(&place, "early build");
+}
+
 /// The one segment of a store.
-fn segment(place: &Place, suffix: &str) -> PathBuf {
-    let is_it = |file: &&String| {
-        file.contains(".log-") && file.ends_with(suffix) && (suffix == "-wal" || !file.contains("wal"))
-    };
-    place.dir().join(place.files().iter().find(is_it).unwrap())
+fn segment(place: &Place) -> PathBuf {
+    place.dir().join(place.files().iter().find(|file| file.contains(".log-")).unwrap())
+}
+
+/// Where the frames of a segment begin.
+fn frames(segment: &Path) -> Vec<u64> {
+    let content = std::fs::read(segment).unwrap();
+    (0..).zip(content.chunks(4096)).filter(|(_, block)| block.starts_with(b"vfl")).map(|(at, _)| at * 4096).collect()
 }
 
 #[tokio::test]
