@@ -2,6 +2,7 @@
 
 use crate::ctx::Ctx;
 use crate::error::BoxError;
+use crate::flow::Flow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
@@ -148,6 +149,12 @@ pub struct MissingCode {
 }
 
 impl Library {
+    /// The code of one flow and nothing else.
+    pub(crate) fn of<In, Out>(flow: &Flow<In, Out>) -> Self {
+        let flows = BTreeMap::from([(flow.name().clone(), Arc::clone(flow.code()))]);
+        Library { flows, rivers: (**flow.rivers()).clone() }
+    }
+
     /// Adds the code of a flow.
     ///
     /// # Errors

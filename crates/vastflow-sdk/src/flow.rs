@@ -1,12 +1,12 @@
 //! A flow: a plan and the code of its nodes.
 
-use crate::code::{Code, FlowCode};
+use crate::code::{Bound, Code, FlowCode, Library, MissingCode};
 use crate::dag::{Dag, Node};
 use crate::data::Data;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use vastflow_core::{Name, Plan, PlanErrors};
 
 /// A named definition that takes an `In` and gives an `Out`.
@@ -28,6 +28,8 @@ pub struct Flow<In, Out> {
     plan: Arc<Plan>,
     code: Arc<FlowCode>,
     rivers: Arc<BTreeMap<Name, Arc<dyn Code>>>,
+    /// The plan with its code, once somebody asked.
+    bound: Arc<OnceLock<Arc<Bound>>>,
     types: PhantomData<fn(In) -> Out>,
 }
 
@@ -49,7 +51,8 @@ impl<In: Data, Out> Flow<In, Out> {
 
 impl<In, Out> Flow<In, Out> {
     pub(crate) fn new(plan: Plan, code: FlowCode, rivers: BTreeMap<Name, Arc<dyn Code>>) -> Self {
-        Flow { plan: Arc::new(plan), code: Arc::new(code), rivers: Arc::new(rivers), types: PhantomData }
+        let (plan, code, rivers) = (Arc::new(plan), Arc::new(code), Arc::new(rivers));
+        Flow { plan, code, rivers, bound: Arc::default(), types: PhantomData }
     }
 
     /// Its name.
@@ -75,6 +78,18 @@ impl<In, Out> Flow<In, Out> {
     pub const fn rivers(&self) -> &Arc<BTreeMap<Name, Arc<dyn Code>>> {
         &self.rivers
     }
+
+    /// The plan with the code of all its nodes, as the flow itself brings it.
+    ///
+    /// # Errors
+    /// [`MissingCode`] when it refers to code that it does not bring.
+    pub fn bound(&self) -> Result<Arc<Bound>, MissingCode> {
+        if let Some(bound) = self.bound.get() {
+            return Ok(Arc::clone(bound));
+        }
+        let bound = Arc::new(Library::of(self).bind(&self.plan)?);
+        Ok(Arc::clone(self.bound.get_or_init(|| bound)))
+    }
 }
 
 impl<In, Out> Clone for Flow<In, Out> {
@@ -83,6 +98,7 @@ impl<In, Out> Clone for Flow<In, Out> {
             plan: Arc::clone(&self.plan),
             code: Arc::clone(&self.code),
             rivers: Arc::clone(&self.rivers),
+            bound: Arc::clone(&self.bound),
             types: PhantomData,
         }
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
 use vastflow_core::run::{Changes, Input, Start, StepError, TaskOutcome, Times};
 use vastflow_core::{Event, Payload, RunId, RunOutcome, State, Task, Timestamp};
-use vastflow_sdk::{Bound, Ctx, Data, EngineLink, Flow, Library, Temporary};
+use vastflow_sdk::{Bound, Ctx, Data, EngineLink, Flow, Temporary};
 
 /// Runs a flow here and now, in memory: same graph, same handlers, same retries and timers, no store and no engine.
 /// Nothing of it survives the process.
@@ -33,10 +33,7 @@ use vastflow_sdk::{Bound, Ctx, Data, EngineLink, Flow, Library, Temporary};
 /// # Errors
 /// [`Error::RunFailed`], [`Error::RunStopped`], [`Error::Data`].
 pub async fn run_in_memory<In: Data, Out: Data>(flow: &Flow<In, Out>, input: In) -> Result<Out, Error> {
-    let mut library = Library::default();
-    library.add_flow(flow.name().clone(), Arc::clone(flow.code()))?;
-    library.learn_rivers(flow.rivers());
-    let bound = Arc::new(library.bind(flow.plan())?);
+    let bound = flow.bound()?;
     let id = RunId::new("in-memory")?;
     let start = Start { input: input.encode()?, ..Start::new(id.clone()) };
     let mut run = Local::new(bound, id);
