@@ -114,7 +114,7 @@ struct Letter<'a> {
 struct AppendHead {
     first: Seq,
     at: Timestamp,
-    op: [u8; 16],
+    // The 16 bytes of the commit's name follow. Serde would take them one by one.
 }
 
 /// The record of a commit but for its head.
@@ -240,7 +240,8 @@ pub(crate) fn framed(mut bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], Sto
 }
 
 fn append_events(first: Seq, at: Timestamp, op: OpId, events: &[Event], out: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-    let out = to_extend(&AppendHead { first, at, op: op.0.to_le_bytes() }, out)?;
+    let mut out = to_extend(&AppendHead { first, at }, out)?;
+    out.extend_from_slice(&op.0.to_le_bytes());
     codec::encode(events, out).map_err(|why| StoreError::Invalid(format!("its events cannot be written: {why}")))
 }
 

@@ -9,9 +9,10 @@ use vastflow_store::{Append, Message, OpId, StoreError};
 
 /// Reads the append part of a commit.
 pub(crate) fn read_append(bytes: &[u8]) -> Result<Append, StoreError> {
-    let (head, rest): (AppendHead, _) = take(bytes)?;
+    let (AppendHead { first, at }, rest) = take(bytes)?;
+    let (op, rest) = rest.split_first_chunk().ok_or_else(|| StoreError::corrupt("a record ends too early"))?;
     let events = codec::decode(rest).map_err(|why| fail::codec(&why))?;
-    Ok(Append { first: head.first, at: head.at, op: OpId(u128::from_le_bytes(head.op)), events })
+    Ok(Append { first, at, op: OpId(u128::from_le_bytes(*op)), events })
 }
 
 /// The position of the first event of an append, whatever comes behind it.

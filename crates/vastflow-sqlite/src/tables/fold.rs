@@ -99,8 +99,9 @@ impl RunChange {
 }
 
 impl Rows {
-    const fn at(first: Seq, at: Timestamp) -> Self {
-        Rows { first, at, events: Vec::new(), what: Vec::new() }
+    fn at(first: Seq, at: Timestamp) -> Self {
+        // Room for what a few nodes with small results leave behind.
+        Rows { first, at, events: Vec::with_capacity(512), what: Vec::with_capacity(4) }
     }
 
     fn add(&mut self, append: &[u8], events: &[Event]) -> Result<(), StoreError> {
