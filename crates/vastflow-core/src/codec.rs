@@ -7,7 +7,9 @@
 //! [wire]: https://postcard.jamesmunns.com/wire-format
 
 use crate::event::Event;
+use crate::run::Word;
 use alloc::vec::Vec;
+use serde::de::DeserializeOwned;
 
 /// The version that is written.
 pub const VERSION: u8 = 1;
@@ -41,14 +43,34 @@ pub fn encode(events: &[Event], mut out: Vec<u8>) -> Result<Vec<u8>, CodecError>
     postcard::to_extend(events, out).map_err(CodecError::Damaged)
 }
 
+/// What one scope says to another, as bytes.
+///
+/// # Errors
+/// [`CodecError::Damaged`] when it cannot be described, which no word of this version does.
+pub fn encode_word(word: &Word) -> Result<Vec<u8>, CodecError> {
+    postcard::to_extend(word, Vec::from([VERSION])).map_err(CodecError::Damaged)
+}
+
+/// Reads back what [`encode_word`] wrote.
+///
+/// # Errors
+/// [`CodecError`] when the version is not known or the bytes are damaged.
+pub fn decode_word(bytes: &[u8]) -> Result<Word, CodecError> {
+    read(bytes)
+}
+
 /// Reads the events of one record, which must end where the events do.
 ///
 /// # Errors
 /// [`CodecError`] when the version is not known or the bytes are damaged.
 pub fn decode(record: &[u8]) -> Result<Vec<Event>, CodecError> {
-    match record.split_first() {
+    read(record)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match bytes.split_first() {
         Some((&VERSION, rest)) => match postcard::take_from_bytes(rest).map_err(CodecError::Damaged)? {
-            (events, []) => Ok(events),
+            (value, []) => Ok(value),
             _ => Err(CodecError::Damaged(postcard::Error::DeserializeBadEncoding)),
         },
         Some((&version, _)) => Err(CodecError::UnknownVersion(version)),

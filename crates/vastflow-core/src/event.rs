@@ -2,7 +2,7 @@
 
 use crate::context::Writes;
 use crate::failure::{Failure, RunFailure};
-use crate::id::{Hook, Name, NodeIx, Seq};
+use crate::id::{Hook, Name, NodeIx, RunId, Seq};
 use crate::payload::Payload;
 use crate::plan::PlanHash;
 use crate::time::Timestamp;
@@ -111,11 +111,195 @@ pub enum Event {
         /// What the call was like.
         call: Call,
     },
-    /// The run is over.
+    /// The scope is over.
     RunEnded {
         /// How.
         outcome: RunOutcome,
     },
+    /// A branch's chooser named the arms that are taken; each begins as a scope.
+    BranchChosen {
+        /// Which branch.
+        node: NodeIx,
+        /// The keys of the arms, each once, in the order they were named.
+        keys: Vec<Box<str>>,
+        /// What the arms are fed with, if it is not simply what flowed in.
+        input: Option<Payload>,
+        /// What the call was like.
+        call: Call,
+    },
+    /// A foreach's handler read a page of items.
+    ItemsAdded {
+        /// Which foreach.
+        node: NodeIx,
+        /// The items, in order.
+        items: Vec<Item>,
+        /// Where the next page begins; none when there is none.
+        cursor: Option<Payload>,
+        /// What the call was like.
+        call: Call,
+    },
+    /// A scope that a node opened is over.
+    ChildEnded {
+        /// Which node.
+        node: NodeIx,
+        /// The key of the scope.
+        key: Box<str>,
+        /// How it ended.
+        end: ScopeEnd,
+    },
+    /// Results of items were folded into one value.
+    Reduced {
+        /// Which foreach.
+        node: NodeIx,
+        /// How many of the results that waited.
+        count: u32,
+        /// What came of it.
+        acc: Payload,
+        /// What the call was like.
+        call: Call,
+    },
+    /// A call that was to fold results failed and another will follow.
+    ReduceFailed {
+        /// Which foreach.
+        node: NodeIx,
+        /// Why.
+        failure: Failure,
+        /// When the next may start.
+        retry_at: Timestamp,
+        /// What the call was like.
+        call: Call,
+    },
+    /// A signal came. The first node that waits for its name, or will, takes it.
+    SignalReceived {
+        /// Which: the same id is the same signal.
+        id: Box<str>,
+        /// Its name.
+        name: Name,
+        /// What it carries.
+        payload: Payload,
+    },
+    /// A sleeping node's time is over.
+    Woke {
+        /// Which node.
+        node: NodeIx,
+    },
+    /// Somebody asked that nothing new start for a while.
+    Paused {
+        /// Who asked.
+        by: Box<str>,
+        /// Why.
+        why: Box<str>,
+    },
+    /// Somebody asked that a paused run go on.
+    Resumed {
+        /// Who asked.
+        by: Box<str>,
+        /// Why.
+        why: Box<str>,
+    },
+    /// Somebody asked that the run end without waiting for what runs.
+    Killed {
+        /// Who asked.
+        by: Box<str>,
+        /// Why.
+        why: Box<str>,
+    },
+    /// The end waits no longer for what was not needed any more.
+    GraceOver,
+    /// A node that failed for good waits for an operator.
+    NodeParked {
+        /// Which node.
+        node: NodeIx,
+        /// Why.
+        failure: Failure,
+        /// What the call was like.
+        call: Call,
+    },
+    /// An operator said how it goes on with a node that waited for one.
+    Resolved {
+        /// Which node.
+        node: NodeIx,
+        /// How.
+        choice: Choice,
+        /// Who said it.
+        by: Box<str>,
+        /// Why.
+        why: Box<str>,
+    },
+    /// What a scope wrote was merged over what others had written since it began.
+    Clashed {
+        /// The node that had opened the scope.
+        node: NodeIx,
+        /// The keys.
+        keys: Vec<Box<str>>,
+    },
+    /// What a node did was taken back.
+    Undone {
+        /// Which node.
+        node: NodeIx,
+        /// What the call was like.
+        call: Call,
+    },
+    /// Taking back what a node did failed.
+    UndoFailed {
+        /// Which node.
+        node: NodeIx,
+        /// Why.
+        failure: Failure,
+        /// When it is tried again; none when it waits for an operator.
+        retry_at: Option<Timestamp>,
+        /// What the call was like.
+        call: Call,
+    },
+    /// The scope around this one asks that what it did be taken back.
+    UndoRequested,
+    /// A scope has taken back what it did.
+    ChildUndone {
+        /// The node that had opened the scope.
+        node: NodeIx,
+        /// The key of the scope.
+        key: Box<str>,
+    },
+    /// Whether something in an inner scope waits for an operator.
+    ChildParked {
+        /// The node that opened the scope.
+        node: NodeIx,
+        /// The key of the scope.
+        key: Box<str>,
+        /// Whether it waits from now on, or no more.
+        waits: bool,
+    },
+    /// Words came from other scopes that nobody waits for any more.
+    WordsIgnored,
+}
+
+/// An item of a foreach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Its key, unique in its foreach: what its scope is named by.
+    pub key: Box<str>,
+    /// What its scope is fed with.
+    pub input: Payload,
+}
+
+/// How an inner scope ended, as the scope around it records it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeEnd {
+    /// Its result, or why there is none.
+    pub result: Result<Payload, RunFailure>,
+    /// What it wrote to its copy of the context.
+    pub writes: Writes,
+}
+
+/// What an operator can choose for a node that waits for one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Choice {
+    /// Try again, with all its retries; an undo action likewise.
+    Retry,
+    /// Go on without it: its result is `null`; what it did is not taken back.
+    Skip,
+    /// It was done by hand: with this result; what it did was taken back.
+    MarkDone(Payload),
 }
 
 impl Event {
@@ -136,6 +320,26 @@ impl Event {
             Event::HookDone { .. } => "HookDone",
             Event::HookFailed { .. } => "HookFailed",
             Event::RunEnded { .. } => "RunEnded",
+            Event::BranchChosen { .. } => "BranchChosen",
+            Event::ItemsAdded { .. } => "ItemsAdded",
+            Event::ChildEnded { .. } => "ChildEnded",
+            Event::Reduced { .. } => "Reduced",
+            Event::ReduceFailed { .. } => "ReduceFailed",
+            Event::SignalReceived { .. } => "SignalReceived",
+            Event::Woke { .. } => "Woke",
+            Event::Paused { .. } => "Paused",
+            Event::Resumed { .. } => "Resumed",
+            Event::Killed { .. } => "Killed",
+            Event::GraceOver => "GraceOver",
+            Event::NodeParked { .. } => "NodeParked",
+            Event::Resolved { .. } => "Resolved",
+            Event::Clashed { .. } => "Clashed",
+            Event::Undone { .. } => "Undone",
+            Event::UndoFailed { .. } => "UndoFailed",
+            Event::UndoRequested => "UndoRequested",
+            Event::ChildUndone { .. } => "ChildUndone",
+            Event::ChildParked { .. } => "ChildParked",
+            Event::WordsIgnored => "WordsIgnored",
         }
     }
 
@@ -149,7 +353,20 @@ impl Event {
             | Event::RescueFailed { node, .. }
             | Event::Submitted { node, .. }
             | Event::Polled { node, .. }
-            | Event::NodeDropped { node } => Some(*node),
+            | Event::NodeDropped { node }
+            | Event::BranchChosen { node, .. }
+            | Event::ItemsAdded { node, .. }
+            | Event::ChildEnded { node, .. }
+            | Event::Reduced { node, .. }
+            | Event::ReduceFailed { node, .. }
+            | Event::Woke { node }
+            | Event::NodeParked { node, .. }
+            | Event::Resolved { node, .. }
+            | Event::Clashed { node, .. }
+            | Event::Undone { node, .. }
+            | Event::UndoFailed { node, .. }
+            | Event::ChildUndone { node, .. }
+            | Event::ChildParked { node, .. } => Some(*node),
             _ => None,
         }
     }
@@ -165,7 +382,14 @@ impl Event {
             | Event::Submitted { call, .. }
             | Event::Polled { call, .. }
             | Event::HookDone { call, .. }
-            | Event::HookFailed { call, .. } => Some(call),
+            | Event::HookFailed { call, .. }
+            | Event::BranchChosen { call, .. }
+            | Event::ItemsAdded { call, .. }
+            | Event::Reduced { call, .. }
+            | Event::ReduceFailed { call, .. }
+            | Event::NodeParked { call, .. }
+            | Event::Undone { call, .. }
+            | Event::UndoFailed { call, .. } => Some(call),
             _ => None,
         }
     }
@@ -214,6 +438,25 @@ pub struct RunStarted {
     pub context: Writes,
     /// What travels with it.
     pub info: RunInfo,
+    /// The run that this one goes on from, if there is one.
+    pub origin: Option<Box<Origin>>,
+}
+
+/// The run that another one goes on from, and what that one keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The run.
+    pub run: RunId,
+    /// What was asked for: `retry`, `rerun` or `fork`.
+    pub verb: Box<str>,
+    /// Who asked.
+    pub by: Box<str>,
+    /// Why.
+    pub why: Box<str>,
+    /// Finished results that are kept, so that their nodes do not run again.
+    pub kept: Vec<(NodeIx, Payload)>,
+    /// A node that gets this instead of what flows into it.
+    pub input: Option<(NodeIx, Payload)>,
 }
 
 /// What travels with a run besides its input.
@@ -278,6 +521,10 @@ impl fmt::Display for RunOutcome {
 pub enum RunStatus {
     /// It goes on.
     Running,
+    /// Somebody asked that nothing new start for a while.
+    Paused,
+    /// Something failed for good and waits for an operator to say how it goes on.
+    NeedsAttention,
     /// Something failed or somebody asked it to stop: what runs is waited for, then the hooks run.
     Stopping,
     /// It ended well.
@@ -289,6 +536,17 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Running,
+        Self::Paused,
+        Self::NeedsAttention,
+        Self::Stopping,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Stopped,
+    ];
+
     /// Whether nothing will happen any more.
     #[must_use]
     pub const fn is_final(self) -> bool {
@@ -300,6 +558,8 @@ impl RunStatus {
     pub const fn as_str(self) -> &'static str {
         match self {
             RunStatus::Running => "running",
+            RunStatus::Paused => "paused",
+            RunStatus::NeedsAttention => "needs-attention",
             RunStatus::Stopping => "stopping",
             RunStatus::Succeeded => "succeeded",
             RunStatus::Failed => "failed",
@@ -310,9 +570,7 @@ impl RunStatus {
     /// The status that a word from a table names.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Running, Self::Stopping, Self::Succeeded, Self::Failed, Self::Stopped]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 

@@ -21,6 +21,26 @@ pub enum FailureKind {
     Hook,
     /// The engine could not call the handler: its input did not decode, or its code is gone.
     Engine,
+    /// Nobody can say whether what was asked for has happened.
+    Unknown,
+    /// Calling it ended the process that did, again and again; it is not called any more.
+    Quarantined,
+}
+
+impl FailureKind {
+    /// What the failure of an inner scope is to the scope around it: its text says the rest.
+    pub(crate) const fn of_inner(self) -> Self {
+        match self {
+            FailureKind::Timeout => FailureKind::Timeout,
+            _ => FailureKind::Error,
+        }
+    }
+
+    /// Whether the work may have been done all the same, so that there may be something to undo.
+    #[must_use]
+    pub const fn is_unclear(self) -> bool {
+        matches!(self, FailureKind::Unknown | FailureKind::Timeout | FailureKind::Panic | FailureKind::Quarantined)
+    }
 }
 
 /// A failure as it is recorded: kind, message, and the cause where one was told before.
@@ -45,6 +65,15 @@ impl Failure {
     /// A failure with a message, cut to [`MAX_FAILURE_BYTES`].
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Failure { kind, message: cut(message.into()).into(), cause: None }
+    }
+
+    /// The same, told by the scope around: it names the key of the inner one.
+    #[must_use]
+    pub fn in_scope(mut self, key: &str) -> Self {
+        if !key.is_empty() {
+            self.message = cut(alloc::format!("[{key}] {}", self.message)).into();
+        }
+        self
     }
 
     /// The same with a cause.

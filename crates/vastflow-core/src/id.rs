@@ -1,7 +1,7 @@
 //! Names and ids: of flows, nodes, runs, scopes and tasks.
 
 use crate::limits::{MAX_NAME_BYTES, MAX_RUN_ID_BYTES};
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -212,6 +212,24 @@ impl ScopeId {
         &self.run
     }
 
+    /// The node and the key of each step from the root to here.
+    pub fn steps(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let steps = self.path().split('/').filter(|step| !step.is_empty());
+        // A path is only ever made of such steps; see `child` and `from_str`.
+        steps.filter_map(|step| step.strip_suffix(']')?.split_once('[')).map(|(node, key)| (node, unescape(key)))
+    }
+
+    /// The scope that this one was opened in, with the node and the key; none for the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<(ScopeId, &str, Cow<'_, str>)> {
+        let (outer, step) = match self.path.as_deref()?.rsplit_once('/') {
+            Some((outer, step)) => (Some(outer.into()), step),
+            None => (None, self.path.as_deref()?),
+        };
+        let (node, key) = step.strip_suffix(']')?.split_once('[')?;
+        Some((ScopeId { run: self.run.clone(), path: outer }, node, unescape(key)))
+    }
+
     /// Where in the run the scope is: empty for the root.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -242,6 +260,15 @@ fn escape(key: &str) -> String {
         }
         out
     })
+}
+
+/// The key that was escaped. What is no escape stays as it is.
+fn unescape(key: &str) -> Cow<'_, str> {
+    if !key.contains('%') {
+        return Cow::Borrowed(key);
+    }
+    let plain = key.replace("%5D", "]").replace("%5B", "[").replace("%2F", "/").replace("%25", "%");
+    Cow::Owned(plain)
 }
 
 impl fmt::Display for ScopeId {
@@ -330,13 +357,34 @@ pub enum Task {
     RunDeadline,
     /// Hand over the messages that wait in the scope's inbox.
     Deliver,
+    /// Fold results of a foreach's items into one value. Tries count from 1 through all batches.
+    Reduce {
+        /// Which foreach.
+        node: NodeIx,
+        /// Which try.
+        attempt: u32,
+    },
+    /// Call a node's undo action. Attempts count from 1.
+    Undo {
+        /// Which node.
+        node: NodeIx,
+        /// Which try.
+        attempt: u32,
+    },
+    /// A timer: a sleeping node's time is over.
+    Wake {
+        /// Which node.
+        node: NodeIx,
+    },
+    /// A timer: the end waits no longer for what was not needed any more.
+    Grace,
 }
 
 impl Task {
     /// Whether this is a timer: the store delivers it, no user code runs for it.
     #[must_use]
     pub const fn is_timer(self) -> bool {
-        matches!(self, Task::NodeDeadline { .. } | Task::RunDeadline)
+        matches!(self, Task::NodeDeadline { .. } | Task::RunDeadline | Task::Wake { .. } | Task::Grace)
     }
 
     /// Whether user code runs for the task, so that it takes one of a worker's slots.
@@ -352,8 +400,11 @@ impl Task {
             Task::Attempt { node, .. }
             | Task::Poll { node, .. }
             | Task::Rescue { node }
+            | Task::Reduce { node, .. }
+            | Task::Undo { node, .. }
+            | Task::Wake { node }
             | Task::NodeDeadline { node } => Some(node),
-            Task::Hook { .. } | Task::RunDeadline | Task::Deliver => None,
+            Task::Hook { .. } | Task::RunDeadline | Task::Deliver | Task::Grace => None,
         }
     }
 }

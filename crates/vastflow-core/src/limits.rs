@@ -1,9 +1,23 @@
 //! The limits that hold everywhere, each with the reason it has. An error that refuses something names one of these.
 
+use core::time::Duration;
+
 /// Bytes in one payload. Larger results belong in a file or a blob store; hand on the reference.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 /// Nodes in one plan. Wider or longer work is a foreach, not a drawing.
 pub const MAX_NODES: usize = 20_000;
+/// How deep graphs may stand inside each other.
+pub const MAX_DEPTH: usize = 16;
+/// Items of a foreach that may be under way at once: each is a scope with a journal of its own.
+pub const MAX_WINDOW: u32 = 10_000;
+/// Items in one page of a foreach: a page is one event.
+pub const MAX_PAGE_ITEMS: usize = 10_000;
+/// Bytes in the key of an item or of a branch's arm, which is part of the id of its scope.
+pub const MAX_KEY_BYTES: usize = 256;
+/// Signals that may wait in a run for a node to ask for them.
+pub const MAX_SIGNALS: usize = 1_000;
+/// How long the end of a run waits for what a join did not need any more, unless the plan says otherwise.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(10);
 /// Bytes in a run id.
 pub const MAX_RUN_ID_BYTES: usize = 255;
 /// Bytes in the name of a flow or a node.

@@ -101,17 +101,49 @@ impl Payload {
     /// ```
     #[must_use]
     pub fn map<'a>(parts: impl IntoIterator<Item = &'a (Name, Payload)>) -> Self {
+        Payload::object(parts.into_iter().map(|(name, part)| (name.as_str(), part)))
+    }
+
+    /// The same for parts with any text as their name.
+    #[must_use]
+    pub fn object<'a>(parts: impl IntoIterator<Item = (&'a str, &'a Payload)>) -> Self {
         let mut out = Vec::from(*b"{");
         for (name, part) in parts {
-            if out.len() > 1 {
-                out.push(b',');
-            }
-            // A name holds no character that JSON would escape.
-            out.extend_from_slice(format!("\"{name}\":").as_bytes());
+            separate(&mut out);
+            out.extend_from_slice(json_text(name).as_bytes());
+            out.push(b':');
             part.append_json(&mut out);
         }
         out.push(b'}');
         Payload::new(Codec::Json, out)
+    }
+
+    /// One JSON list of the parts, in the given order, each as in [`Payload::map`].
+    ///
+    /// ```
+    /// use vastflow_core::{Codec, Payload};
+    ///
+    /// let parts = [Payload::new(Codec::Json, "1"), Payload::new(Codec::Bytes, "hi")];
+    /// assert_eq!(Payload::list(&parts).bytes(), br#"[1,"hi"]"#);
+    /// ```
+    #[must_use]
+    pub fn list<'a>(parts: impl IntoIterator<Item = &'a Payload>) -> Self {
+        let mut out = Vec::from(*b"[");
+        for part in parts {
+            separate(&mut out);
+            part.append_json(&mut out);
+        }
+        out.push(b']');
+        Payload::new(Codec::Json, out)
+    }
+
+    /// A result or the text of an error, in serde's form of a `Result`: `{"Ok":…}` or `{"Err":"…"}`.
+    #[must_use]
+    pub fn settled(result: Result<&Payload, &str>) -> Self {
+        match result {
+            Ok(part) => Payload::object([("Ok", part)]),
+            Err(text) => Payload::object([("Err", &Payload::new(Codec::Json, json_text(text)))]),
+        }
     }
 
     fn append_json(&self, out: &mut Vec<u8>) {
@@ -122,6 +154,13 @@ impl Payload {
                 out.extend_from_slice(format!("{{\"bytes\":{:?}}}", &self.bytes[..]).as_bytes());
             }
         }
+    }
+}
+
+/// A comma, unless nothing stands before it.
+fn separate(out: &mut Vec<u8>) {
+    if out.len() > 1 {
+        out.push(b',');
     }
 }
 

@@ -1,14 +1,14 @@
 //! The code behind a plan: looked up by name, never stored.
 
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, name_within};
 use crate::error::BoxError;
 use crate::flow::Flow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use vastflow_core::plan::{HookSpec, NodeKind, NodeSpec, Source};
-use vastflow_core::{Failure, FailureKind, Hook, Name, Payload, Plan, Reply, Task};
+use vastflow_core::plan::{Gives, HookSpec, NodeKind, NodeSpec, Source};
+use vastflow_core::{Failure, FailureKind, Hook, Name, NodeIx, Payload, Plan, PlanHash, Reply, ScopeId, Task};
 
 use crate::data::Parts;
 
@@ -37,19 +37,40 @@ pub struct NodeCode {
     pub(crate) aggregator: Option<Aggregator>,
     pub(crate) forwarders: BTreeMap<Name, Forwarder>,
     pub(crate) rescue: Option<Arc<dyn Code>>,
+    /// Takes back what the node did.
+    pub(crate) undo: Option<Arc<dyn Code>>,
+    /// Folds the results of a foreach's items.
+    pub(crate) reduce: Option<Arc<dyn Code>>,
     pub(crate) retry_if: Option<RetryIf>,
+    /// The code of the graphs inside the node: of a branch by the keys of its cases, else under the empty key.
+    pub(crate) bodies: BTreeMap<Box<str>, Arc<FlowCode>>,
 }
 
 impl NodeCode {
     /// A node with a handler and nothing else.
     #[must_use]
     pub const fn new(handler: Arc<dyn Code>) -> Self {
-        NodeCode { handler, aggregator: None, forwarders: BTreeMap::new(), rescue: None, retry_if: None }
+        NodeCode {
+            handler,
+            aggregator: None,
+            forwarders: BTreeMap::new(),
+            rescue: None,
+            undo: None,
+            reduce: None,
+            retry_if: None,
+            bodies: BTreeMap::new(),
+        }
     }
 
     fn call(&self, ctx: Ctx) -> BoxFuture<Reply> {
-        if let (Task::Rescue { .. }, Some(rescue)) = (ctx.task(), &self.rescue) {
-            return rescue.call(ctx, Vec::new());
+        let besides = match ctx.task() {
+            Task::Rescue { .. } => &self.rescue,
+            Task::Undo { .. } => &self.undo,
+            Task::Reduce { .. } => &self.reduce,
+            _ => &None,
+        };
+        if let Some(code) = besides {
+            return code.call(ctx, Vec::new());
         }
         let args = match self.args(&ctx) {
             Ok(args) => args,
@@ -69,7 +90,7 @@ impl NodeCode {
         }
         let mut parts = Vec::new();
         for (name, payload) in ctx.inputs().as_slice() {
-            let value = match self.forwarders.get(name) {
+            let value = match self.forwarders.get(&**name) {
                 Some(forward) => forward(payload.clone())?,
                 None => payload.clone(),
             };
@@ -82,7 +103,7 @@ impl NodeCode {
     }
 
     /// What `spec` needs and this code lacks.
-    fn lacks(&self, spec: &NodeSpec) -> Vec<String> {
+    fn lacks(&self, plan: &Plan, spec: &NodeSpec) -> Vec<String> {
         let mut lacks = Vec::new();
         if spec.aggregator && self.aggregator.is_none() {
             lacks.push(format!("the aggregator of node {:?}", spec.name));
@@ -90,10 +111,18 @@ impl NodeCode {
         if spec.rescue && self.rescue.is_none() {
             lacks.push(format!("the on_failure of node {:?}", spec.name));
         }
+        if spec.undo.is_some() && self.undo.is_none() {
+            lacks.push(format!("the undo action of node {:?}", spec.name));
+        }
+        if matches!(&spec.kind, NodeKind::ForEach(foreach) if matches!(foreach.gives, Gives::Reduced { .. }))
+            && self.reduce.is_none()
+        {
+            lacks.push(format!("the reduction of foreach {:?}", spec.name));
+        }
         for edge in spec.inputs.iter().filter(|edge| edge.forwarder) {
-            if let Source::Node(from) = &edge.from
-                && !self.forwarders.contains_key(from)
-            {
+            let Source::Node(from) = &edge.from else { continue };
+            let from_spec = plan.find(from).and_then(|from| plan.node(from));
+            if !from_spec.is_some_and(|node| self.forwarders.contains_key(name_within(&spec.group, node))) {
                 lacks.push(format!("the forwarder from {from:?} to {:?}", spec.name));
             }
         }
@@ -186,7 +215,7 @@ impl Library {
         }
     }
 
-    /// Finds the code of every node and hook of `plan`.
+    /// Finds the code of every node and hook of `plan`, and of all that is inside its nodes.
     ///
     /// # Errors
     /// [`MissingCode`] that names everything that is not here.
@@ -194,18 +223,43 @@ impl Library {
         let none = FlowCode::default();
         let flow = self.flows.get(plan.flow()).map_or(&none, |flow| &**flow);
         let mut needs = Vec::new();
-        let nodes = plan.spec().nodes.iter().map(|spec| self.node(flow, spec, &mut needs)).collect();
-        let on_failure = self.hook(plan, Hook::OnFailure, flow.on_failure.as_ref(), &mut needs);
-        let finally = self.hook(plan, Hook::Finally, flow.finally.as_ref(), &mut needs);
+        let bound = self.bind_graph(plan, flow, plan.hash(), &mut needs);
         if needs.is_empty() {
-            return Ok(Bound { plan: Arc::clone(plan), nodes, on_failure, finally, has_code: true });
+            return Ok(bound);
         }
         Err(MissingCode { flow: plan.flow().clone(), plan: plan.hash(), needs })
     }
 
-    fn node(&self, flow: &FlowCode, spec: &NodeSpec, needs: &mut Vec<String>) -> Option<NodeCode> {
-        if spec.kind == NodeKind::Gate {
-            return None;
+    fn bind_graph(&self, plan: &Arc<Plan>, code: &FlowCode, root: PlanHash, needs: &mut Vec<String>) -> Bound {
+        let specs = &plan.spec().nodes;
+        let nodes: Vec<Option<NodeCode>> = specs.iter().map(|spec| self.node(plan, code, spec, needs)).collect();
+        let on_failure = self.hook(plan, Hook::OnFailure, code.on_failure.as_ref(), needs);
+        let finally = self.hook(plan, Hook::Finally, code.finally.as_ref(), needs);
+        let mut bodies = BTreeMap::new();
+        for (spec, own) in specs.iter().zip(&nodes) {
+            let Some(ix) = plan.find(&spec.name) else { continue };
+            let inside = plan.bodies(ix).iter().enumerate().map(|(at, body)| {
+                let key = case_key(spec, at);
+                let none = FlowCode::default();
+                let code = own.as_ref().and_then(|own| own.bodies.get(key)).map_or(&none, |code| &**code);
+                let mut lacks = Vec::new();
+                let bound = self.bind_graph(body, code, root, &mut lacks);
+                needs.extend(lacks.into_iter().map(|what| format!("{what} inside {:?}", spec.name)));
+                Arc::new(bound)
+            });
+            let inside: Vec<Arc<Bound>> = inside.collect();
+            if !inside.is_empty() {
+                bodies.insert(ix, inside);
+            }
+        }
+        Bound { plan: Arc::clone(plan), root, nodes, bodies, on_failure, finally, has_code: true }
+    }
+
+    fn node(&self, plan: &Plan, flow: &FlowCode, spec: &NodeSpec, needs: &mut Vec<String>) -> Option<NodeCode> {
+        if matches!(spec.kind, NodeKind::Gate | NodeKind::Signal { .. } | NodeKind::Sleep { .. } | NodeKind::Basin(_))
+            && !spec.rescue
+        {
+            return flow.nodes.get(&spec.name).cloned();
         }
         let code = match &spec.code {
             // What a node does besides (its on_failure) is the flow's, the river itself is known by its own name.
@@ -216,7 +270,7 @@ impl Library {
             None => flow.nodes.get(&spec.name).cloned(),
         };
         match &code {
-            Some(code) => needs.extend(code.lacks(spec)),
+            Some(code) => needs.extend(code.lacks(plan, spec)),
             None => needs.push(match &spec.code {
                 Some(river) => format!("river {river:?}"),
                 None => format!("node {:?}", spec.name),
@@ -247,10 +301,22 @@ impl Library {
     }
 }
 
+/// The key that the code of a node's body is kept under.
+fn case_key(spec: &NodeSpec, at: usize) -> &str {
+    match &spec.kind {
+        NodeKind::Branch(branch) => branch.cases.get(at).map_or("", |case| &case.key),
+        _ => "",
+    }
+}
+
 /// A plan with the code of all its nodes.
 pub struct Bound {
     plan: Arc<Plan>,
+    /// The plan of the whole run.
+    root: PlanHash,
     nodes: Vec<Option<NodeCode>>,
+    /// What stands inside nodes, in the order of the plan's own bodies.
+    bodies: BTreeMap<NodeIx, Vec<Arc<Bound>>>,
     on_failure: Option<Arc<dyn Code>>,
     finally: Option<Arc<dyn Code>>,
     has_code: bool,
@@ -259,8 +325,16 @@ pub struct Bound {
 impl Bound {
     /// A plan with no code at all: enough to say what becomes of a run of which nothing is called.
     #[must_use]
-    pub const fn without_code(plan: Arc<Plan>) -> Self {
-        Bound { plan, nodes: Vec::new(), on_failure: None, finally: None, has_code: false }
+    pub fn without_code(plan: Arc<Plan>) -> Self {
+        let root = plan.hash();
+        Bound::none_of(plan, root)
+    }
+
+    fn none_of(plan: Arc<Plan>, root: PlanHash) -> Self {
+        let inside = |node: NodeIx| plan.bodies(node).iter().map(|body| Arc::new(Bound::none_of(Arc::clone(body), root)));
+        let named = plan.spec().nodes.iter().filter_map(|spec| plan.find(&spec.name));
+        let bodies = named.map(|node| (node, inside(node).collect())).collect();
+        Bound { plan, root, nodes: Vec::new(), bodies, on_failure: None, finally: None, has_code: false }
     }
 
     /// Whether the code of all nodes and hooks is here.
@@ -273,6 +347,25 @@ impl Bound {
     #[must_use]
     pub const fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    /// The plan of the whole run, which this one may stand inside of.
+    #[must_use]
+    pub const fn root(&self) -> PlanHash {
+        self.root
+    }
+
+    /// The code of the scope `scope`, where this is the code of its run's root; none when its plan has no such scope.
+    #[must_use]
+    pub fn of_scope(self: &Arc<Self>, scope: &ScopeId) -> Option<Arc<Bound>> {
+        let mut bound = self;
+        for (node, key) in scope.steps() {
+            let ix = bound.plan.find(node)?;
+            let body = bound.plan.body(ix, &key)?;
+            let at = bound.plan.bodies(ix).iter().position(|known| Arc::ptr_eq(known, body))?;
+            bound = bound.bodies.get(&ix)?.get(at)?;
+        }
+        Some(Arc::clone(bound))
     }
 
     /// Calls the code of the task that `ctx` is for.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use vastflow_core::plan::NodeSpec;
 use vastflow_core::{
-    Context, Failure, Name, NodeIx, Payload, Plan, RunId, RunOutcome, RunStarted, Task, Timestamp, Writes,
+    Context, Failure, Name, NodeIx, Payload, Plan, RunId, RunOutcome, RunStarted, ScopeId, Task, Timestamp, Writes,
 };
 
 /// The call that a handler is in: which run, which node, which attempt; the run's shared data; whether to stop.
@@ -44,9 +44,9 @@ struct Inner {
 /// What an engine knows about a call when it makes one.
 #[derive(Clone)]
 pub struct CallParts {
-    /// The run.
-    pub run: RunId,
-    /// The plan that it follows.
+    /// The scope of the run that the node is in.
+    pub scope: ScopeId,
+    /// The plan that the scope follows.
     pub plan: Arc<Plan>,
     /// The task that this call answers.
     pub task: Task,
@@ -58,8 +58,8 @@ pub struct CallParts {
     pub context: Arc<Context>,
     /// The run's data of this process.
     pub temporary: Temporary,
-    /// What the node's own `on_failure` is asked about.
-    pub failure: Option<Failure>,
+    /// What the call is about, besides what flows into the node.
+    pub about: About,
     /// How the run will end, if it is ending.
     pub outcome: Option<RunOutcome>,
     /// When the call is given up.
@@ -70,6 +70,27 @@ pub struct CallParts {
     pub span: Span,
     /// The engine that makes the call.
     pub engine: Arc<dyn EngineLink>,
+}
+
+/// What a call is about, besides what flows into its node.
+#[derive(Clone, Debug, Default)]
+pub enum About {
+    /// Nothing besides.
+    #[default]
+    Nothing,
+    /// A node's own `on_failure` is asked about this.
+    Rescue(Failure),
+    /// A foreach's handler is asked for the page of items that begins here; none for the first.
+    Page(Option<Payload>),
+    /// Results of items are to be folded.
+    Fold {
+        /// What was made of those before; none at first.
+        acc: Option<Payload>,
+        /// The results, each with the key of its item.
+        results: Vec<(Box<str>, Payload)>,
+    },
+    /// What the node did is to be taken back: its result, or none when nobody knows whether it did it.
+    Undo(Option<Payload>),
 }
 
 /// What a call may ask of the engine that makes it.
@@ -90,7 +111,19 @@ impl Ctx {
     /// The run's id.
     #[must_use]
     pub fn run_id(&self) -> &RunId {
-        &self.0.call.run
+        self.0.call.scope.run()
+    }
+
+    /// The scope of the run that this call is in: the root, or, inside it, a branch's arm, an item of a foreach, a basin.
+    #[must_use]
+    pub fn scope(&self) -> &ScopeId {
+        &self.0.call.scope
+    }
+
+    /// The key of the item, or of the branch's arm, that this call is in; none in the run's outermost graph.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        self.scope().parent().map(|(_, _, key)| key.into_owned())
     }
 
     /// The flow's name.
@@ -124,7 +157,7 @@ impl Ctx {
     /// is recorded.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        format!("{}/{}", self.run_id(), self.node())
+        format!("{}/{}", self.scope(), self.node())
     }
 
     /// A header of the request that started the run; names are compared without case.
@@ -161,14 +194,16 @@ impl Ctx {
         T::decode(&self.0.call.started.input)
     }
 
-    /// The values that flow into this node, by the names of the nodes they come from; the run's input is `input`.
+    /// The values that flow into this node, by the names of the nodes they come from, as they were drawn in its own
+    /// sub-flow; the run's input is `input`.
     #[must_use]
     pub fn inputs(&self) -> Parts {
+        let own: &[Name] = self.node_spec().map_or(&[], |spec| &spec.group);
         let name = |from: Option<NodeIx>| match from.and_then(|node| self.0.call.plan.node(node)) {
-            Some(spec) => Some(spec.name.clone()),
-            None => Name::new("input").ok(),
+            Some(spec) => name_within(own, spec).into(),
+            None => "input".into(),
         };
-        let parts = self.0.call.inputs.iter().filter_map(|(from, payload)| Some((name(*from)?, payload.clone())));
+        let parts = self.0.call.inputs.iter().map(|(from, payload)| (name(*from), payload.clone()));
         Parts::new(parts.collect())
     }
 
@@ -279,7 +314,14 @@ impl Ctx {
     /// What the node's own `on_failure` is asked about.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
-        self.0.call.failure.as_ref()
+        match &self.0.call.about {
+            About::Rescue(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn about(&self) -> &About {
+        &self.0.call.about
     }
 
     /// For engines: tells the call that it should stop, and how the run will end.
@@ -313,6 +355,19 @@ impl Ctx {
 
     pub(crate) fn raw_inputs(&self) -> &[(Option<NodeIx>, Payload)] {
         &self.0.call.inputs
+    }
+}
+
+/// What a node is called by those who were drawn in the sub-flow `own`: by its name there, or by that of the sub-flow in
+/// there that it belongs to.
+pub(crate) fn name_within<'a>(own: &[Name], spec: &'a NodeSpec) -> &'a str {
+    match spec.group.strip_prefix(own) {
+        Some([inner, ..]) => inner,
+        Some([]) => {
+            let before = own.iter().map(|group| group.len() + 1).sum();
+            spec.name.get(before..).unwrap_or(&spec.name)
+        }
+        None => &spec.name,
     }
 }
 

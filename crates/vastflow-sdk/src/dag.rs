@@ -1,10 +1,12 @@
 //! The typed layer: nodes are `let`-bound values, edges are types.
 
+use crate::code::Code;
 use crate::ctx::Ctx;
 use crate::data::{Data, DataError};
 use crate::flow::Flow;
-use crate::graph::{Graph, decode_failure};
+use crate::graph::{Graph, Whole, decode_failure, unnamed};
 use crate::handler::{Handler, Typed};
+use crate::inside::{Nothing, decode_undo};
 use crate::options::Retry;
 use crate::river::{River, river_code};
 use std::cell::RefCell;
@@ -12,7 +14,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use vastflow_core::plan::{EdgeSpec, PlanError, Source};
+use vastflow_core::plan::{EdgeSpec, Join, NodeKind, OnExhausted, PlanError, PlanSpec, Source};
 use vastflow_core::{Failure, Payload, PlanErrors, RunOutcome};
 
 /// A drawing in progress; see [`Flow::dag`].
@@ -59,6 +61,11 @@ pub trait Inputs<'d> {
     /// Where the edges come from.
     fn wires(&self) -> Vec<Wire>;
 
+    /// How many of them the node needs.
+    fn join(&self) -> Join {
+        Join::All
+    }
+
     /// The handler's input from what flows in.
     ///
     /// # Errors
@@ -100,6 +107,11 @@ impl<'d, T: Data> Inputs<'d> for Vec<Node<'d, T>> {
     fn decode(_: &Ctx, args: &[Payload]) -> Result<Vec<T>, DataError> {
         args.iter().map(T::decode).collect()
     }
+}
+
+/// What one node gives.
+pub(crate) fn decode_node<T: Data>(_: &Ctx, args: &[Payload]) -> Result<T, DataError> {
+    arg(args, 0)
 }
 
 fn arg<T: Data>(args: &[Payload], at: usize) -> Result<T, DataError> {
@@ -156,6 +168,9 @@ impl Dag {
         let code = Typed::new(handler, I::decode);
         let at = self.graph.borrow_mut().draw_typed(name, code);
         self.wire_all(at, &inputs.wires());
+        if let Some(at) = at {
+            self.graph.borrow_mut().spec_mut(at).join = inputs.join();
+        }
         Node { dag: self, at, gives: PhantomData }
     }
 
@@ -203,6 +218,64 @@ impl Dag {
         self.graph.borrow_mut().finally(handler);
     }
 
+    /// A handle to what was drawn at a place.
+    pub(crate) fn node_at<T>(&self, at: Option<usize>) -> Node<'_, T> {
+        Node { dag: self, at, gives: PhantomData }
+    }
+
+    /// An empty graph of this flow.
+    pub(crate) fn empty(&self) -> PlanSpec {
+        PlanSpec::new(self.graph.borrow().name.clone().unwrap_or_else(unnamed))
+    }
+
+    /// Draws a node of a kind of its own.
+    pub(crate) fn draw_kind(&self, name: &str, kind: NodeKind, code: Arc<dyn Code>, wires: &[Wire]) -> Option<usize> {
+        let at = self.graph.borrow_mut().draw(name, code, None);
+        if let Some(at) = at {
+            self.graph.borrow_mut().spec_mut(at).kind = kind;
+        }
+        self.wire_all(at, wires);
+        at
+    }
+
+    pub(crate) fn draw_signal(&self, name: &str, wires: &[Wire]) -> Option<usize> {
+        let signal = self.graph.borrow_mut().checked(name)?;
+        let at = self.draw_kind(name, NodeKind::Signal { name: signal }, Arc::new(Nothing), &[]);
+        for wire in wires.iter().filter(|wire| wire.at.is_some()) {
+            self.connect(at, *wire, true);
+        }
+        at
+    }
+
+    /// Draws a graph inside a node: the arm of a branch with this key, or the only one.
+    pub(crate) fn draw_inside<T: Data, U>(
+        &self,
+        at: Option<usize>,
+        case: Option<&str>,
+        draw: impl for<'x> FnOnce(&'x Dag, Node<'x, T>) -> Node<'x, U>,
+    ) {
+        let Some(at) = at else { return };
+        let name = self.empty().flow;
+        let inner = Dag::new(&name);
+        let output = draw(&inner, inner.input()).origin();
+        let whole = inner.into_whole(output);
+        self.graph.borrow_mut().put_inside(at, case, whole);
+    }
+
+    /// Draws all nodes of a flow; gives the place of the one whose output is its result.
+    pub(crate) fn draw_flow<In, Out>(&self, name: &str, flow: &Flow<In, Out>, input: Wire) -> Option<usize> {
+        if input.dag != self.id {
+            let graph = &mut *self.graph.borrow_mut();
+            let name = graph.checked(name)?;
+            let why = "it is wired to a node of another drawing; draw that node here too".into();
+            graph.errors.push(PlanError::Unfit { name, why });
+            return None;
+        }
+        let graph = &mut *self.graph.borrow_mut();
+        let from = input.at.map_or(Source::Input, |from| Source::Node(graph.spec_mut(from).name.clone()));
+        graph.flatten(name, flow, &[EdgeSpec::data(from)])
+    }
+
     fn wire_all(&self, to: Option<usize>, wires: &[Wire]) {
         for wire in wires {
             self.connect(to, *wire, false);
@@ -223,6 +296,14 @@ impl Dag {
     }
 
     pub(crate) fn finish<In, Out>(self, output: Wire) -> Result<Flow<In, Out>, PlanErrors> {
+        self.into_graph(output).finish()
+    }
+
+    fn into_whole(self, output: Wire) -> Whole {
+        self.into_graph(output).into_whole()
+    }
+
+    fn into_graph(self, output: Wire) -> Graph {
         let mut graph = self.graph.into_inner();
         match output.at {
             Some(at) if output.dag == self.id => {
@@ -231,7 +312,7 @@ impl Dag {
             }
             _ => graph.errors.push(PlanError::NoResult),
         }
-        graph.finish()
+        graph
     }
 }
 
@@ -295,9 +376,75 @@ impl<'d, T> Node<'d, T> {
         })
     }
 
+    /// What takes back what the node did, if the run fails or is stopped later on. It gets what the node gave, or `None`
+    /// when nobody knows whether it did it (a time-out, a panic): then ask whoever does, by
+    /// [`Ctx::idempotency_key`]. Actions run in reverse order of what they take back; one that fails for good waits for
+    /// an operator.
+    pub fn undo<H, M>(self, handler: H) -> Self
+    where
+        H: Handler<Option<T>, M, Out = ()>,
+        T: Data,
+        M: 'static,
+    {
+        self.change(|graph, at| {
+            graph.spec_mut(at).undo.get_or_insert_default();
+            if let Some(code) = graph.code_mut(at) {
+                code.undo = Some(Arc::new(Typed::new(handler, decode_undo::<T>)));
+            }
+        })
+    }
+
+    /// How its undo action is retried.
+    pub fn undo_retry(self, policy: Retry) -> Self {
+        self.change(|graph, at| graph.spec_mut(at).undo.get_or_insert_default().retry = policy)
+    }
+
+    /// What happens when the node has failed for good; its run fails unless said.
+    pub fn on_exhausted(self, choice: OnExhausted) -> Self {
+        self.change(|graph, at| graph.spec_mut(at).on_exhausted = choice)
+    }
+
+    /// Its failure fails the run only when everything that does not depend on it has ended.
+    pub fn isolated(self) -> Self {
+        self.change(|graph, at| graph.spec_mut(at).isolated = true)
+    }
+
+    /// The lane that its calls queue in.
+    pub fn lane(self, lane: &str) -> Self {
+        self.change(|graph, at| {
+            let lane = graph.checked(lane);
+            graph.spec_mut(at).lane = lane;
+        })
+    }
+
     /// Something to show with the node.
     pub fn label(self, key: &str, value: &str) -> Self {
         self.change(|graph, at| drop(graph.spec_mut(at).labels.insert(key.into(), value.into())))
+    }
+
+    /// The same node, taken for one that gives something else.
+    pub(crate) const fn as_giving<U>(self) -> Node<'d, U> {
+        Node { dag: self.dag, at: self.at, gives: PhantomData }
+    }
+
+    pub(crate) fn with_reducer<A>(self, reducer: Arc<dyn Code>) -> Node<'d, A> {
+        let node = self.change(|graph, at| {
+            if let Some(code) = graph.code_mut(at) {
+                code.reduce = Some(reducer);
+            }
+        });
+        node.as_giving()
+    }
+
+    /// Changes what only nodes of one kind have.
+    pub(crate) fn change_kind(self, change: impl FnOnce(&mut NodeKind) -> Result<(), &'static str>) -> Self {
+        self.change(|graph, at| {
+            let spec = graph.spec_mut(at);
+            if let Err(why) = change(&mut spec.kind) {
+                let name = spec.name.clone();
+                graph.errors.push(PlanError::Unfit { name, why: why.into() });
+            }
+        })
     }
 
     fn change(self, change: impl FnOnce(&mut Graph, usize)) -> Self {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ops::Deref;
 use vastflow_core::limits::MAX_PAYLOAD_BYTES;
-use vastflow_core::{Codec, Name, Payload};
+use vastflow_core::{Codec, Payload};
 
 /// A value that can travel between nodes: anything that serde can write and read (as JSON), or [`Bytes`].
 #[diagnostic::on_unimplemented(
@@ -158,20 +158,19 @@ impl From<&'static str> for Bytes {
 ///
 /// ```
 /// use vastflow_sdk::{Bytes, Data, Parts};
-/// use vastflow_core::Name;
 ///
-/// let parts = Parts::new(vec![(Name::new("a")?, Bytes::from("1").encode()?)]);
+/// let parts = Parts::new(vec![("a".into(), Bytes::from("1").encode()?)]);
 /// assert_eq!(parts.get::<u32>("a")?, 1);
 /// assert_eq!(parts.names().collect::<Vec<_>>(), ["a"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parts(Vec<(Name, Payload)>);
+pub struct Parts(Vec<(Box<str>, Payload)>);
 
 impl Parts {
     /// Values with their names, in edge order.
     #[must_use]
-    pub const fn new(parts: Vec<(Name, Payload)>) -> Self {
+    pub const fn new(parts: Vec<(Box<str>, Payload)>) -> Self {
         Parts(parts)
     }
 
@@ -181,18 +180,22 @@ impl Parts {
     /// [`DataError::Missing`] when nothing came from there, [`DataError::Decode`] when it is something else.
     pub fn get<T: Data>(&self, node: &str) -> Result<T, DataError> {
         let missing = || DataError::Missing { key: node.to_owned() };
-        let part = self.0.iter().find(|(name, _)| name.as_str() == node).ok_or_else(missing)?;
-        T::decode(&part.1)
+        let (_, part) = self.0.iter().find(|(name, _)| **name == *node).ok_or_else(missing)?;
+        T::decode(part).or_else(|error| match (part.codec(), std::str::from_utf8(part.bytes())) {
+            // A text that stood in a map, where raw bytes and JSON texts look alike.
+            (Codec::Bytes, Ok(text)) => T::decode(&to_json(text)?).map_err(|_| error),
+            _ => Err(error),
+        })
     }
 
     /// The names, in edge order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+        self.0.iter().map(|(name, _)| &**name)
     }
 
     /// The values with their names, in edge order.
     #[must_use]
-    pub fn as_slice(&self) -> &[(Name, Payload)] {
+    pub fn as_slice(&self) -> &[(Box<str>, Payload)] {
         &self.0
     }
 
@@ -213,7 +216,7 @@ impl Parts {
         match self.0.len() {
             0 => Payload::null(),
             1 => self.0.remove(0).1,
-            _ => Payload::map(&self.0),
+            _ => Payload::object(self.0.iter().map(|(name, part)| (&**name, part))),
         }
     }
 }

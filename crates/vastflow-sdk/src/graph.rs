@@ -12,7 +12,7 @@ use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use vastflow_core::plan::{EdgeSpec, HookSpec, NodeKind, NodeSpec, PlanError, PlanSpec, Source};
+use vastflow_core::plan::{EdgeSpec, HookSpec, Join, NodeKind, NodeSpec, OnExhausted, PlanError, PlanSpec, Source};
 use vastflow_core::{Codec, Failure, FailureKind, Name, Payload, Plan, PlanErrors, RunOutcome};
 
 /// A graph drawn by name. Whatever is wrong with it is told by [`Graph::build`], all at once.
@@ -34,16 +34,18 @@ use vastflow_core::{Codec, Failure, FailureKind, Name, Payload, Plan, PlanErrors
 /// ```
 #[derive(Default)]
 pub struct Graph {
-    name: Option<Name>,
-    nodes: Vec<Drawn>,
+    pub(crate) name: Option<Name>,
+    pub(crate) nodes: Vec<Drawn>,
     /// The edges into each node, in the order they were drawn.
-    edges: BTreeMap<Name, Vec<EdgeSpec>>,
+    pub(crate) edges: BTreeMap<Name, Vec<EdgeSpec>>,
     /// The edges drawn by name, to notice a second one.
     drawn: BTreeSet<(Name, Name)>,
-    code: FlowCode,
+    pub(crate) code: FlowCode,
     pub(crate) rivers: BTreeMap<Name, Arc<dyn Code>>,
     /// The types behind `rivers`, to notice that two of them share a name.
-    river_types: BTreeMap<Name, TypeId>,
+    pub(crate) river_types: BTreeMap<Name, TypeId>,
+    /// Sub-flows, and nodes with an aggregator behind them, with the node that edges out of them leave from.
+    pub(crate) groups: BTreeMap<Name, Name>,
     pub(crate) outputs: Vec<Name>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_failure: Option<HookSpec>,
@@ -53,8 +55,8 @@ pub struct Graph {
     pub(crate) errors: Vec<PlanError>,
 }
 
-struct Drawn {
-    spec: NodeSpec,
+pub(crate) struct Drawn {
+    pub(crate) spec: NodeSpec,
     /// Whether its author said how it is retried, be it "never".
     says_retry: bool,
     takes: Option<Kind>,
@@ -63,7 +65,7 @@ struct Drawn {
 
 /// A type, as far as wiring by name can look at it.
 #[derive(Clone, Copy)]
-struct Kind {
+pub(crate) struct Kind {
     id: TypeId,
     name: &'static str,
 }
@@ -114,6 +116,10 @@ pub struct NodeOptions {
     timeout: Option<Duration>,
     total_timeout: Option<Duration>,
     durable: Option<bool>,
+    join: Option<Join>,
+    on_exhausted: Option<OnExhausted>,
+    isolated: bool,
+    lane: Option<String>,
     labels: Vec<(String, String)>,
 }
 
@@ -152,6 +158,35 @@ impl NodeOptions {
         self
     }
 
+    /// How many of the nodes before it the node needs; all unless said. Of `any` and `n_of` it gets those that came
+    /// first, of `all_settled` a `Result` of each.
+    #[must_use]
+    pub fn join(mut self, join: Join) -> Self {
+        self.join = Some(join);
+        self
+    }
+
+    /// What happens when it has failed for good; the run fails unless said.
+    #[must_use]
+    pub fn on_exhausted(mut self, choice: OnExhausted) -> Self {
+        self.on_exhausted = Some(choice);
+        self
+    }
+
+    /// Its failure fails the run only when everything that does not depend on it has ended.
+    #[must_use]
+    pub fn isolated(mut self) -> Self {
+        self.isolated = true;
+        self
+    }
+
+    /// The lane that its calls queue in.
+    #[must_use]
+    pub fn lane(mut self, lane: &str) -> Self {
+        self.lane = Some(lane.to_owned());
+        self
+    }
+
     /// Something to show with the node.
     #[must_use]
     pub fn label(mut self, key: &str, value: &str) -> Self {
@@ -159,7 +194,15 @@ impl NodeOptions {
         self
     }
 
-    fn apply(self, spec: &mut NodeSpec) {
+    fn apply(self, spec: &mut NodeSpec, errors: &mut Vec<PlanError>) {
+        spec.join = self.join.unwrap_or(spec.join);
+        spec.on_exhausted = self.on_exhausted.unwrap_or(spec.on_exhausted);
+        spec.isolated |= self.isolated;
+        match self.lane.map(Name::new) {
+            Some(Ok(lane)) => spec.lane = Some(lane),
+            Some(Err(invalid)) => errors.push(PlanError::InvalidName { why: invalid.to_string() }),
+            None => {}
+        }
         spec.retry = self.retry.unwrap_or_else(|| spec.retry.clone());
         spec.attempt_timeout = self.timeout.or(spec.attempt_timeout);
         spec.timeout = self.total_timeout.or(spec.timeout);
@@ -200,13 +243,13 @@ impl Graph {
         if let Some(at) = self.draw(name, code, Some(Kind::of::<H::Out>())) {
             self.nodes[at].takes = Some(Kind::of::<In>());
             self.nodes[at].says_retry = options.retry.is_some();
-            options.apply(&mut self.nodes[at].spec);
+            options.apply(&mut self.nodes[at].spec, &mut self.errors);
         }
         self
     }
 
     /// Draws a node from its code; gives its place, or none when its name is not valid.
-    fn draw(&mut self, name: &str, code: Arc<dyn Code>, gives: Option<Kind>) -> Option<usize> {
+    pub(crate) fn draw(&mut self, name: &str, code: Arc<dyn Code>, gives: Option<Kind>) -> Option<usize> {
         let name = self.checked(name)?;
         self.code.nodes.insert(name.clone(), NodeCode::new(code));
         self.nodes.push(Drawn { spec: NodeSpec::new(name, NodeKind::Task), says_retry: false, takes: None, gives });
@@ -289,7 +332,12 @@ impl Graph {
         })
     }
 
-    fn with_node(&mut self, node: &str, what: &str, change: impl FnOnce(&mut NodeSpec, &mut NodeCode)) -> &mut Self {
+    pub(crate) fn with_node(
+        &mut self,
+        node: &str,
+        what: &str,
+        change: impl FnOnce(&mut NodeSpec, &mut NodeCode),
+    ) -> &mut Self {
         let Some(name) = self.checked(node) else { return self };
         let drawn = self.nodes.iter_mut().find(|drawn| drawn.spec.name == name);
         match (drawn, self.code.nodes.get_mut(&name)) {
@@ -352,13 +400,19 @@ impl Graph {
             }
         }
         self.code.nodes.extend(other.code.nodes);
-        for (name, code) in other.rivers {
-            if let Some(of) = other.river_types.get(&name) {
+        self.groups.extend(other.groups);
+        self.take_rivers(other.rivers, &other.river_types);
+        self.errors.extend(other.errors);
+        self
+    }
+
+    /// Takes over the rivers of another drawing.
+    pub(crate) fn take_rivers(&mut self, rivers: BTreeMap<Name, Arc<dyn Code>>, types: &BTreeMap<Name, TypeId>) {
+        for (name, code) in rivers {
+            if let Some(of) = types.get(&name) {
                 self.add_river(name, *of, code);
             }
         }
-        self.errors.extend(other.errors);
-        self
     }
 
     /// Notes the code of a river or an Atlantic.
@@ -381,7 +435,7 @@ impl Graph {
     }
 
     /// Nodes without an edge take the run's input; there must be one such node, or each must say so.
-    fn input_to_starts(&mut self) {
+    pub(crate) fn input_to_starts(&mut self) {
         let names = self.nodes.iter().map(|node| node.spec.name.clone());
         let starts: Vec<Name> = names.filter(|name| !self.edges.contains_key(name)).collect();
         if starts.len() > 1 {
@@ -392,7 +446,7 @@ impl Graph {
     }
 
     /// Where one plain value flows into a node, it must be what the node takes.
-    fn check_types(&mut self) {
+    pub(crate) fn check_types(&mut self) {
         let gives: BTreeMap<&Name, Kind> =
             self.nodes.iter().filter_map(|node| Some((&node.spec.name, node.gives?))).collect();
         let mismatch = |to: &Drawn| {
@@ -415,13 +469,27 @@ impl Graph {
         }
     }
 
-    pub(crate) fn finish<In, Out>(mut self) -> Result<Flow<In, Out>, PlanErrors> {
+    pub(crate) fn finish<In, Out>(self) -> Result<Flow<In, Out>, PlanErrors> {
+        let Whole { spec, code, rivers, mut errors, .. } = self.into_whole();
+        let flow = spec.flow.clone();
+        match Plan::new(spec) {
+            Ok(plan) if errors.is_empty() => Ok(Flow::new(plan, code, rivers)),
+            Ok(_) => Err(PlanErrors::new(flow, errors)),
+            Err(found) => {
+                errors.extend(found.list().iter().cloned());
+                Err(PlanErrors::new(flow, errors))
+            }
+        }
+    }
+
+    /// The drawing, taken apart, with what is wrong with it so far.
+    pub(crate) fn into_whole(mut self) -> Whole {
+        self.wire_groups();
         let mut spec = PlanSpec::new(self.name.clone().unwrap_or_else(unnamed));
         for drawn in self.nodes {
             let mut node = drawn.spec;
-            if let (Some(policy), NodeKind::Task) = (&self.default_retry, &node.kind)
-                && !drawn.says_retry
-            {
+            let calls = matches!(node.kind, NodeKind::Task | NodeKind::Branch(_) | NodeKind::ForEach(_));
+            if let (Some(policy), true) = (&self.default_retry, calls && !drawn.says_retry) {
                 node.retry = policy.clone();
             }
             node.inputs.extend(self.edges.remove(&node.name).unwrap_or_default());
@@ -438,15 +506,7 @@ impl Graph {
         for hook in spec.on_failure.iter_mut().chain(&mut spec.finally) {
             hook.timeout = hook.timeout.or(self.hook_timeout);
         }
-        let flow = spec.flow.clone();
-        match Plan::new(spec) {
-            Ok(plan) if self.errors.is_empty() => Ok(Flow::new(plan, self.code, self.rivers)),
-            Ok(_) => Err(PlanErrors::new(flow, self.errors)),
-            Err(errors) => {
-                self.errors.extend(errors.list().iter().cloned());
-                Err(PlanErrors::new(flow, self.errors))
-            }
-        }
+        Whole { spec, code: self.code, rivers: self.rivers, river_types: self.river_types, errors: self.errors }
     }
 
     /// A name, or an error to tell later.
@@ -474,7 +534,17 @@ impl Graph {
     }
 }
 
-fn unnamed() -> Name {
+/// A drawing, taken apart.
+pub(crate) struct Whole {
+    pub(crate) spec: PlanSpec,
+    pub(crate) code: FlowCode,
+    pub(crate) rivers: BTreeMap<Name, Arc<dyn Code>>,
+    pub(crate) river_types: BTreeMap<Name, TypeId>,
+    /// What is wrong with it, besides what a check of the spec finds.
+    pub(crate) errors: Vec<PlanError>,
+}
+
+pub(crate) fn unnamed() -> Name {
     // A literal that is a valid name; the error about the real one is already noted.
     Name::new("unnamed").unwrap_or_else(|_| unreachable!())
 }
@@ -486,7 +556,7 @@ fn edge_text(spec: &EdgeSpec) -> String {
     }
 }
 
-fn decode_one<In: Data>(ctx: &Ctx, args: &[Payload]) -> Result<In, DataError> {
+pub(crate) fn decode_one<In: Data>(ctx: &Ctx, args: &[Payload]) -> Result<In, DataError> {
     match args {
         // Nothing flows in: no bytes, or, for a type that cannot be read from none, JSON's word for it.
         [] => In::decode(&Payload::new(Codec::Bytes, "")).or_else(|_| In::decode(&Payload::null())),

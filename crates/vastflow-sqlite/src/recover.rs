@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
-use vastflow_core::{Plan, RunId, ScopeId};
+use vastflow_core::{Plan, RunId, RunStatus, ScopeId};
 use vastflow_store::{ControlWord, Counts, Ledger, StoreError};
 
 /// What the disk remembers.
@@ -108,7 +108,7 @@ impl Recovery<'_> {
 
     /// Unfinished runs, and finished ones in which messages still wait.
     fn runs(&mut self) -> Result<(), StoreError> {
-        for status in ["running", "stopping"] {
+        for status in RunStatus::ALL.into_iter().filter(|status| !status.is_final()) {
             self.load(&format!("status = '{status}'"))?;
         }
         let mut waiting = Vec::new();

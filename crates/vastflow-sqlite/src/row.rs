@@ -6,6 +6,7 @@ use rusqlite::{Row, ToSql};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
+use vastflow_core::event::Origin;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{
     Codec, Name, Payload, PlanHash, RunId, RunInfo, RunOutcome, RunStarted, RunStatus, Seq, Timestamp, Writes,
@@ -23,6 +24,7 @@ struct StartRest<'a> {
     input: Codec,
     context: Cow<'a, Writes>,
     info: Cow<'a, RunInfo>,
+    origin: Cow<'a, Option<Box<Origin>>>,
 }
 
 /// What the readable columns do not say of how it ended.
@@ -33,9 +35,10 @@ struct EndRest<'a> {
 }
 
 pub(crate) fn start_rest(started: &RunStarted) -> Result<Vec<u8>, StoreError> {
-    let RunStarted { seed, input, context, info, .. } = started;
+    let RunStarted { seed, input, context, info, origin, .. } = started;
+    let origin = Cow::Borrowed(origin);
     let (context, info) = (Cow::Borrowed(context), Cow::Borrowed(info));
-    record::to_extend(&StartRest { seed: *seed, input: input.codec(), context, info }, Vec::new())
+    record::to_extend(&StartRest { seed: *seed, input: input.codec(), context, info, origin }, Vec::new())
 }
 
 pub(crate) fn end_rest(outcome: Option<&RunOutcome>, output: Option<&Payload>) -> Result<Vec<u8>, StoreError> {
@@ -88,6 +91,7 @@ fn inner(row: &Row<'_>, key: u64) -> Result<RunRow, StoreError> {
         input,
         context: start.context.into_owned(),
         info: start.info.into_owned(),
+        origin: start.origin.into_owned(),
     };
     let summary = RunSummary {
         status: RunStatus::parse(text(row, 4)?).ok_or_else(|| StoreError::corrupt("its status is unknown"))?,

@@ -6,7 +6,7 @@ use crate::store::{CLOSED, SqliteStore};
 use async_trait::async_trait;
 use std::cmp::Reverse;
 use std::sync::Arc;
-use vastflow_core::{Plan, PlanHash, Recorded, RunId, RunStatus, ScopeId, Seq, Timestamp};
+use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
     Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Pulse, QueuedTask, Reply, RunPage,
     RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
@@ -122,7 +122,7 @@ impl Store for SqliteStore {
     async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
         // Memory first: a run that leaves it after this look is in the tables by then.
         let page = self.look(|inner| inner.ledger.runs(query)).await?;
-        if matches!(query.status, Some(RunStatus::Running | RunStatus::Stopping)) {
+        if query.status.is_some_and(|status| !status.is_final()) {
             return Ok(page);
         }
         let query = query.clone();

@@ -152,6 +152,8 @@ impl Inner {
         let (now, past) = (self.ledger.counts(), self.past);
         Counts {
             running: now.running,
+            paused: now.paused,
+            needs_attention: now.needs_attention,
             stopping: now.stopping,
             succeeded: now.succeeded + past.succeeded,
             failed: now.failed + past.failed,

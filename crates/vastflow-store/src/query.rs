@@ -48,6 +48,10 @@ pub struct RunPage {
 pub struct Counts {
     /// Running.
     pub running: u64,
+    /// Paused.
+    pub paused: u64,
+    /// Waiting for an operator.
+    pub needs_attention: u64,
     /// Stopping.
     pub stopping: u64,
     /// Succeeded.
@@ -63,6 +67,8 @@ impl Counts {
     #[must_use]
     pub fn of(&mut self, status: RunStatus) -> &mut u64 {
         match status {
+            RunStatus::Paused => &mut self.paused,
+            RunStatus::NeedsAttention => &mut self.needs_attention,
             RunStatus::Stopping => &mut self.stopping,
             RunStatus::Succeeded => &mut self.succeeded,
             RunStatus::Failed => &mut self.failed,
@@ -74,7 +80,7 @@ impl Counts {
     /// Runs that have not ended.
     #[must_use]
     pub const fn unfinished(&self) -> u64 {
-        self.running + self.stopping
+        self.running + self.paused + self.needs_attention + self.stopping
     }
 }
 

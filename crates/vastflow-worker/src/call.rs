@@ -11,10 +11,12 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tracing::Instrument;
-use vastflow_core::plan::HookSpec;
+use vastflow_core::plan::{HookSpec, NodeKind};
 use vastflow_core::run::{Input, TaskOutcome};
-use vastflow_core::{Failure, FailureKind, Payload, Reply, RunId, RunInfo, RunStarted, State, Task, Timestamp, Writes};
-use vastflow_sdk::{Bound, BoxFuture, CallParts, Ctx, DataError, EngineLink, Temporary};
+use vastflow_core::{
+    Failure, FailureKind, Payload, Plan, Reply, RunInfo, RunStarted, ScopeId, State, Task, Timestamp, Writes,
+};
+use vastflow_sdk::{About, Bound, BoxFuture, CallParts, Ctx, DataError, EngineLink, Temporary};
 use vastflow_store::ClaimToken;
 
 /// Begins a task that this engine holds, together with a slot if it takes one.
@@ -28,8 +30,8 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
     // Another cell may have gone on with the scope; or the run may be told to stop, as of a time at which this task was
     // not due: then it would count as one that only waits, and must not be running.
     if inner.is_gone || inner.gathers_since_before(task) {
-        let (plan, len) = (cell.bound.plan().hash(), inner.state.len());
-        return begin_later(shared, Held { scope: cell.scope.clone(), task, token, plan, len });
+        let (plan, len) = (cell.bound.root(), inner.state.len());
+        return begin_later(shared, Held { scope: cell.scope.clone(), task, token, plan, len, words: Vec::new() });
     }
     if let Some(call) = inner.calls.iter_mut().find(|call| call.task == task) {
         // The store took this worker for dead and gave the task out again: the call under way answers that claim.
@@ -48,9 +50,10 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
         return cell.answer(shared, input, (task, token), slots);
     }
     let site = Site {
-        run: cell.scope.run(),
+        scope: &cell.scope,
         bound: &cell.bound,
         state: &inner.state,
+        begun: cell.begun.as_ref(),
         temporary: shared.temporary.of(cell.scope.run()),
         engine: &shared.link,
         now: shared.now(),
@@ -63,9 +66,11 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
 
 /// Where a call is made.
 pub(crate) struct Site<'a> {
-    pub(crate) run: &'a RunId,
+    pub(crate) scope: &'a ScopeId,
     pub(crate) bound: &'a Bound,
     pub(crate) state: &'a State,
+    /// How the run began, where the scope is not the run's root.
+    pub(crate) begun: Option<&'a Arc<RunStarted>>,
     pub(crate) temporary: Temporary,
     pub(crate) engine: &'a Arc<dyn EngineLink>,
     pub(crate) now: Timestamp,
@@ -74,19 +79,19 @@ pub(crate) struct Site<'a> {
 impl Site<'_> {
     /// The context of a call that answers `task`.
     pub(crate) fn ctx(self, task: Task) -> Ctx {
-        let Site { run, bound, state, temporary, engine, now } = self;
+        let Site { scope, bound, state, begun, temporary, engine, now } = self;
         let plan = bound.plan();
         let node = task.node();
         let name = node.and_then(|node| plan.node(node)).map_or("hook", |spec| spec.name.as_str());
         Ctx::new(CallParts {
-            run: run.clone(),
+            scope: scope.clone(),
             plan: Arc::clone(plan),
             task,
-            started: state.started().map_or_else(|| unstarted(bound), Arc::clone),
+            started: begun.or_else(|| state.started()).map_or_else(|| unstarted(bound), Arc::clone),
             inputs: node.map_or_else(Vec::new, |node| state.inputs(plan, node)),
             context: Arc::clone(state.context()),
             temporary,
-            failure: node.and_then(|node| state.failure_to_rescue(node).cloned()),
+            about: about(plan, state, task),
             outcome: state.outcome(),
             deadline: limit_of(bound, task)
                 .map(|limit| now.plus(limit))
@@ -94,9 +99,26 @@ impl Site<'_> {
                 .chain(state.deadline(plan, task))
                 .min(),
             now,
-            span: tracing::debug_span!("call", run = %run, node = name, ?task),
+            span: tracing::debug_span!("call", run = %scope.run(), scope = scope.path(), node = name, ?task),
             engine: Arc::clone(engine),
         })
+    }
+}
+
+/// What a task's call is about, besides what flows into its node.
+fn about(plan: &Plan, state: &State, task: Task) -> About {
+    match task {
+        Task::Rescue { node } => state.failure_to_rescue(node).cloned().map_or(About::Nothing, About::Rescue),
+        Task::Undo { node, .. } => About::Undo(state.to_undo(node).cloned()),
+        Task::Reduce { node, .. } => {
+            let (acc, results) = state.to_reduce(plan, node).unwrap_or_default();
+            let results = results.into_iter().map(|(key, value)| (key.into(), value.clone())).collect();
+            About::Fold { acc, results }
+        }
+        Task::Attempt { node, .. } if matches!(plan.node(node).map(|spec| &spec.kind), Some(NodeKind::ForEach(_))) => {
+            About::Page(state.cursor(node).cloned())
+        }
+        _ => About::Nothing,
     }
 }
 
@@ -109,6 +131,7 @@ fn unstarted(bound: &Bound) -> Arc<RunStarted> {
         input: Payload::null(),
         context: Writes::new(),
         info: RunInfo::default(),
+        origin: None,
     })
 }
 
@@ -273,6 +296,7 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vastflow_core::RunId;
     use vastflow_core::run::{Reply, Start};
     use vastflow_core::{NodeIx, ScopeId};
     use vastflow_sdk::{Flow, Library, Node};

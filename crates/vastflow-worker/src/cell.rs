@@ -6,15 +6,17 @@ use crate::shared::{Shared, TICK, lock};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use vastflow_core::run::{Changes, Input, RunSummary, StepError, TaskOutcome, Times};
-use vastflow_core::{Event, Plan, RunStatus, ScopeId, Seq, State, Task, Timestamp};
+use vastflow_core::run::{Changes, Input, Peer, RunSummary, StepError, TaskOutcome, Times, Word};
+use vastflow_core::{Codec, Event, Payload, Plan, RunStarted, RunStatus, ScopeId, Seq, State, Task, Timestamp, codec};
 use vastflow_sdk::{Bound, Ctx, Temporary};
-use vastflow_store::{ClaimToken, Commit, Control, NewTask};
+use vastflow_store::{ClaimToken, Commit, Control, Message, NewTask};
 
 /// The state of one scope that is active in this engine.
 pub(crate) struct Cell {
     pub(crate) scope: ScopeId,
     pub(crate) bound: Arc<Bound>,
+    /// How the run began, where the scope is not the run's root.
+    pub(crate) begun: Option<Arc<RunStarted>>,
     pub(crate) inner: Mutex<Inner>,
 }
 
@@ -62,6 +64,8 @@ pub(crate) struct Gathered {
     /// Slots of calls that have ended, for what follows from them.
     slots: usize,
     status_changed: bool,
+    /// The control word that fits the state before the first was told.
+    word_before: Option<Control>,
 }
 
 /// Something that was told, kept until it is acknowledged: after a conflict it is decided again.
@@ -91,8 +95,36 @@ pub(crate) struct InFlight {
 
 impl Cell {
     pub(crate) fn new(scope: ScopeId, bound: Arc<Bound>, state: State) -> Arc<Self> {
+        Cell::within(scope, bound, None, state)
+    }
+
+    /// A cell of any scope; one that is not the root knows how its run began.
+    pub(crate) fn within(scope: ScopeId, bound: Arc<Bound>, begun: Option<Arc<RunStarted>>, state: State) -> Arc<Self> {
         let inner = Inner { state, ..Inner::default() };
-        Arc::new(Cell { scope, bound, inner: Mutex::new(inner) })
+        Arc::new(Cell { scope, bound, begun, inner: Mutex::new(inner) })
+    }
+
+    /// Who another scope of the run is to this one.
+    pub(crate) fn peer(&self, other: &ScopeId) -> Option<Peer> {
+        if self.scope.parent().is_some_and(|(parent, ..)| parent == *other) {
+            return Some(Peer::Parent);
+        }
+        let (parent, node, key) = other.parent()?;
+        let node = self.bound.plan().find(node)?;
+        (parent == self.scope).then(|| Peer::Child { node, key: key.into() })
+    }
+
+    /// Where what is said to a peer goes.
+    fn scope_of(&self, peer: &Peer) -> Option<ScopeId> {
+        match peer {
+            Peer::Parent => self.scope.parent().map(|(parent, ..)| parent),
+            Peer::Child { node, key } => Some(self.scope.child(&self.bound.plan().node(*node)?.name, key)),
+        }
+    }
+
+    fn message(&self, (peer, word): (Peer, Word)) -> Option<Message> {
+        let body = codec::encode_word(&word).ok()?;
+        Some(Message { to: self.scope_of(&peer)?, kind: word.kind(), body: Payload::new(Codec::Bytes, body) })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -213,6 +245,15 @@ impl Gathered {
     }
 }
 
+/// The control word that fits a state.
+fn word(state: &State) -> Control {
+    match state.status() {
+        RunStatus::Paused => Control::Held,
+        _ if state.outcome().is_some() => Control::Stopping,
+        _ => Control::Running,
+    }
+}
+
 /// What was told, without the answer that it was going to get.
 pub(crate) fn of_refused(refused: Vec<Refused>) -> impl Iterator<Item = Told> {
     refused.into_iter().map(|(told, _)| told)
@@ -279,6 +320,7 @@ impl Inner {
     /// Decides and folds at once; what it means for others waits for the acknowledgement.
     pub(crate) fn tell(&mut self, cell: &Cell, shared: &Shared, told: Told) {
         let before = (self.state.is_empty(), self.state.status());
+        self.gathered.word_before.get_or_insert(word(&self.state));
         let plan = cell.bound.plan();
         let now = shared.now();
         let times = Times { now: now.plus(TICK), recorded_at: self.gathered.at.unwrap_or(now) };
@@ -409,7 +451,7 @@ impl Inner {
     }
 
     fn commit(&mut self, cell: &Cell, shared: &Shared, gathered: Gathered) -> Commit {
-        let Gathered { told, refused, events, changes, at, slots, status_changed } = gathered;
+        let Gathered { told, refused, events, changes, at, slots, status_changed, word_before } = gathered;
         let len = self.state.len();
         let mut new = changes.queue;
         // The events that riders follow from are on their way now, so the store must know of them too.
@@ -418,8 +460,10 @@ impl Inner {
         new.extend(riders.iter().map(|rider| (*rider, Timestamp::ZERO)));
         let (queue, kept) = self.keep(cell, shared, new, slots);
         let status = self.state.status();
-        let summary = status_changed.then(|| self.state.summary(cell.bound.plan())).flatten().map(Arc::new);
+        let is_news = status_changed && cell.scope.is_root();
+        let summary = is_news.then(|| self.state.summary(cell.bound.plan())).flatten().map(Arc::new);
         let end = summary.clone().filter(|_| status.is_final());
+        let word = Some(word(&self.state)).filter(|word| is_news && !status.is_final() && word_before != Some(*word));
         let commit = Commit {
             op: shared.next_op(),
             scope: cell.scope.clone(),
@@ -430,8 +474,8 @@ impl Inner {
             events,
             queue,
             obsolete: changes.obsolete,
-            messages: Vec::new(),
-            control: (status_changed && status == RunStatus::Stopping).then_some(Control::Stopping),
+            messages: changes.words.into_iter().filter_map(|said| cell.message(said)).collect(),
+            control: word,
             summary,
         };
         self.in_flight = Some(InFlight { told, refused, kept, riders, end, tries: 0 });

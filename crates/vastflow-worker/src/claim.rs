@@ -12,9 +12,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use vastflow_core::{Event, PlanHash, RunId, RunStarted, ScopeId, Seq, State, Task, Timestamp};
+use vastflow_core::{Event, Input, PlanHash, RunId, RunStarted, ScopeId, Seq, State, Task, Timestamp, codec};
 use vastflow_sdk::{Bound, BoxFuture};
-use vastflow_store::{Claim, ClaimToken, Claimed, Claims, Heartbeat, Lease, StoreError};
+use vastflow_store::{Claim, ClaimToken, Claimed, Claims, Heartbeat, Lease, Message, StoreError};
 
 /// The longest time without a look into the queue: hints may be lost.
 const POLL: Duration = Duration::from_secs(1);
@@ -108,13 +108,36 @@ pub(crate) struct Held {
     pub(crate) plan: PlanHash,
     /// How long the journal is at least.
     pub(crate) len: Seq,
+    /// For [`Task::Deliver`]: what other scopes say, with who says it.
+    pub(crate) words: Vec<(ScopeId, Message)>,
 }
 
 impl From<Claimed> for Held {
     fn from(claimed: Claimed) -> Self {
-        let Claimed { scope, task, token, plan, len, .. } = claimed;
-        Held { scope, task, token, plan, len }
+        let Claimed { scope, task, token, plan, len, messages, .. } = claimed;
+        Held { scope, task, token, plan, len, words: messages }
     }
+}
+
+/// Tells a scope what other scopes say.
+fn deliver(shared: &Arc<Shared>, cell: &Arc<Cell>, held: Held) {
+    if shared.stopped.is_off() {
+        return;
+    }
+    if cell.lock().is_gone {
+        return begin_later(shared, held);
+    }
+    let mut words = Vec::with_capacity(held.words.len());
+    for (from, message) in &held.words {
+        match (cell.peer(from), codec::decode_word(message.body.bytes())) {
+            (Some(peer), Ok(word)) => words.push((peer, word)),
+            (_, word) => {
+                let why = word.err().map_or_else(|| "it is no neighbour".to_owned(), |why| why.to_string());
+                tracing::error!(scope = %held.scope, "a word from {from} is passed over: {why}");
+            }
+        }
+    }
+    cell.answer(shared, Input::Mail(words), (held.task, held.token), 0);
 }
 
 /// Begins what was claimed, a few scopes at a time where they have to be loaded; whether all of it was, or will be,
@@ -160,7 +183,10 @@ async fn begin(shared: &Arc<Shared>, claimed: Held) -> bool {
     let lease = Lease { scope: claimed.scope.clone(), task: claimed.task, token: claimed.token };
     match cell_of(shared, &claimed).await {
         Ok(Some(cell)) if !shared.draining.is_off() => {
-            start_task(shared, &cell, claimed.task, claimed.token);
+            match claimed.task {
+                Task::Deliver => deliver(shared, &cell, claimed),
+                task => start_task(shared, &cell, task, claimed.token),
+            }
             return true;
         }
         // The cell's news will meet a conflict and catch up.
@@ -215,7 +241,7 @@ async fn cell_of(shared: &Arc<Shared>, claimed: &Held) -> Result<Option<Arc<Cell
             }
             (Arc::clone(&cell.bound), inner.state.clone())
         }
-        None => (shared.bound(claimed.plan).await?, State::default()),
+        None => (shared.bound_of(claimed.plan, &claimed.scope).await?, State::default()),
     };
     let loaded = load(shared, &claimed.scope, &bound, state).await;
     if let (Err(_), Some(cell)) = (&loaded, &known) {
@@ -223,7 +249,11 @@ async fn cell_of(shared: &Arc<Shared>, claimed: &Held) -> Result<Option<Arc<Cell
     }
     let state = loaded?;
     // Whoever finds the cell from now on must not take its run for one that has not begun.
-    let fresh = Cell::new(claimed.scope.clone(), bound, state);
+    let begun = match claimed.scope.is_root() {
+        true => None,
+        false => shared.begun(claimed.scope.run()).await?,
+    };
+    let fresh = Cell::within(claimed.scope.clone(), bound, begun, state);
     let cell = shared.admit(Arc::clone(&fresh));
     if Arc::ptr_eq(&cell, &fresh) {
         return Ok(Some(cell));

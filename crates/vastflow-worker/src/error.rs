@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 use vastflow_core::id::InvalidId;
+use vastflow_core::limits::MAX_SIGNALS;
 use vastflow_core::run::Illegal;
 use vastflow_core::{Name, PlanErrors, RunFailure, RunId, RunStatus};
 use vastflow_sdk::{DataError, MissingCode, NameTaken};
@@ -71,6 +72,38 @@ pub enum Error {
         /// The run.
         id: RunId,
     },
+    /// The run is not over, so there is nothing to begin again.
+    #[error("run {id:?} is not over: it is {status}; wait for its end, or cancel it first")]
+    RunNotEnded {
+        /// The run.
+        id: RunId,
+        /// Where it stands.
+        status: RunStatus,
+    },
+    /// More signals wait in the run than the limit.
+    #[error(
+        "{MAX_SIGNALS} signals (MAX_SIGNALS) wait in run {id:?} already and no node has asked for them; check the signal's name"
+    )]
+    TooManySignals {
+        /// The run.
+        id: RunId,
+    },
+    /// Nothing waits for an operator there.
+    #[error("nothing waits for an operator at {at:?} of run {id:?}; `needs attention` names the node")]
+    NothingToResolve {
+        /// The run.
+        id: RunId,
+        /// Where.
+        at: String,
+    },
+    /// The run has no such node or scope.
+    #[error("run {id:?} has no {at:?}; a node is named as `node`, inside others as `outer[key]/node`")]
+    UnknownPlace {
+        /// The run.
+        id: RunId,
+        /// What was asked for.
+        at: String,
+    },
     /// The run failed, so it has no output.
     #[error("run {id} failed: {failure}")]
     RunFailed {
@@ -132,6 +165,10 @@ impl Error {
             Error::AlreadyExists { .. } => "already-exists",
             Error::RunEnded { .. } => "run-ended",
             Error::Finishing { .. } => "run-finishing",
+            Error::RunNotEnded { .. } => "run-not-ended",
+            Error::TooManySignals { .. } => "too-many-signals",
+            Error::NothingToResolve { .. } => "nothing-to-resolve",
+            Error::UnknownPlace { .. } => "unknown-place",
             Error::RunFailed { .. } => "run-failed",
             Error::RunStopped { .. } => "run-stopped",
             Error::Corrupt { .. } => "corrupt",

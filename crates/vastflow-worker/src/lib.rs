@@ -16,10 +16,12 @@
 //!
 //! **Absent:** drivers, HTTP, any rule about what a run does next (that is the core's), any polling on the hot path.
 
+mod again;
 mod call;
 mod cell;
 mod claim;
 mod clock;
+mod control;
 mod engine;
 mod error;
 mod events;
@@ -35,6 +37,8 @@ mod switch;
 mod turn;
 mod watch;
 
+pub use again::Fork;
+pub use control::Signal;
 pub use engine::{Engine, EngineBuilder};
 pub use error::Error;
 pub use events::{Events, RunEvent};

@@ -165,11 +165,17 @@ pub(crate) fn give_up(shared: &Shared, cell: &Cell, error: &Error) {
     shared.break_down(error);
 }
 
-/// What a rejection means to the one who asked. Asking twice that a run stop is no error.
+/// What a rejection means to the one who asked. Asking twice for the same thing is no error.
 pub(crate) fn meaning(cell: &Cell, rejection: &Rejection) -> Result<(), Error> {
     let id = cell.scope.run().clone();
     match rejection {
-        Rejection::AlreadyStopping => Ok(()),
+        Rejection::AlreadyStopping
+        | Rejection::AlreadyPaused
+        | Rejection::NotPaused
+        | Rejection::KnownSignal
+        | Rejection::NotAwaited => Ok(()),
+        Rejection::TooManySignals => Err(Error::TooManySignals { id }),
+        Rejection::NothingToResolve => Err(Error::NothingToResolve { id, at: cell.scope.path().to_owned() }),
         Rejection::Ended(status) => Err(Error::RunEnded { id, status: *status }),
         Rejection::Finishing => Err(Error::Finishing { id }),
         Rejection::NotBegun => Err(Error::UnknownRun { id }),

@@ -1,28 +1,23 @@
 //! A handle to one run, from anywhere.
 
-use crate::cell::Cell;
-use crate::claim::{load, started_of};
+use crate::claim::started_of;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::events::{Events, RunEvent};
-use crate::mend::catch_up;
 use crate::shared::Shared;
 use crate::watch::End;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use tokio::sync::oneshot;
-use vastflow_core::run::{Input, RunSummary};
+use vastflow_core::run::RunSummary;
 use vastflow_core::view::RunView;
-use vastflow_core::{Payload, RunId, RunOutcome, RunStatus, ScopeId, Seq, State};
-use vastflow_sdk::{Bound, Data, MissingCode};
-use vastflow_store::{QueuedTask, TaskState};
+use vastflow_core::{Payload, RunId, RunOutcome, RunStatus, ScopeId, Seq};
+use vastflow_sdk::{Data, MissingCode};
 
 /// A handle to one run. Dropping it does nothing to the run.
 pub struct Run {
-    engine: Engine,
+    pub(crate) engine: Engine,
     id: RunId,
     end: Arc<End>,
 }
@@ -130,47 +125,6 @@ impl Run {
             Err(Error::MissingCode(missing)) => Ok(Some(missing)),
             Err(error) => Err(error),
         }
-    }
-
-    /// Asks that the run stop, with who asks and why: nothing new begins, what runs is told and waited for, then the
-    /// hooks run. Asking again changes nothing: the first reason counts.
-    ///
-    /// It takes no code to stop a run: one that this program lacks code for ends too, if no other engine works on the
-    /// store that may be running some of it. Its hooks, if it has any, wait for a program that has them.
-    ///
-    /// # Errors
-    /// [`Error::RunEnded`] when it is over; [`Error::UnknownRun`]; store errors.
-    pub async fn cancel(&self, by: &str, why: &str) -> Result<(), Error> {
-        let cell = self.cell().await?;
-        let (asks, told) = oneshot::channel();
-        cell.tell(self.shared(), Input::Cancel { by: by.into(), why: why.into() }, Some(asks));
-        told.await.unwrap_or_else(|_| Err(self.shared().why_stopped()))?;
-        if !cell.bound.has_code() && !self.shared().has_company.load(Ordering::Relaxed) {
-            let tasks = self.shared().store.tasks(&cell.scope).await?;
-            let is_held = |task: &QueuedTask| matches!(task.state, TaskState::Claimed { .. });
-            cell.drop_queued(self.shared(), tasks.into_iter().filter(|task| !is_held(task)).map(|task| task.task));
-        }
-        Ok(())
-    }
-
-    /// The run's cell, loaded if it is not active here. One without code is nobody else's.
-    async fn cell(&self) -> Result<Arc<Cell>, Error> {
-        let shared = self.shared();
-        let scope = ScopeId::root(self.id.clone());
-        if let Some(cell) = shared.cell(&scope) {
-            catch_up(shared, &cell).await?;
-            return Ok(cell);
-        }
-        let started = started_of(shared, &self.id).await?;
-        let started = started.ok_or_else(|| Error::UnknownRun { id: self.id.clone() })?;
-        let bound = match shared.bound(started.plan).await {
-            Err(Error::MissingCode(_)) => Arc::new(Bound::without_code(shared.plan(started.plan).await?)),
-            bound => bound?,
-        };
-        let state = load(shared, &scope, &bound, State::default()).await?;
-        let has_code = bound.has_code();
-        let cell = Cell::new(scope, bound, state);
-        Ok(if has_code { shared.admit(cell) } else { cell })
     }
 
     /// The run's events, from the first on, as they are recorded; ends with the run.

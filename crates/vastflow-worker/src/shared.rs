@@ -1,6 +1,7 @@
 //! What all parts of an engine share.
 
 use crate::cell::{Cell, Inner};
+use crate::claim::started_of;
 use crate::clock::wall_clock;
 use crate::error::Error;
 use crate::ids::Ids;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use vastflow_core::run::Input;
-use vastflow_core::{Name, Plan, PlanHash, RunId, ScopeId, Timestamp};
+use vastflow_core::{Name, Plan, PlanHash, RunId, RunStarted, ScopeId, Timestamp};
 use vastflow_sdk::{Bound, EngineLink, Library, MissingCode, Temporary};
 use vastflow_store::{OpId, Store, StoreError, WorkerId};
 
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     bounds: RwLock<FxHashMap<PlanHash, Result<Arc<Bound>, MissingCode>>>,
     cells: Mutex<FxHashMap<ScopeId, Arc<Cell>>>,
     parked: Parked,
+    /// How runs began whose inner scopes are active here.
+    begun: Mutex<FxHashMap<RunId, Weak<RunStarted>>>,
     /// Values of this process that the calls of a run share.
     pub(crate) temporary: Temporary,
     /// What calls may ask of this engine.
@@ -89,6 +92,7 @@ impl Shared {
             bounds: RwLock::default(),
             cells: Mutex::default(),
             parked: Parked::default(),
+            begun: Mutex::default(),
             temporary: Temporary::default(),
             link: Arc::new(Link(weak.clone())),
             ids: Ids::new(nonce),
@@ -211,6 +215,31 @@ impl Shared {
     pub(crate) async fn plan(&self, hash: PlanHash) -> Result<Arc<Plan>, StoreError> {
         let plan = self.store.plan(hash).await?;
         plan.ok_or_else(|| StoreError::corrupt(format!("plan {hash} is not in the store")))
+    }
+
+    /// The code of a scope of a run that follows the plan `hash`.
+    ///
+    /// # Errors
+    /// As [`Shared::bound`].
+    pub(crate) async fn bound_of(&self, hash: PlanHash, scope: &ScopeId) -> Result<Arc<Bound>, Error> {
+        let unknown = || StoreError::corrupt(format!("{scope} is not a scope of plan {hash}"));
+        Ok(self.bound(hash).await?.of_scope(scope).ok_or_else(unknown)?)
+    }
+
+    /// How a run began, kept as long as a scope of it is active here.
+    pub(crate) async fn begun(&self, run: &RunId) -> Result<Option<Arc<RunStarted>>, Error> {
+        if let Some(begun) = lock(&self.begun).get(run).and_then(Weak::upgrade) {
+            return Ok(Some(begun));
+        }
+        let begun = started_of(self, run).await?;
+        if let Some(begun) = &begun {
+            let mut known = lock(&self.begun);
+            if known.len() == known.capacity() {
+                known.retain(|_, begun| begun.strong_count() > 0);
+            }
+            known.insert(run.clone(), Arc::downgrade(begun));
+        }
+        Ok(begun)
     }
 
     /// Plans that this program lacks code for.

@@ -46,6 +46,11 @@ impl StartRun {
         StartRun { engine, plan, start, temporary: None }
     }
 
+    /// A start that is known in all its parts.
+    pub(crate) const fn from_start(engine: Engine, plan: PlanHash, start: Start) -> Self {
+        StartRun { engine, plan: Ok(plan), start: Ok(start), temporary: None }
+    }
+
     fn change(mut self, change: impl FnOnce(&mut Start)) -> Self {
         if let Ok(start) = &mut self.start {
             change(start);

@@ -29,17 +29,21 @@
 mod open;
 
 pub use open::{Open, OpenError, open};
+pub use vastflow_core::event::Choice;
 pub use vastflow_core::view::{NodeView, RunView, Span};
 pub use vastflow_core::{
     Event, Failure, FailureKind, Name, Payload, Plan, PlanErrors, PlanHash, RunFailure, RunId, RunInfo, RunOutcome,
     RunStatus, Timestamp,
 };
 pub use vastflow_sdk::{
-    Andes, Atlantic, BoxError, Bytes, Chain, Ctx, Cycle, Dag, Data, DataError, DurationExt, Edge, Flow, Graph, Handler,
-    Headwaters, Inputs, Node, NodeError, NodeOptions, ParallelRiver, Parts, Result, Retry, River, RiverAttr,
-    RiverError, RiverExt, Stream, TimesExt,
+    Andes, AnyOf, Atlantic, BoxError, Branch, Bytes, Cases, Chain, Ctx, Cycle, Dag, Data, DataError, DurationExt, Edge,
+    Flow, ForEach, Graph, Handler, Headwaters, Inputs, Items, Join, Json, Keys, NOf, Node, NodeError, NodeOptions,
+    OnExhausted, OneKey, Page, ParallelRiver, Parts, Result, Retry, River, RiverAttr, RiverError, RiverExt, Settled,
+    Stream, TimesExt, any, n_of, settled,
 };
-pub use vastflow_worker::{Engine, EngineBuilder, Error, Events, Run, RunEvent, StartRun, TypedRun, run_in_memory};
+pub use vastflow_worker::{
+    Engine, EngineBuilder, Error, Events, Fork, Run, RunEvent, Signal, StartRun, TypedRun, run_in_memory,
+};
 
 /// The storage seam, for those who write or inspect stores.
 pub mod store {
@@ -49,7 +53,7 @@ pub mod store {
 /// Everything that drawing and running a flow takes.
 pub mod prelude {
     pub use crate::{
-        Andes, Atlantic, Bytes, Ctx, Cycle, DurationExt, Engine, Flow, Graph, Headwaters, Node, NodeError, Open,
-        ParallelRiver, Parts, Result, River, RiverAttr, RiverError, RiverExt, Run, TimesExt,
+        Andes, Atlantic, Bytes, Ctx, Cycle, DurationExt, Engine, Flow, Graph, Headwaters, Node, NodeError, Open, Page,
+        ParallelRiver, Parts, Result, River, RiverAttr, RiverError, RiverExt, Run, TimesExt, any, n_of, settled,
     };
 }

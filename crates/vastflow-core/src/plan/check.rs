@@ -3,7 +3,8 @@
 use super::index;
 use super::spec::{EdgeSpec, NodeKind, NodeSpec, PlanSpec, Source};
 use crate::id::{Name, NodeIx};
-use crate::limits::MAX_NODES;
+use crate::limits::{MAX_DEPTH, MAX_NODES};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -95,6 +96,29 @@ pub enum PlanError {
         /// Which, why, and what is allowed.
         why: String,
     },
+    /// A branch has no arm, or two of one key.
+    #[error("branch {name:?} {why}")]
+    Cases {
+        /// The branch.
+        name: Name,
+        /// What is wrong with its arms, and what to do.
+        why: String,
+    },
+    /// A graph inside a node is not valid.
+    #[error("inside {}: {error}", inside_text(name, case))]
+    Inside {
+        /// The node.
+        name: Name,
+        /// Which arm of it, if it is a branch.
+        case: Option<Box<str>>,
+        /// What is wrong in there.
+        error: Box<PlanError>,
+    },
+    /// Graphs stand inside each other deeper than the limit.
+    #[error(
+        "graphs stand inside each other more than {MAX_DEPTH} deep (MAX_DEPTH); draw the inner ones as a flow of its own"
+    )]
+    TooDeep,
     /// The drawing gives back no node of its own, so the run would have no result.
     #[error("the drawing gives back no node of its own; return the node whose output is the result of the run")]
     NoResult,
@@ -122,9 +146,19 @@ impl PlanError {
             PlanError::TypeMismatch { .. } => "plan-type-mismatch",
             PlanError::Unfit { .. } => "plan-unfit",
             PlanError::InvalidName { .. } => "plan-invalid-name",
+            PlanError::Cases { .. } => "plan-cases",
+            PlanError::Inside { error, .. } => error.code(),
+            PlanError::TooDeep => "plan-too-deep",
             PlanError::NoResult => "plan-no-result",
             PlanError::Json { .. } => "plan-json",
         }
+    }
+}
+
+fn inside_text(name: &Name, case: &Option<Box<str>>) -> String {
+    match case {
+        Some(key) => format!("{name:?}, case {key:?}"),
+        None => format!("{name:?}"),
     }
 }
 
@@ -187,26 +221,71 @@ impl fmt::Display for PlanErrors {
 
 impl core::error::Error for PlanErrors {}
 
-/// Checks everything; gives the position of each node by name.
-pub(super) fn check(spec: &PlanSpec) -> Result<BTreeMap<Name, NodeIx>, PlanErrors> {
+/// Checks everything, also what stands inside nodes.
+pub(super) fn check(spec: &PlanSpec) -> Result<(), PlanErrors> {
     let mut found = Vec::new();
+    let nodes = count(spec);
+    if nodes > MAX_NODES {
+        found.push(PlanError::TooManyNodes { nodes });
+    }
+    if depth(spec, 0) > MAX_DEPTH {
+        found.push(PlanError::TooDeep);
+    } else {
+        check_graph(spec, &mut found);
+    }
+    if found.is_empty() { Ok(()) } else { Err(PlanErrors::new(spec.flow.clone(), found)) }
+}
+
+fn count(spec: &PlanSpec) -> usize {
+    spec.nodes.len() + spec.nodes.iter().flat_map(NodeSpec::bodies).map(count).sum::<usize>()
+}
+
+/// How deep graphs stand inside each other, as far as the limit and one more.
+fn depth(spec: &PlanSpec, above: usize) -> usize {
+    if above > MAX_DEPTH {
+        return above;
+    }
+    let inside = spec.nodes.iter().flat_map(NodeSpec::bodies).map(|body| depth(body, above + 1));
+    inside.max().unwrap_or(above)
+}
+
+fn check_graph(spec: &PlanSpec, found: &mut Vec<PlanError>) {
     if spec.nodes.is_empty() {
         found.push(PlanError::Empty);
     }
-    if spec.nodes.len() > MAX_NODES {
-        found.push(PlanError::TooManyNodes { nodes: spec.nodes.len() });
-    }
-    let by_name = names(spec, &mut found);
+    let by_name = names(spec, found);
     for node in &spec.nodes {
-        check_edges(node, &by_name, &mut found);
-        check_kind(node, &mut found);
+        check_edges(node, &by_name, found);
+        check_kind(node, found);
+        super::options::check(node, found);
+        check_inside(node, found);
     }
-    check_outputs(spec, &by_name, &mut found);
+    check_outputs(spec, &by_name, found);
     // With a name twice, nobody can say which node an edge means.
     if by_name.len() == spec.nodes.len() {
         found.extend(find_cycle(spec, &by_name));
     }
-    if found.is_empty() { Ok(by_name) } else { Err(PlanErrors::new(spec.flow.clone(), found)) }
+}
+
+fn check_inside(node: &NodeSpec, found: &mut Vec<PlanError>) {
+    let cases = match &node.kind {
+        NodeKind::Branch(branch) => branch.cases.as_slice(),
+        _ => &[],
+    };
+    for (at, body) in node.bodies().into_iter().enumerate() {
+        let mut inside = Vec::new();
+        check_graph(body, &mut inside);
+        if body.on_failure.is_some() || body.finally.is_some() {
+            let why = "a graph inside a node has no hooks of its own; give them to the flow".into();
+            inside.push(PlanError::Unfit { name: node.name.clone(), why });
+        }
+        let case = cases.get(at).map(|case| case.key.clone());
+        found.extend(inside.into_iter().map(|error| PlanError::Inside {
+            name: node.name.clone(),
+            case: case.clone(),
+            error: Box::new(error),
+        }));
+    }
 }
 
 fn names(spec: &PlanSpec, found: &mut Vec<PlanError>) -> BTreeMap<Name, NodeIx> {

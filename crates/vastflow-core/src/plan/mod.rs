@@ -2,14 +2,19 @@
 //! every run.
 
 mod check;
+mod options;
 mod spec;
 
 pub use check::{PlanError, PlanErrors};
-pub use spec::{EdgeSpec, HookSpec, NodeKind, NodeSpec, PlanSpec, PollPolicy, Source};
+pub use spec::{
+    BasinSpec, BranchSpec, CaseSpec, EdgeSpec, ForEachSpec, Gives, HookSpec, Join, NodeKind, NodeSpec, OnExhausted,
+    Partial, PlanSpec, PollPolicy, Source, UndoSpec,
+};
 
-use crate::id::{Name, NodeIx};
+use crate::id::{Name, NodeIx, ScopeId};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
@@ -39,6 +44,12 @@ pub struct Plan {
     nodes: Vec<Links>,
     starts: Vec<NodeIx>,
     outputs: Vec<NodeIx>,
+    /// The plans inside each node that has some.
+    bodies: BTreeMap<NodeIx, Vec<Arc<Plan>>>,
+    /// Whether it stands inside another plan.
+    is_body: bool,
+    /// Whether a node of it, at any depth, has an undo action.
+    has_undo: bool,
 }
 
 /// How one node hangs together with the others.
@@ -50,8 +61,10 @@ pub(crate) struct Links {
     pub(crate) parents: Vec<(NodeIx, bool)>,
     /// The nodes that wait for this one, once per edge.
     pub(crate) children: Vec<NodeIx>,
-    /// How many edges carry its output on, plus one if it is a result of the run.
+    /// How many edges carry its output on, plus one if it is a result of the run, plus one if it can be undone.
     pub(crate) readers: u32,
+    /// Whether it is a result of the run.
+    pub(crate) is_output: bool,
 }
 
 impl Plan {
@@ -62,7 +75,15 @@ impl Plan {
     /// [`PlanErrors`] with everything that is wrong, not just the first thing.
     pub fn new(mut spec: PlanSpec) -> Result<Self, PlanErrors> {
         spec.round_times();
-        let by_name = check::check(&spec)?;
+        spec.name_bodies();
+        check::check(&spec)?;
+        Ok(Plan::checked(spec, false))
+    }
+
+    /// Works out what a spec means that was checked with all that is in it.
+    fn checked(spec: PlanSpec, is_body: bool) -> Self {
+        let names = spec.nodes.iter().enumerate().map(|(at, node)| (node.name.clone(), index(at)));
+        let by_name: BTreeMap<Name, NodeIx> = names.collect();
         let mut nodes: Vec<Links> = spec.nodes.iter().map(|_| Links::default()).collect();
         for (to, node) in spec.nodes.iter().enumerate() {
             for edge in &node.inputs {
@@ -77,10 +98,22 @@ impl Plan {
         let outputs = outputs(&spec, &by_name, &nodes);
         for output in &outputs {
             nodes[output.index()].readers += 1;
+            nodes[output.index()].is_output = true;
+        }
+        let mut bodies = BTreeMap::new();
+        let mut has_undo = false;
+        for (at, node) in spec.nodes.iter().enumerate() {
+            let inside = node.bodies().into_iter().map(|body| Arc::new(Plan::checked(body.clone(), true)));
+            let inside: Vec<Arc<Plan>> = inside.collect();
+            has_undo |= node.undo.is_some() || inside.iter().any(|body| body.has_undo);
+            nodes[at].readers += u32::from(node.undo.is_some());
+            if !inside.is_empty() {
+                bodies.insert(index(at), inside);
+            }
         }
         let starts = (0..nodes.len()).filter(|&n| nodes[n].waits_for == 0).map(index).collect();
         let hash = PlanHash::of(&spec);
-        Ok(Plan { spec, hash, by_name, nodes, starts, outputs })
+        Plan { spec, hash, by_name, nodes, starts, outputs, bodies, is_body, has_undo }
     }
 
     /// Reads a plan from its JSON text and checks it.
@@ -150,6 +183,68 @@ impl Plan {
     #[must_use]
     pub fn starts(&self) -> &[NodeIx] {
         &self.starts
+    }
+
+    /// The plans inside a node, in the order of [`NodeSpec::bodies`].
+    #[must_use]
+    pub fn bodies(&self, node: NodeIx) -> &[Arc<Plan>] {
+        self.bodies.get(&node).map_or(&[], Vec::as_slice)
+    }
+
+    /// The plan that the scope follows which `node` opens for `key`.
+    #[must_use]
+    pub fn body(&self, node: NodeIx, key: &str) -> Option<&Arc<Plan>> {
+        let at = match &self.node(node)?.kind {
+            NodeKind::Branch(branch) => branch.cases.iter().position(|case| *case.key == *key)?,
+            _ => 0,
+        };
+        self.bodies(node).get(at)
+    }
+
+    /// The plan that a scope of a run of this plan follows.
+    ///
+    /// ```
+    /// # use vastflow_core::plan::{BasinSpec, NodeKind, NodeSpec, Plan, PlanSpec};
+    /// # use vastflow_core::{Name, RunId, ScopeId};
+    /// # use std::sync::Arc;
+    /// let mut body = PlanSpec::new(Name::new("f")?);
+    /// body.nodes.push(NodeSpec::new(Name::new("in")?, NodeKind::Task));
+    /// let mut spec = PlanSpec::new(Name::new("f")?);
+    /// let basin = NodeKind::Basin(Box::new(BasinSpec { body, export: None }));
+    /// spec.nodes.push(NodeSpec::new(Name::new("basin")?, basin));
+    /// let plan = Arc::new(Plan::new(spec)?);
+    ///
+    /// let root = ScopeId::root(RunId::new("r1")?);
+    /// let inside = plan.of_scope(&root.child(&Name::new("basin")?, "")).unwrap();
+    /// assert!(inside.find("in").is_some());
+    /// assert!(plan.of_scope(&root.child(&Name::new("other")?, "")).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_scope(self: &Arc<Self>, scope: &ScopeId) -> Option<Arc<Plan>> {
+        let mut plan = self;
+        for (node, key) in scope.steps() {
+            plan = plan.body(plan.find(node)?, &key)?;
+        }
+        Some(Arc::clone(plan))
+    }
+
+    /// Whether it stands inside another plan, so that its scopes have a parent.
+    #[must_use]
+    pub const fn is_body(&self) -> bool {
+        self.is_body
+    }
+
+    /// Whether a node of it, at any depth, has an undo action.
+    #[must_use]
+    pub const fn has_undo(&self) -> bool {
+        self.has_undo
+    }
+
+    /// Whether some node of it opens scopes.
+    #[must_use]
+    pub fn has_bodies(&self) -> bool {
+        !self.bodies.is_empty()
     }
 
     /// The spec of a node that is known to exist.

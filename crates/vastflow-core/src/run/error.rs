@@ -2,6 +2,7 @@
 
 use crate::event::RunStatus;
 use crate::id::{Seq, Task};
+use crate::limits::MAX_SIGNALS;
 use alloc::string::String;
 
 /// A request that does not fit where the run stands. A normal answer: tell the caller, or drop a stale outcome.
@@ -23,6 +24,24 @@ pub enum Rejection {
     /// All nodes have ended well, and only the last hook is left.
     #[error("the run has done all its work, and only its last hook is left: it cannot be stopped any more")]
     Finishing,
+    /// Nothing new starts already.
+    #[error("the run is paused already")]
+    AlreadyPaused,
+    /// It goes on already.
+    #[error("the run is not paused")]
+    NotPaused,
+    /// The same signal came before.
+    #[error("a signal with this id came before")]
+    KnownSignal,
+    /// More signals wait than the limit.
+    #[error("{MAX_SIGNALS} signals (MAX_SIGNALS) wait in the run already, and no node has asked for them")]
+    TooManySignals,
+    /// The node does not wait for an operator.
+    #[error("nothing waits for an operator there")]
+    NothingToResolve,
+    /// Nobody waits for what another scope says.
+    #[error("nobody waits for that word any more")]
+    NotAwaited,
     /// The run has moved on: it does not wait for this task any more.
     #[error("the run does not wait for {0:?} any more")]
     Stale(Task),

@@ -2,19 +2,16 @@
 
 use super::error::Illegal;
 use super::outstanding::Sink;
-use super::state::{Active, NodeState, Phase, Stage, State};
+use super::state::{NodeState, Phase, Stage, State, Undoing};
 use crate::context::Writes;
-use crate::event::{Event, RunOutcome, RunStarted};
-use crate::failure::{Failure, FailureKind, RunFailure};
+use crate::event::{Choice, Event, RunOutcome, RunStarted};
 use crate::id::{NodeIx, Task};
 use crate::payload::Payload;
-use crate::plan::{NodeKind, NodeSpec, Plan};
+use crate::plan::{NodeKind, Plan};
 use crate::time::Timestamp;
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 #[expect(clippy::cast_possible_truncation, reason = "a plan holds at most MAX_NODES nodes")]
 pub(crate) const fn node_ix(at: usize) -> NodeIx {
@@ -30,12 +27,14 @@ impl State {
         if !self.fits(plan, event) {
             return Err(self.illegal(plan, event));
         }
-        let mut fold = Fold { state: self, plan, at, out };
-        if let Some(call) = event.call() {
+        let mut fold = Fold { state: self, plan, at, out, ended: Vec::new() };
+        if let Some(call) = event.call().filter(|_| !event.node().is_some_and(|node| fold.is_loser(node))) {
             fold.write(&call.writes);
         }
         fold.apply(event);
+        fold.close_edges();
         fold.after_the_nodes();
+        fold.tell_what_waits();
         self.len = self.len.after(1);
         Ok(())
     }
@@ -45,25 +44,84 @@ impl State {
         let number = event.call().map_or(0, |call| call.number);
         let attempt = |node| self.expects(Task::Attempt { node, attempt: number });
         let poll = |node| self.expects(Task::Poll { node, tick: number });
+        let reduce = |node| self.expects(Task::Reduce { node, attempt: number });
+        let is = |node: NodeIx, fits: fn(&NodeKind) -> bool| plan.node(node).is_some_and(|spec| fits(&spec.kind));
         match *event {
-            Event::RunStarted(ref started) => self.phase == Phase::New && started.plan == plan.hash(),
-            Event::NodeSucceeded { node, .. } => attempt(node) || poll(node) || self.expects(Task::Rescue { node }),
+            Event::RunStarted(ref started) => {
+                let kept = started.origin.iter().flat_map(|origin| &origin.kept);
+                let are_known = kept.map(|(node, _)| node).all(|node| plan.node(*node).is_some());
+                self.phase == Phase::New && started.plan == plan.hash() && are_known
+            }
+            Event::NodeSucceeded { node, .. } => {
+                let gives = is(node, |kind| matches!(kind, NodeKind::Task | NodeKind::River { .. }));
+                gives && (attempt(node) || poll(node)) || self.expects(Task::Rescue { node })
+            }
             Event::AttemptFailed { node, .. } => attempt(node),
-            Event::Submitted { node, .. } => attempt(node) && plan.node(node).is_some_and(NodeSpec::is_river),
+            Event::Submitted { node, .. } => attempt(node) && is(node, |kind| matches!(kind, NodeKind::River { .. })),
             Event::Polled { node, .. } => poll(node),
             Event::NodeFailed { node, .. } if number == 0 => self.node_deadline(plan, node).is_some(),
-            Event::NodeFailed { node, .. } => attempt(node) || poll(node),
+            Event::NodeFailed { node, .. } => attempt(node) || poll(node) || reduce(node),
+            Event::NodeParked { node, .. } => self.active(node).is_some() && (attempt(node) || poll(node)),
             Event::RescueFailed { node, .. } => self.expects(Task::Rescue { node }),
             Event::NodeDropped { node } => {
                 self.phase == Phase::Stopping && self.active(node).is_some() && !plan.at(node).atomic
             }
+            Event::BranchChosen { node, .. } => attempt(node) && is(node, |kind| matches!(kind, NodeKind::Branch(_))),
+            Event::ItemsAdded { node, .. } => attempt(node) && is(node, |kind| matches!(kind, NodeKind::ForEach(_))),
+            Event::Reduced { node, .. } | Event::ReduceFailed { node, .. } => reduce(node),
+            Event::ChildEnded { node, ref key, .. } => self.has_child(node, key),
+            Event::ChildUndone { node, ref key } => self.undoes_child(node, key),
+            Event::ChildParked { node, ref key, .. } => self.has_child(node, key) || self.undoes_child(node, key),
+            Event::SignalReceived { ref id, .. } => {
+                matches!(self.phase, Phase::Going) && !self.more().signal_ids.contains(id)
+            }
+            Event::WordsIgnored => true,
+            Event::Woke { node } => self.expects(Task::Wake { node }),
+            Event::Paused { .. } => self.phase == Phase::Going && !self.is_paused(),
+            Event::Resumed { .. } => self.is_paused(),
             Event::CancelRequested { .. } => self.phase == Phase::Going,
+            Event::Killed { .. } => !matches!(self.phase, Phase::New | Phase::Settled | Phase::Ended),
             Event::RunTimedOut => self.phase == Phase::Going && self.run_deadline(plan).is_some(),
+            Event::GraceOver => self.expects(Task::Grace),
+            Event::Resolved { node, .. } => self.waits_for_operator(node),
+            Event::Undone { node, .. } | Event::UndoFailed { node, .. } => {
+                self.expects(Task::Undo { node, attempt: number })
+            }
+            Event::UndoRequested => self.can_be_undone(plan),
             Event::HookDone { hook, .. } | Event::HookFailed { hook, .. } => {
                 self.expects(Task::Hook { hook, attempt: number })
             }
-            Event::RunEnded { .. } => self.settle().as_ref() == Some(event),
+            Event::Clashed { .. } | Event::RunEnded { .. } => self.settle().as_ref() == Some(event),
         }
+    }
+
+    /// Whether a scope that a node opened is still under way.
+    pub(super) fn has_child(&self, node: NodeIx, key: &str) -> bool {
+        self.open(node).is_some_and(|open| open.running.contains_key(key)) || self.is_stray(node, key)
+    }
+
+    pub(super) fn is_stray(&self, node: NodeIx, key: &str) -> bool {
+        let strays = &self.more().strays;
+        !strays.is_empty() && strays.contains(&(node, key.into()))
+    }
+
+    /// Whether a scope that a node opened is taking back what it did.
+    pub(super) fn undoes_child(&self, node: NodeIx, key: &str) -> bool {
+        let more = self.more();
+        let asked = matches!(&more.undoing, Some(Undoing::Scopes(keys)) if keys.contains(key));
+        asked && more.to_undo.last() == Some(&node) || self.is_stray(node, key)
+    }
+
+    /// Whether an operator may say how it goes on with a node.
+    pub(super) fn waits_for_operator(&self, node: NodeIx) -> bool {
+        let more = self.more();
+        let stuck = matches!(more.undoing, Some(Undoing::Stuck { .. })) && more.to_undo.last() == Some(&node);
+        stuck || self.parked_for(node).is_some()
+    }
+
+    /// Whether the scope around may ask that what this one did be taken back.
+    pub(super) fn can_be_undone(&self, plan: &Plan) -> bool {
+        plan.is_body() && self.phase == Phase::Ended && self.stop.is_none()
     }
 
     fn illegal(&self, plan: &Plan, event: &Event) -> Illegal {
@@ -85,6 +143,8 @@ pub(super) struct Fold<'a, S> {
     pub(super) plan: &'a Plan,
     pub(super) at: Timestamp,
     pub(super) out: &'a mut S,
+    /// Nodes that have ended, whose edges are not closed yet, with whether they give what the edges wait for.
+    pub(super) ended: Vec<(NodeIx, bool)>,
 }
 
 impl<S: Sink> Fold<'_, S> {
@@ -95,22 +155,49 @@ impl<S: Sink> Fold<'_, S> {
             Event::AttemptFailed { node, failure, retry_at, call } => {
                 self.go_on(*node, Stage::Attempt(call.number + 1), *retry_at, Some(&failure.message));
             }
-            Event::Submitted { node, next_at, .. } => self.go_on(*node, Stage::Poll(1), *next_at, None),
+            Event::Submitted { node, next_at, call } => {
+                self.attempts_are_over(*node, call.number);
+                self.go_on(*node, Stage::Poll(1), *next_at, None);
+            }
             Event::Polled { node, cause, next_at, call } => {
                 self.go_on(*node, Stage::Poll(call.number + 1), *next_at, Some(cause));
             }
             Event::NodeFailed { node, failure, call } => {
-                if call.number == 0 {
-                    self.interrupt(*node);
-                }
+                self.forget_call(*node, call.number);
+                self.note_unclear(*node, failure);
                 self.fail_or_rescue(*node, failure);
             }
+            Event::NodeParked { node, failure, call } => self.park(*node, failure, call.number),
             Event::RescueFailed { node, failure, .. } => self.fail(*node, failure),
             Event::NodeDropped { node } => self.leave(*node, NodeState::Dropped),
+            Event::BranchChosen { node, keys, input, .. } => self.choose(*node, keys, input.as_ref()),
+            Event::ItemsAdded { node, items, cursor, call } => {
+                self.add_items(*node, items, cursor.as_ref(), call.number)
+            }
+            Event::Reduced { node, count, acc, .. } => self.reduced(*node, *count, acc),
+            Event::ReduceFailed { node, retry_at, .. } => self.reduce_again(*node, *retry_at),
+            Event::ChildEnded { node, key, end } => self.child_ended(*node, key, end),
+            Event::ChildUndone { node, key } => self.child_undone(*node, key),
+            Event::ChildParked { node, key, waits } => self.child_parked(*node, key, *waits),
+            Event::SignalReceived { id, name, payload } => self.signal(id, name, payload),
+            Event::Woke { node } => {
+                let through = self.state.scope_input(self.plan, *node);
+                self.succeed(*node, &through);
+            }
+            Event::WordsIgnored => {}
+            Event::Paused { .. } => self.state.more_mut().paused = true,
+            Event::Resumed { .. } => self.state.more_mut().paused = false,
             Event::CancelRequested { by, why } => {
                 self.stop(RunOutcome::Stopped { by: by.clone(), why: why.clone() });
             }
+            Event::Killed { by, why } => self.kill(by, why),
             Event::RunTimedOut => self.stop(self.time_is_up()),
+            Event::GraceOver => self.let_go(),
+            Event::Resolved { node, choice, .. } => self.resolve(*node, choice),
+            Event::Clashed { .. } => self.state.more_mut().clash = None,
+            Event::Undone { node, .. } => self.undone(*node),
+            Event::UndoFailed { retry_at, call, .. } => self.undo_failed(call.number, *retry_at),
+            Event::UndoRequested => self.reopen(),
             Event::HookDone { hook, .. } => self.after_hook(*hook),
             Event::HookFailed { hook, failure, retry_at, .. } => self.hook_failed(*hook, failure, *retry_at),
             Event::RunEnded { .. } => self.end(),
@@ -119,7 +206,9 @@ impl<S: Sink> Fold<'_, S> {
 
     fn begin(&mut self, started: &Arc<RunStarted>) {
         let plan = self.plan;
-        self.write(&started.context);
+        if !started.context.is_empty() {
+            Arc::make_mut(&mut self.state.context).apply(&started.context);
+        }
         let waiting = |n| NodeState::Waiting { missing: plan.links(node_ix(n)).waits_for };
         self.state.phase = Phase::Going;
         self.state.started = Some(Arc::clone(started));
@@ -129,185 +218,62 @@ impl<S: Sink> Fold<'_, S> {
         if let Some(due) = self.state.run_deadline(plan) {
             self.out.queue(Task::RunDeadline, due);
         }
-        self.start_all(plan.starts().iter().rev().copied().collect());
-    }
-
-    fn write(&mut self, writes: &Writes) {
-        if !writes.is_empty() {
-            Arc::make_mut(&mut self.state.context).apply(writes);
+        if let Some(origin) = &started.origin {
+            self.take_over(&origin.kept);
         }
-    }
-
-    /// Starts nodes whose last edge has closed, the last of the list first. A gate ends at once, which may start others.
-    fn start_all(&mut self, mut ready: Vec<NodeIx>) {
-        while let Some(node) = ready.pop() {
-            if self.plan.at(node).kind == NodeKind::Gate {
-                let readers = self.plan.links(node).readers;
-                self.state.nodes[node.index()] = NodeState::Succeeded { output: None, readers };
-                self.state.unfinished -= 1;
-                self.close_edges(node, &mut ready);
-            } else {
+        for &node in plan.starts() {
+            if matches!(self.state.nodes[node.index()], NodeState::Waiting { .. }) {
                 self.start(node);
             }
         }
     }
 
-    fn start(&mut self, node: NodeIx) {
-        let active = Active::first(self.at);
-        self.out.queue(active.task(node), active.due);
-        self.state.nodes[node.index()] = NodeState::Active(active);
-        self.state.in_hand += 1;
-        if let Some(due) = self.state.node_deadline(self.plan, node) {
-            self.out.queue(Task::NodeDeadline { node }, due);
-        }
-    }
-
-    /// Closes the edges out of an ended node; those that may start go to `ready`, the first drawn last.
-    fn close_edges(&mut self, node: NodeIx, ready: &mut Vec<NodeIx>) {
-        for &child in self.plan.links(node).children.iter().rev() {
-            let NodeState::Waiting { missing } = &mut self.state.nodes[child.index()] else { continue };
-            *missing -= 1;
-            if *missing == 0 && self.may_begin(child) {
-                ready.push(child);
+    /// Results that another run had: their nodes have ended before this run begins.
+    fn take_over(&mut self, kept: &[(NodeIx, Payload)]) {
+        for (node, output) in kept {
+            let readers = self.plan.links(*node).readers;
+            let output = (readers > 0).then(|| output.clone());
+            self.leave(*node, NodeState::Succeeded { output, readers });
+            if self.plan.at(*node).undo.is_some() {
+                self.state.more_mut().to_undo.push(*node);
             }
+            self.ended.push((*node, true));
         }
     }
 
-    /// In a stopping run only atomic nodes begin, and gates, which cost nothing and may lead to one.
-    fn may_begin(&self, node: NodeIx) -> bool {
-        let spec = self.plan.at(node);
-        self.state.phase == Phase::Going || spec.atomic || spec.kind == NodeKind::Gate
-    }
-
-    fn succeed(&mut self, node: NodeIx, output: &Payload) {
-        let readers = self.plan.links(node).readers;
-        let kept = (readers > 0).then(|| output.clone());
-        self.leave(node, NodeState::Succeeded { output: kept, readers });
-        let mut ready = Vec::new();
-        self.close_edges(node, &mut ready);
-        self.start_all(ready);
-    }
-
-    /// The node's next task: another attempt or another poll. In a stopping run there is none, unless it is atomic.
-    fn go_on(&mut self, node: NodeIx, stage: Stage, due: Timestamp, cause: Option<&str>) {
-        if self.state.phase == Phase::Stopping && !self.plan.at(node).atomic {
-            return self.leave(node, NodeState::Dropped);
-        }
-        if let NodeState::Active(active) = &mut self.state.nodes[node.index()] {
-            active.stage = stage;
-            active.due = due;
-            if let Some(cause) = cause {
-                active.cause = Some(cause.into());
-            }
-            self.out.queue(active.task(node), due);
-        }
-    }
-
-    /// The node's time is up while a task of it is queued or running.
-    fn interrupt(&mut self, node: NodeIx) {
-        if let Some(task) = self.state.active(node).map(|active| active.task(node)) {
-            self.out.obsolete(task);
-            self.out.cancel(task);
-        }
-    }
-
-    fn fail_or_rescue(&mut self, node: NodeIx, failure: &Failure) {
-        if self.state.phase != Phase::Going || !self.plan.at(node).rescue {
-            return self.fail(node, failure);
-        }
-        if self.plan.at(node).timeout.is_some() {
-            self.out.obsolete(Task::NodeDeadline { node });
-        }
-        if let NodeState::Active(active) = &mut self.state.nodes[node.index()] {
-            active.stage = Stage::Rescue(Box::new(failure.clone()));
-            active.due = Timestamp::ZERO;
-            self.out.queue(active.task(node), active.due);
-        }
-    }
-
-    fn fail(&mut self, node: NodeIx, failure: &Failure) {
-        self.leave(node, NodeState::Failed);
-        if self.state.phase == Phase::Going {
-            let node = Some(self.plan.at(node).name.clone());
-            self.stop(RunOutcome::Failed(RunFailure { node, failure: failure.clone() }));
-        }
-    }
-
-    /// An active node ends as `end`, and gives back what it held.
-    fn leave(&mut self, node: NodeIx, end: NodeState) {
-        if self.state.node_deadline(self.plan, node).is_some() {
-            self.out.obsolete(Task::NodeDeadline { node });
-        }
-        self.state.nodes[node.index()] = end;
-        self.state.in_hand -= 1;
-        self.state.unfinished -= 1;
-        for (parent, carries) in &self.plan.links(node).parents {
-            if let (true, NodeState::Succeeded { output, readers }) = (carries, &mut self.state.nodes[parent.index()]) {
-                *readers -= 1;
-                if *readers == 0 {
-                    *output = None;
-                }
-            }
-        }
-    }
-
-    /// Begins to stop: what only waits is dropped, what may be running is asked to stop.
-    fn stop(&mut self, why: RunOutcome) {
-        self.drop_run_deadline();
-        self.state.phase = Phase::Stopping;
-        self.state.stop = Some(Box::new(why));
-        for node in (0..self.state.nodes.len()).map(node_ix) {
-            let Some(active) = self.state.active(node).filter(|_| !self.plan.at(node).atomic) else { continue };
-            let task = active.task(node);
-            if active.due > self.at {
-                self.out.obsolete(task);
-                self.leave(node, NodeState::Dropped);
-            } else {
-                self.out.cancel(task);
-            }
-        }
-    }
-
-    /// When the last node has ended, the hooks follow.
-    fn after_the_nodes(&mut self) {
-        match self.state.phase {
-            Phase::Going if self.state.unfinished == 0 => {
-                self.drop_run_deadline();
-                self.first_hook();
-            }
-            Phase::Stopping if self.state.in_hand == 0 => self.first_hook(),
-            _ => {}
-        }
-    }
-
-    /// Names the limit that was reached: the plan's, or the run's own where that one is earlier.
-    fn time_is_up(&self) -> RunOutcome {
-        let reached = |limit: &Duration| self.state.run_deadline(self.plan) == Some(self.state.started_at.plus(*limit));
-        let text = match self.plan.spec().timeout.filter(reached) {
-            Some(limit) => format!("the run did not end within {limit:?}"),
-            None => "the run did not end by its deadline".into(),
-        };
-        RunOutcome::Failed(RunFailure { node: None, failure: Failure::new(FailureKind::Timeout, text) })
-    }
-
-    fn drop_run_deadline(&mut self) {
-        if self.state.run_deadline(self.plan).is_some() {
-            self.out.obsolete(Task::RunDeadline);
-        }
-    }
-
-    fn end(&mut self) {
-        self.state.phase = Phase::Ended;
-        self.state.ended_at = self.at;
-        if self.state.stop.is_none() {
+    /// What a call wrote becomes part of the context.
+    pub(super) fn write(&mut self, writes: &Writes) {
+        if writes.is_empty() {
             return;
         }
-        for node in &mut self.state.nodes {
-            match node {
-                NodeState::Waiting { .. } => *node = NodeState::Dropped,
-                NodeState::Succeeded { output, .. } => *output = None,
-                _ => {}
-            }
+        Arc::make_mut(&mut self.state.context).apply(writes);
+        if self.plan.is_body() || self.plan.has_bodies() {
+            let len = self.state.len;
+            self.state.more_mut().written.extend(writes.iter().map(|(key, _)| (key.clone(), len)));
         }
+    }
+
+    fn resolve(&mut self, node: NodeIx, choice: &Choice) {
+        if self.state.parked_for(node).is_none() {
+            return self.resolve_undo(node, choice);
+        }
+        match choice {
+            Choice::Retry => self.unpark(node),
+            Choice::Skip => self.succeed(node, &Payload::null()),
+            Choice::MarkDone(output) => self.succeed(node, output),
+        }
+    }
+
+    /// Tells the scope around whether something in here waits for an operator, when that has changed.
+    fn tell_what_waits(&mut self) {
+        let waits = self.state.needs_attention();
+        if !self.plan.is_body() || waits == self.state.more().says_parked {
+            return;
+        }
+        let more = self.state.more_mut();
+        more.says_parked = waits;
+        more.park_turns += 1;
+        let word = super::input::Word::Parked { waits, turn: more.park_turns };
+        self.out.send(super::input::Peer::Parent, word);
     }
 }

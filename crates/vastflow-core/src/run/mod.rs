@@ -11,19 +11,28 @@
 //!                      Active(Poll 1) ─▶ Active(Poll 2) …
 //! ```
 
+mod answer;
 mod decide;
 mod error;
 mod evolve;
 mod hooks;
 mod input;
+mod nodes;
+mod open;
+mod origin;
 mod outstanding;
+mod scopes;
 mod state;
 mod step;
+mod stop;
 mod summary;
+mod undo;
+mod values;
 
 pub use error::{Illegal, Rejection, StepError};
 pub(crate) use evolve::node_ix;
-pub use input::{Input, Reply, Start, TaskOutcome};
+pub use input::{Begin, Input, Peer, Reply, Start, TaskOutcome, Word};
+pub use origin::Legacy;
 pub use outstanding::{Changes, Sink};
 pub use state::{NodeStatus, State};
 pub use step::Times;

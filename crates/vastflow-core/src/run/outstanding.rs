@@ -1,6 +1,7 @@
 //! The queue as a projection of the state (law 2), and who is told about changes to it.
 
-use super::state::{NodeState, Phase, State};
+use super::input::{Peer, Word};
+use super::state::{NodeState, Phase, Stage, State, Undoing};
 use crate::id::{NodeIx, Task};
 use crate::plan::Plan;
 use crate::time::Timestamp;
@@ -14,6 +15,8 @@ pub trait Sink {
     fn obsolete(&mut self, task: Task);
     /// If the task's code is running, it should be asked to stop.
     fn cancel(&mut self, task: Task);
+    /// Another scope is to be told something.
+    fn send(&mut self, to: Peer, word: Word);
 }
 
 /// For folds whose tasks are of no interest.
@@ -21,6 +24,7 @@ impl Sink for () {
     fn queue(&mut self, _: Task, _: Timestamp) {}
     fn obsolete(&mut self, _: Task) {}
     fn cancel(&mut self, _: Task) {}
+    fn send(&mut self, _: Peer, _: Word) {}
 }
 
 /// A sink that remembers: the queue part of a commit.
@@ -32,6 +36,8 @@ pub struct Changes {
     pub obsolete: Vec<Task>,
     /// Tasks whose running code should be asked to stop.
     pub cancel: Vec<Task>,
+    /// What other scopes are to be told, in this order.
+    pub words: Vec<(Peer, Word)>,
 }
 
 impl Sink for Changes {
@@ -50,18 +56,33 @@ impl Sink for Changes {
     fn cancel(&mut self, task: Task) {
         self.cancel.push(task);
     }
+
+    fn send(&mut self, to: Peer, word: Word) {
+        self.words.push((to, word));
+    }
 }
 
 impl State {
     /// Names every task and timer that must exist in this state, and no other.
     pub fn outstanding(&self, plan: &Plan, out: &mut impl Sink) {
         for (at, node) in self.nodes.iter().enumerate() {
-            let NodeState::Active(active) = node else { continue };
             let ix = super::evolve::node_ix(at);
-            out.queue(active.task(ix), active.due);
+            match node {
+                NodeState::Active(active) => out.queue(active.task(ix), active.due),
+                NodeState::Open(open) => open.tasks(ix).for_each(|(task, due)| out.queue(task, due)),
+                NodeState::Listening { .. } => {}
+                _ => continue,
+            }
             if let Some(due) = self.node_deadline(plan, ix) {
                 out.queue(Task::NodeDeadline { node: ix }, due);
             }
+        }
+        let more = self.more();
+        if let (Some(&node), Some(Undoing::Action { attempt, due, .. })) = (more.to_undo.last(), &more.undoing) {
+            out.queue(Task::Undo { node, attempt: *attempt }, *due);
+        }
+        if let (Phase::Going, Some(due)) = (self.phase, more.grace) {
+            out.queue(Task::Grace, due);
         }
         if let Phase::Hook { hook, attempt, due } = self.phase {
             out.queue(Task::Hook { hook, attempt }, due);
@@ -80,11 +101,11 @@ impl State {
         of_run.into_iter().chain(self.node_deadline(plan, node)).min()
     }
 
-    /// When an active node's own time is up, if it has a limit and is not being rescued.
+    /// When a node's own time is up, if it is under way, has a limit, and is still needed.
     pub(super) fn node_deadline(&self, plan: &Plan, node: NodeIx) -> Option<Timestamp> {
-        let active = self.active(node)?;
-        let rescuing = matches!(active.stage, super::state::Stage::Rescue(_));
-        plan.at(node).timeout.filter(|_| !rescuing).map(|limit| active.since.plus(limit))
+        let limit = plan.node(node)?.timeout?;
+        let is_over = self.active(node).is_some_and(|active| active.loser || matches!(active.stage, Stage::Rescue(_)));
+        if is_over { None } else { Some(self.since(node)?.plus(limit)) }
     }
 
     /// When the run's time is up, if it has a limit: the plan's or its own, whichever is earlier.

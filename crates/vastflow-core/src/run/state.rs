@@ -1,13 +1,16 @@
 //! The state value: small, plain, equal for equal histories.
 
+use super::open::Open;
 use crate::context::Context;
 use crate::event::{RunOutcome, RunStarted, RunStatus};
-use crate::failure::Failure;
-use crate::id::{Hook, NodeIx, Seq, Task};
+use crate::failure::{Failure, RunFailure};
+use crate::id::{Hook, Name, NodeIx, Seq, Task};
 use crate::payload::Payload;
 use crate::plan::Plan;
 use crate::time::Timestamp;
 use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -40,12 +43,70 @@ pub struct State {
     pub(super) ended_at: Timestamp,
     pub(super) context: Arc<Context>,
     pub(super) nodes: Vec<NodeState>,
-    /// Nodes that are active.
+    /// Nodes that are active or open.
     pub(super) in_hand: u32,
-    /// Nodes that have not ended.
+    /// Nodes that have not ended and are still needed.
     pub(super) unfinished: u32,
     /// Why the run is stopping, or how it ended. None while it goes well.
     pub(super) stop: Option<Box<RunOutcome>>,
+    /// What only some runs have; none for the many that have none of it.
+    pub(super) more: Option<Box<More>>,
+}
+
+/// What a run has besides, if it has scopes inside, joins, signals, undo actions or an operator's attention.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct More {
+    /// Whether nothing new starts.
+    pub(super) paused: bool,
+    /// How the run will fail, once what does not depend on the failed node has ended.
+    pub(super) doomed: Option<RunFailure>,
+    /// For joins that do not wait for all: which nodes came, in the order of the journal. Kept while somebody reads them.
+    pub(super) joins: BTreeMap<NodeIx, Vec<NodeIx>>,
+    /// Scopes whose nodes have ended without them: they were told to stop, or to take back what they did.
+    pub(super) strays: BTreeSet<(NodeIx, Box<str>)>,
+    /// How many active nodes are not needed any more.
+    pub(super) losers: u32,
+    /// Until when those are waited for, once nothing else is left.
+    pub(super) grace: Option<Timestamp>,
+    /// The position of the last write to each key, where somebody may ask.
+    pub(super) written: BTreeMap<Box<str>, Seq>,
+    /// Keys that a scope overwrote, not recorded yet.
+    pub(super) clash: Option<(NodeIx, Vec<Box<str>>)>,
+    /// Nodes that wait for a signal, the first to begin first.
+    pub(super) listening: Vec<NodeIx>,
+    /// Signals that nobody has asked for yet, oldest first.
+    pub(super) signals: VecDeque<(Name, Payload)>,
+    /// The ids of all signals that came.
+    pub(super) signal_ids: BTreeSet<Box<str>>,
+    /// Nodes that did something that can be undone, in the order in which they did it.
+    pub(super) to_undo: Vec<NodeIx>,
+    /// The same for nodes that nobody needed any more when they succeeded.
+    pub(super) lost: Vec<NodeIx>,
+    /// Scopes that ended well and can be asked to undo what they did, by the nodes that opened them.
+    pub(super) undoable: BTreeMap<NodeIx, Vec<Box<str>>>,
+    /// The undo action under way.
+    pub(super) undoing: Option<Undoing>,
+    /// Whether the scope had ended and is undoing what it did.
+    pub(super) reopened: bool,
+    /// Inner scopes in which something waits for an operator.
+    pub(super) parked_children: BTreeSet<(NodeIx, Box<str>)>,
+    /// How many nodes of this scope wait for an operator.
+    pub(super) parked: u32,
+    /// How often the parent was told whether something waits here.
+    pub(super) park_turns: u32,
+    /// Whether it was last told that something does.
+    pub(super) says_parked: bool,
+}
+
+/// An undo action under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Undoing {
+    /// The node's own.
+    Action { attempt: u32, base: u32, due: Timestamp },
+    /// It failed for good and waits for an operator.
+    Stuck { attempt: u32 },
+    /// Of the scopes that the node opened; these have not said that they are done.
+    Scopes(BTreeSet<Box<str>>),
 }
 
 /// Where the run as a whole stands.
@@ -58,6 +119,8 @@ pub(super) enum Phase {
     Going,
     /// Nothing new starts but atomic nodes; what is in hand is waited for.
     Stopping,
+    /// All nodes have ended; what they did is taken back, the last first.
+    Undoing,
     /// All nodes have ended; a hook is due or running.
     Hook { hook: Hook, attempt: u32, due: Timestamp },
     /// Nothing is left to do but to say so.
@@ -73,18 +136,32 @@ pub(super) enum NodeState {
     Waiting { missing: u32 },
     /// There is a task for it.
     Active(Active),
+    /// Scopes that it opened are under way.
+    Open(Box<Open>),
+    /// It waits for a signal.
+    Listening { since: Timestamp },
+    /// It failed for good and waits for an operator.
+    Parked { failure: Box<Failure>, attempt: u32 },
     /// It has its result, kept while somebody needs it.
     Succeeded { output: Option<Payload>, readers: u32 },
     /// It failed.
-    Failed,
+    Failed(Option<Box<Failure>>),
+    /// It was not needed, or could not come to be.
+    Skipped,
     /// The run ended before it did.
     Dropped,
+    /// What it did was taken back.
+    Undone,
 }
 
 /// An active node: what is to be called next, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Active {
     pub(super) stage: Stage,
+    /// Nobody needs it any more.
+    pub(super) loser: bool,
+    /// How many attempts do not count for its retries: they were made before an operator, or another page.
+    pub(super) base: u32,
     /// When it became ready.
     pub(super) since: Timestamp,
     /// When the task is due.
@@ -98,11 +175,24 @@ pub(super) enum Stage {
     Attempt(u32),
     Poll(u32),
     Rescue(Box<Failure>),
+    Sleep,
 }
 
 impl Active {
+    pub(super) const fn new(stage: Stage, since: Timestamp, due: Timestamp) -> Self {
+        Active { stage, loser: false, base: 0, since, due, cause: None }
+    }
+
     pub(super) const fn first(at: Timestamp) -> Self {
-        Active { stage: Stage::Attempt(1), since: at, due: Timestamp::ZERO, cause: None }
+        Active::new(Stage::Attempt(1), at, Timestamp::ZERO)
+    }
+
+    /// The number of the attempt; 0 when it is no attempt.
+    pub(super) const fn attempt(&self) -> u32 {
+        match self.stage {
+            Stage::Attempt(attempt) => attempt,
+            _ => 0,
+        }
     }
 
     pub(super) const fn task(&self, node: NodeIx) -> Task {
@@ -110,6 +200,7 @@ impl Active {
             Stage::Attempt(attempt) => Task::Attempt { node, attempt },
             Stage::Poll(tick) => Task::Poll { node, tick },
             Stage::Rescue(_) => Task::Rescue { node },
+            Stage::Sleep => Task::Wake { node },
         }
     }
 }
@@ -128,12 +219,24 @@ pub enum NodeStatus {
     Polling,
     /// It failed, and its own `on_failure` is asked.
     Rescuing,
+    /// Scopes that it opened are under way.
+    Open,
+    /// It sleeps.
+    Sleeping,
+    /// It waits for a signal.
+    Listening,
+    /// It failed for good and waits for an operator.
+    Parked,
     /// It has its result.
     Succeeded,
     /// It failed.
     Failed,
+    /// It was not needed, or could not come to be.
+    Skipped,
     /// The run ended before it did.
     Dropped,
+    /// What it did was taken back.
+    Undone,
 }
 
 impl NodeStatus {
@@ -146,6 +249,12 @@ impl NodeStatus {
             NodeStatus::Retrying => "retrying",
             NodeStatus::Polling => "polling",
             NodeStatus::Rescuing => "rescuing",
+            NodeStatus::Open => "open",
+            NodeStatus::Sleeping => "sleeping",
+            NodeStatus::Listening => "listening",
+            NodeStatus::Parked => "parked",
+            NodeStatus::Skipped => "skipped",
+            NodeStatus::Undone => "undone",
             NodeStatus::Succeeded => "succeeded",
             NodeStatus::Failed => "failed",
             NodeStatus::Dropped => "dropped",
@@ -190,6 +299,8 @@ impl State {
         match (self.phase, &self.stop) {
             (Phase::Ended, Some(outcome)) => outcome.status(),
             (Phase::Ended, None) => RunStatus::Succeeded,
+            _ if self.is_paused() => RunStatus::Paused,
+            _ if self.needs_attention() => RunStatus::NeedsAttention,
             (_, Some(_)) => RunStatus::Stopping,
             (_, None) => RunStatus::Running,
         }
@@ -214,53 +325,16 @@ impl State {
             NodeState::Active(Active { stage: Stage::Attempt(_), .. }) => NodeStatus::Retrying,
             NodeState::Active(Active { stage: Stage::Poll(_), .. }) => NodeStatus::Polling,
             NodeState::Active(Active { stage: Stage::Rescue(_), .. }) => NodeStatus::Rescuing,
+            NodeState::Active(Active { stage: Stage::Sleep, .. }) => NodeStatus::Sleeping,
+            NodeState::Open(_) => NodeStatus::Open,
+            NodeState::Listening { .. } => NodeStatus::Listening,
+            NodeState::Parked { .. } => NodeStatus::Parked,
             NodeState::Succeeded { .. } => NodeStatus::Succeeded,
-            NodeState::Failed => NodeStatus::Failed,
+            NodeState::Failed(_) => NodeStatus::Failed,
+            NodeState::Skipped => NodeStatus::Skipped,
             NodeState::Dropped => NodeStatus::Dropped,
+            NodeState::Undone => NodeStatus::Undone,
         })
-    }
-
-    /// The values that flow into a node, in edge order, with the node that each comes from (none: the run's input).
-    /// Complete while the node is active.
-    #[must_use]
-    pub fn inputs(&self, plan: &Plan, node: NodeIx) -> Vec<(Option<NodeIx>, Payload)> {
-        let Some(spec) = plan.node(node) else { return Vec::new() };
-        let mut parents = plan.links(node).parents.iter();
-        let mut values = Vec::with_capacity(spec.inputs.len());
-        for edge in &spec.inputs {
-            let from = match edge.from {
-                crate::plan::Source::Input => None,
-                crate::plan::Source::Node(_) => parents.next().map(|(parent, _)| *parent),
-            };
-            if !edge.order_only {
-                values.push((from, self.value(from)));
-            }
-        }
-        values
-    }
-
-    fn value(&self, from: Option<NodeIx>) -> Payload {
-        match from.map(|node| self.nodes.get(node.index())) {
-            Some(Some(NodeState::Succeeded { output: Some(output), .. })) => output.clone(),
-            Some(_) => Payload::null(),
-            None => self.started.as_ref().map_or_else(Payload::null, |started| started.input.clone()),
-        }
-    }
-
-    /// The run's result: the output of its last node, or, of several, a map by node name. None before it succeeded.
-    #[must_use]
-    pub fn output(&self, plan: &Plan) -> Option<Payload> {
-        if self.status() != RunStatus::Succeeded {
-            return None;
-        }
-        match plan.outputs() {
-            [only] => Some(self.value(Some(*only))),
-            several => {
-                let parts: Vec<_> =
-                    several.iter().map(|&node| (plan.at(node).name.clone(), self.value(Some(node)))).collect();
-                Some(Payload::map(&parts))
-            }
-        }
     }
 
     /// The failure that a node's own `on_failure` is asked about.
@@ -270,6 +344,44 @@ impl State {
             NodeState::Active(Active { stage: Stage::Rescue(failure), .. }) => Some(failure),
             _ => None,
         }
+    }
+
+    /// Why a node waits for an operator, if it does.
+    #[must_use]
+    pub fn parked_for(&self, node: NodeIx) -> Option<&Failure> {
+        match self.nodes.get(node.index())? {
+            NodeState::Parked { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing new starts until somebody says so.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.more().paused
+    }
+
+    /// Whether something, here or in an inner scope, waits for an operator.
+    #[must_use]
+    pub fn needs_attention(&self) -> bool {
+        let more = self.more();
+        more.parked > 0 || !more.parked_children.is_empty()
+    }
+
+    /// The nodes of this scope that wait for an operator, with why.
+    pub fn waiting_for_operator(&self) -> impl Iterator<Item = (NodeIx, String)> {
+        let parked = self.nodes.iter().enumerate().filter_map(|(at, node)| match node {
+            NodeState::Parked { failure, .. } => Some((super::evolve::node_ix(at), failure.to_string())),
+            _ => None,
+        });
+        let more = self.more();
+        let stuck = matches!(more.undoing, Some(Undoing::Stuck { .. })).then(|| more.to_undo.last()).flatten();
+        parked.chain(stuck.map(|node| (*node, "its undo action failed".into())))
+    }
+
+    /// The inner scopes in which something waits for an operator.
+    pub fn scopes_with_attention(&self) -> impl Iterator<Item = (NodeIx, &str)> {
+        self.more().parked_children.iter().map(|(node, key)| (*node, &**key))
     }
 
     /// Whether a queued task should still be started. False for what a stopping run left in the queue: the worker
@@ -287,23 +399,36 @@ impl State {
     pub fn expects(&self, task: Task) -> bool {
         match (task, self.phase) {
             (Task::Hook { hook, attempt }, Phase::Hook { hook: h, attempt: a, .. }) => hook == h && attempt == a,
-            (Task::Hook { .. }, _) => false,
+            (Task::Undo { node, attempt }, Phase::Undoing) => {
+                let more = self.more();
+                let action = matches!(more.undoing, Some(Undoing::Action { attempt: a, .. }) if a == attempt);
+                action && more.to_undo.last() == Some(&node)
+            }
+            (Task::Hook { .. } | Task::Undo { .. } | Task::Deliver, _) => false,
             (Task::RunDeadline, phase) => phase == Phase::Going,
-            (Task::Deliver, _) => false,
-            (Task::NodeDeadline { node }, _) => self.active(node).is_some(),
-            (task, _) => task.node().and_then(|node| Some(self.active(node)?.task(node))) == Some(task),
+            (Task::Grace, phase) => phase == Phase::Going && self.more().grace.is_some(),
+            (Task::NodeDeadline { node }, _) => self.since(node).is_some(),
+            (Task::Reduce { node, attempt }, _) => {
+                self.open(node).and_then(|open| open.reducing.as_ref()).is_some_and(|call| call.attempt() == attempt)
+            }
+            (task, _) => task.node().and_then(|node| Some(self.called(node)?.task(node))) == Some(task),
         }
     }
 
-    /// From when on an attempt, a poll or a hook that the state waits for is visible; none when it waits for no such task.
+    /// From when on a task that the state waits for is visible; none when it does not wait for it.
     #[must_use]
     pub fn due(&self, task: Task) -> Option<Timestamp> {
-        match (self.phase, task.node()) {
-            (Phase::Hook { due, .. }, None) if self.expects(task) => Some(due),
-            (_, node) => {
-                let active = self.active(node?)?;
-                (active.task(node?) == task).then_some(active.due)
-            }
+        if !self.expects(task) {
+            return None;
+        }
+        match (task, self.phase) {
+            (Task::Hook { .. }, Phase::Hook { due, .. }) => Some(due),
+            (Task::Undo { .. }, _) => match self.more().undoing {
+                Some(Undoing::Action { due, .. }) => Some(due),
+                _ => None,
+            },
+            (Task::Reduce { node, .. }, _) => self.open(node)?.reducing.as_ref().map(|call| call.due),
+            (task, _) => self.called(task.node()?).map(|call| call.due),
         }
     }
 
@@ -312,5 +437,61 @@ impl State {
             NodeState::Active(active) => Some(active),
             _ => None,
         }
+    }
+
+    pub(super) fn open(&self, node: NodeIx) -> Option<&Open> {
+        match self.nodes.get(node.index())? {
+            NodeState::Open(open) => Some(open),
+            _ => None,
+        }
+    }
+
+    /// The call that a node waits for: its own, or that for its next page of items.
+    pub(super) fn called(&self, node: NodeIx) -> Option<&Active> {
+        match self.nodes.get(node.index())? {
+            NodeState::Active(active) => Some(active),
+            NodeState::Open(open) => open.reading.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// When a node that is under way became ready.
+    pub(super) fn since(&self, node: NodeIx) -> Option<Timestamp> {
+        match self.nodes.get(node.index())? {
+            NodeState::Active(active) => Some(active.since),
+            NodeState::Open(open) => Some(open.since),
+            NodeState::Listening { since } => Some(*since),
+            _ => None,
+        }
+    }
+
+    pub(super) fn more(&self) -> &More {
+        const NONE: &More = &More {
+            paused: false,
+            doomed: None,
+            joins: BTreeMap::new(),
+            strays: BTreeSet::new(),
+            losers: 0,
+            grace: None,
+            written: BTreeMap::new(),
+            clash: None,
+            listening: Vec::new(),
+            signals: VecDeque::new(),
+            signal_ids: BTreeSet::new(),
+            to_undo: Vec::new(),
+            lost: Vec::new(),
+            undoable: BTreeMap::new(),
+            undoing: None,
+            reopened: false,
+            parked_children: BTreeSet::new(),
+            parked: 0,
+            park_turns: 0,
+            says_parked: false,
+        };
+        self.more.as_deref().unwrap_or(NONE)
+    }
+
+    pub(super) fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 }

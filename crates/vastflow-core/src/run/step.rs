@@ -50,19 +50,44 @@ impl State {
         out: &mut impl Sink,
         events: &mut Vec<Event>,
     ) -> Result<(), StepError> {
+        let Input::Mail(words) = input else { return self.step_once(plan, input, times, (events, out)) };
+        let before = events.len();
+        for (from, word) in words {
+            match self.step_once(plan, Input::Told { from, word }, times, (events, out)) {
+                Ok(()) | Err(StepError::Rejected(_)) => {}
+                illegal => return illegal,
+            }
+        }
+        if events.len() > before {
+            return Ok(());
+        }
+        self.step_once(plan, Input::Mail(Vec::new()), times, (events, out))
+    }
+
+    fn step_once(
+        &mut self,
+        plan: &Plan,
+        input: Input,
+        times: Times,
+        (events, out): (&mut Vec<Event>, &mut impl Sink),
+    ) -> Result<(), StepError> {
         let event = self.decide(plan, input, times.now)?;
         self.evolve(plan, &event, times.recorded_at, out)?;
         events.push(event);
-        if let Some(end) = self.settle() {
-            self.evolve(plan, &end, times.recorded_at, out)?;
-            events.push(end);
+        while let Some(fact) = self.settle() {
+            self.evolve(plan, &fact, times.recorded_at, out)?;
+            events.push(fact);
         }
         Ok(())
     }
 
-    /// The fact that follows from the others without anybody asking: that the run is over.
+    /// The fact that follows from the others without anybody asking: that scopes wrote over each other, that the run is
+    /// over.
     #[must_use]
     pub fn settle(&self) -> Option<Event> {
+        if let Some((node, keys)) = &self.more().clash {
+            return Some(Event::Clashed { node: *node, keys: keys.clone() });
+        }
         (self.phase == Phase::Settled)
             .then(|| Event::RunEnded { outcome: self.stop.as_deref().cloned().unwrap_or(RunOutcome::Succeeded) })
     }

@@ -59,6 +59,7 @@ fn started() -> RunStarted {
             priority: -3,
             deadline: Some(Timestamp::from_millis(1_700_000_000_000)),
         },
+        origin: None,
     }
 }
 

@@ -303,6 +303,7 @@ fn events_of_the_run(place: &Place) -> Vec<Event> {
         input: Payload::null(),
         context: Vec::new(),
         info: vastflow_core::RunInfo::default(),
+        origin: None,
     };
     let cancel = Event::CancelRequested { by: "a".into(), why: "b".into() };
     let ended = place.state.settle().unwrap_or(Event::RunEnded { outcome: RunOutcome::Succeeded });

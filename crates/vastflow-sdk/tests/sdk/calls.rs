@@ -3,7 +3,7 @@
 use crate::support::{Call, json, pass};
 use std::sync::Arc;
 use vastflow_core::{Failure, FailureKind, Hook, Reply, RunInfo, RunOutcome, Task, Timestamp};
-use vastflow_sdk::{Bytes, Ctx, Edge, Flow, Graph, Handler, Node, NodeError, Parts, Plain, Result, WithCtx};
+use vastflow_sdk::{About, Bytes, Ctx, Edge, Flow, Graph, Handler, Node, NodeError, Parts, Plain, Result, WithCtx};
 
 /// `a` and `b` flow into `c`.
 fn joined(change: impl FnOnce(&mut Graph)) -> Flow<Bytes, Bytes> {
@@ -109,7 +109,7 @@ fn an_on_failure_gets_the_failure_and_a_hook_the_outcome() {
     });
     let flow = flow.unwrap();
     let call = Call::of(&flow, |plan| Task::Rescue { node: plan.find("a").unwrap() });
-    let call = call.set(|parts| parts.failure = Some(Failure::new(FailureKind::Error, "gone")));
+    let call = call.set(|parts| parts.about = About::Rescue(Failure::new(FailureKind::Error, "gone")));
     assert_eq!(call.value::<u32>(), 4);
     for hook in [Hook::OnFailure, Hook::Finally] {
         let call = Call::of(&flow, |_| Task::Hook { hook, attempt: 1 });

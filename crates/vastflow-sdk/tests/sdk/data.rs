@@ -1,6 +1,6 @@
 //! Values and their bytes.
 
-use crate::support::{json, name};
+use crate::support::json;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use vastflow_core::limits::MAX_PAYLOAD_BYTES;
@@ -67,7 +67,7 @@ fn errors_say_what_is_wrong_and_what_to_do() {
 
 #[test]
 fn parts_are_found_by_name_and_keep_their_order() {
-    let parts = Parts::new(vec![(name("b"), json("1")), (name("a"), json("\"x\""))]);
+    let parts = Parts::new(vec![("b".into(), json("1")), ("a".into(), json("\"x\""))]);
     assert_eq!((parts.get::<u32>("b"), parts.get::<String>("a")), (Ok(1), Ok("x".to_owned())));
     assert_eq!(parts.names().collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!((parts.len(), parts.is_empty(), parts.as_slice().len()), (2, false, 2));

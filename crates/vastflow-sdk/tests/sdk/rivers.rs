@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vastflow_core::{Failure, FailureKind, Hook, Reply, RunFailure, RunOutcome, Task};
 use vastflow_sdk::{
-    Andes, Atlantic, Cycle, DurationExt, Flow, Headwaters, Library, Node, NodeError, Result, Retry, River, RiverAttr,
-    RiverError, TimesExt,
+    About, Andes, Atlantic, Cycle, DurationExt, Flow, Headwaters, Library, Node, NodeError, Result, Retry, River,
+    RiverAttr, RiverError, TimesExt,
 };
 
 macro_rules! river {
@@ -175,7 +175,7 @@ fn a_river_of_a_dag_may_have_an_on_failure() {
     });
     let flow = flow.unwrap();
     let call = Call::of(&flow, |plan| Task::Rescue { node: plan.find("my-vm").unwrap() });
-    let call = call.set(|parts| parts.failure = Some(Failure::new(FailureKind::Error, "gone")));
+    let call = call.set(|parts| parts.about = About::Rescue(Failure::new(FailureKind::Error, "gone")));
     assert_eq!(call.failure(), ("instead of gone".into(), true));
     assert_eq!(Call::node(&flow, "my-vm").reply(), Reply::Submitted);
 }

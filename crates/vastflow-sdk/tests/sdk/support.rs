@@ -4,14 +4,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context as Polled, Poll, Waker};
 use vastflow_core::{
-    Context, Failure, Name, NodeIx, Payload, Plan, PlanErrors, Reply, RunId, RunInfo, RunOutcome, RunStarted, Task,
-    Timestamp,
+    Context, Failure, NodeIx, Payload, Plan, PlanErrors, Reply, RunId, RunInfo, RunOutcome, RunStarted, ScopeId,
+    Task, Timestamp,
 };
-use vastflow_sdk::{Bound, Bytes, CallParts, Ctx, Data, EngineLink, Flow, Library, Result, Temporary};
-
-pub(crate) fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
+use vastflow_sdk::{About, Bound, Bytes, CallParts, Ctx, Data, EngineLink, Flow, Library, Result, Temporary};
 
 /// The codes of all errors of a drawing that is refused, in order.
 pub(crate) fn codes<T>(drawn: Result<T, PlanErrors>) -> Vec<&'static str> {
@@ -89,16 +85,17 @@ impl Call {
             input: json("null"),
             context: Vec::new(),
             info: RunInfo::default(),
+            origin: None,
         };
         let parts = CallParts {
-            run: RunId::new("run-1").unwrap(),
+            scope: ScopeId::root(RunId::new("run-1").unwrap()),
             plan: Arc::clone(flow.plan()),
             task: task(flow.plan()),
             started: Arc::new(started),
             inputs: Vec::new(),
             context: Arc::new(Context::default()),
             temporary: Temporary::default(),
-            failure: None,
+            about: About::Nothing,
             outcome: None,
             deadline: None,
             now: Timestamp::from_millis(0),

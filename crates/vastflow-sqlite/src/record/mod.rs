@@ -317,6 +317,7 @@ mod tests {
             input: fixture::payload("7"),
             context: Vec::new(),
             info: Default::default(),
+            origin: None,
         });
         let mut commit = fixture::commit(&fixture::root("r"), 0);
         (commit.op, commit.at) = (OpId(0x0102), Timestamp::from_millis(9));
@@ -332,7 +333,7 @@ mod tests {
         }));
         check(
             &record(&commit, Head::new(7, Some(word), 2)),
-            "0207010101020101720001000900010000000107656163685b315dac0200033330300009020100000000000000000000000000000101000166000102030405060708090a0b0c0d0e0f0500013700000000000000",
+            "0207010101020101720001000900010000000107656163685b315dac0200033330300009020100000000000000000000000000000101000166000102030405060708090a0b0c0d0e0f050001370000000000000000",
         );
         (commit.expected, commit.messages, commit.summary) = (Seq(1), Vec::new(), None);
         commit.events = vec![Event::RunTimedOut];

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::query::{Counts, RunPage, RunQuery, RunRow};
 use std::sync::Arc;
 use vastflow_core::run::{Changes, RunSummary};
-use vastflow_core::{Plan, PlanHash, Recorded, RunId, RunStatus, ScopeId, Seq, State, Task, Timestamp};
+use vastflow_core::{Plan, PlanHash, Recorded, RunId, RunStatus, ScopeId, Seq, Task, Timestamp};
 
 impl Ledger {
     /// Events of a scope from position `after` on.
@@ -145,39 +145,37 @@ impl Ledger {
         Err(StoreError::corrupt(format!("events of {scope} begin at {first}, but its journal has {len}")))
     }
 
-    /// Derives the tasks of a restored run's root scope from its journal (law 2), and its summary with them; where
+    /// Derives the tasks of all scopes of a restored run from their journals (law 2), and its summary with them; where
     /// messages wait, they are to be delivered.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] when the run's plan is missing or its journal cannot be folded.
+    /// [`StoreError::Corrupt`] when the run's plan is missing or a journal cannot be folded.
     pub fn requeue(&mut self, id: &RunId) -> Result<(), StoreError> {
         let Ledger { runs, plans, queue, counts, .. } = self;
         let Some(run) = runs.get_mut(id) else { return Ok(()) };
         let hash = run.summary.started.plan;
         let missing = || StoreError::corrupt(format!("run {id} follows plan {hash}, which is not there"));
         let plan = plans.get(&hash).ok_or_else(missing)?;
-        let mut state = State::default();
-        for append in run.root.appends() {
-            for event in &append.events {
-                state
-                    .evolve(plan, event, append.at, &mut ())
-                    .map_err(|illegal| StoreError::corrupt(format!("run {id}: {illegal}")))?;
-            }
-        }
-        if let Some(summary) = state.summary(plan) {
-            *counts.of(run.summary.status) -= 1;
-            *counts.of(summary.status) += 1;
-            run.summary = Arc::new(summary);
-        }
-        let mut changes = Changes::default();
-        state.outstanding(plan, &mut changes);
         let place = run.place();
-        for (task, due) in changes.queue {
-            run.root.insert(&run.id, task, due, place, queue);
-        }
         for (id, scope) in std::iter::once((&run.id, &mut run.root)).chain(&mut run.inner) {
             if scope.has_mail() {
                 scope.insert(id, Task::Deliver, Timestamp::ZERO, place, queue);
+            }
+            if !scope.has_begun() {
+                continue;
+            }
+            let unknown = || StoreError::corrupt(format!("{id} is not a scope of its plan"));
+            let body = plan.of_scope(id).ok_or_else(unknown)?;
+            let state = scope.state(id, &body)?;
+            if let Some(summary) = state.summary(&body).filter(|_| id.is_root()) {
+                *counts.of(run.summary.status) -= 1;
+                *counts.of(summary.status) += 1;
+                run.summary = Arc::new(summary);
+            }
+            let mut changes = Changes::default();
+            state.outstanding(&body, &mut changes);
+            for (task, due) in changes.queue {
+                scope.insert(id, task, due, place, queue);
             }
         }
         Ok(())

@@ -2,10 +2,11 @@
 
 use super::queue::{Place, Queue};
 use crate::commit::{ClaimToken, Commit, Message, OpId};
+use crate::error::StoreError;
 use crate::work::WorkerId;
 use rustc_hash::FxHashSet;
 use std::collections::{BTreeMap, VecDeque};
-use vastflow_core::{Event, Recorded, ScopeId, Seq, Task, Timestamp};
+use vastflow_core::{Event, Plan, Recorded, ScopeId, Seq, State, Task, Timestamp};
 
 /// The most messages that one claim hands over.
 const MESSAGES_A_CLAIM: usize = 512;
@@ -119,6 +120,24 @@ impl Scope {
             numbered.map(|(seq, event)| Recorded { seq, at: append.at, event: event.clone() })
         });
         all.skip_while(|recorded| recorded.seq < after).take(limit).collect()
+    }
+
+    /// Whether the journal says how the scope began; before that there is nothing to do in it but to hear so.
+    pub(super) fn has_begun(&self) -> bool {
+        let first = self.appends.first().and_then(|append| append.events.first());
+        matches!(first, Some(Event::RunStarted(_)))
+    }
+
+    /// What the journal folds into.
+    pub(super) fn state(&self, id: &ScopeId, plan: &Plan) -> Result<State, StoreError> {
+        let mut state = State::default();
+        for append in &self.appends {
+            for event in &append.events {
+                let illegal = |illegal| StoreError::corrupt(format!("scope {id}: {illegal}"));
+                state.evolve(plan, event, append.at, &mut ()).map_err(illegal)?;
+            }
+        }
+        Ok(state)
     }
 
     /// A task exists from now on, waiting in the queue. One that exists already stays as it is.

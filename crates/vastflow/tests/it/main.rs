@@ -3,6 +3,7 @@
 #![allow(elided_lifetimes_in_paths, reason = "users write `Node<u32>`, and so do tests")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
 
+mod control;
 mod crash_points;
 mod ctx;
 mod ends;
@@ -12,6 +13,7 @@ mod lives;
 mod looks;
 mod river_cases;
 mod rivers;
+mod scope_cases;
 mod starts;
 mod support;
 mod tries;

@@ -17,6 +17,10 @@ pub(super) fn task_text(plan: &Plan, task: Task) -> String {
         Task::NodeDeadline { node } => format!("{}.deadline", node_text(plan, node)),
         Task::RunDeadline => "run.deadline".into(),
         Task::Deliver => "deliver".into(),
+        Task::Reduce { node, attempt } => format!("{}.reduce#{attempt}", node_text(plan, node)),
+        Task::Undo { node, attempt } => format!("{}.undo#{attempt}", node_text(plan, node)),
+        Task::Wake { node } => format!("{}.wake", node_text(plan, node)),
+        Task::Grace => "grace".into(),
     }
 }
 

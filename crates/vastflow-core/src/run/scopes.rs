@@ -1,0 +1,272 @@
+//! Scopes inside a scope: how branches, foreaches and basins open them, hear of their ends, and make one value of it.
+
+use super::evolve::Fold;
+use super::input::{Begin, Peer, Word};
+use super::open::{Open, Running, Standing, reduce_task};
+use super::outstanding::Sink;
+use super::state::{Active, NodeState, Phase, Stage, State};
+use super::values::is_ordered;
+use crate::context::Writes;
+use crate::event::{Item, ScopeEnd};
+use crate::failure::{Failure, FailureKind};
+use crate::id::{Name, NodeIx};
+use crate::limits::MAX_PAYLOAD_BYTES;
+use crate::payload::Payload;
+use crate::plan::{Gives, NodeKind, Plan};
+use crate::retry::mixed;
+use crate::time::Timestamp;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+impl State {
+    /// What flows into a node as one value: nothing, the only one, or a map by node name.
+    pub(super) fn scope_input(&self, plan: &Plan, node: NodeIx) -> Payload {
+        let mut values = self.inputs(plan, node);
+        match values.len() {
+            0 => Payload::null(),
+            1 => values.remove(0).1,
+            _ => {
+                let name = |from: Option<NodeIx>| from.map_or("input", |from| plan.at(from).name.as_str());
+                Payload::object(values.iter().map(|(from, value)| (name(*from), value)))
+            }
+        }
+    }
+}
+
+impl<S: Sink> Fold<'_, S> {
+    pub(super) fn open_basin(&mut self, node: NodeIx) {
+        let input = self.state.scope_input(self.plan, node);
+        let mut open = Open::new(self.at);
+        open.begun = 1;
+        open.running.insert("".into(), Running { index: 0, since: self.state.len });
+        self.state.nodes[node.index()] = NodeState::Open(Box::new(open));
+        self.state.in_hand += 1;
+        self.begin_scope(node, 0, "".into(), input);
+    }
+
+    pub(super) fn choose(&mut self, node: NodeIx, keys: &[Box<str>], input: Option<&Payload>) {
+        let input = input.cloned().unwrap_or_else(|| self.state.scope_input(self.plan, node));
+        if keys.is_empty() && !matches!(&self.plan.at(node).kind, NodeKind::Branch(branch) if branch.collect) {
+            return self.succeed(node, &input);
+        }
+        let mut open = Open::new(self.state.since(node).unwrap_or(self.at));
+        open.waiting = keys.iter().map(|key| Item { key: key.clone(), input: input.clone() }).collect();
+        self.state.nodes[node.index()] = NodeState::Open(Box::new(open));
+        self.carry_on(node);
+    }
+
+    pub(super) fn add_items(&mut self, node: NodeIx, items: &[Item], cursor: Option<&Payload>, number: u32) {
+        let since = self.state.since(node).unwrap_or(self.at);
+        let state = &mut self.state.nodes[node.index()];
+        if !matches!(state, NodeState::Open(_)) {
+            *state = NodeState::Open(Box::new(Open::new(since)));
+        }
+        let NodeState::Open(open) = state else { return };
+        open.reading = None;
+        open.reads = number;
+        open.cursor = cursor.cloned();
+        open.keys.extend(items.iter().filter(|item| !item.key.is_empty()).map(|item| item.key.clone()));
+        open.waiting.extend(items.iter().cloned());
+        self.carry_on(node);
+    }
+
+    /// Does what follows for a node with scopes: it ends, or more begins.
+    fn carry_on(&mut self, node: NodeIx) {
+        let Some(open) = self.state.open(node) else { return };
+        match open.standing(self.plan, node) {
+            Standing::Done(output) if output.len() > MAX_PAYLOAD_BYTES => {
+                let text = format!(
+                    "its result has {} bytes, the limit is {MAX_PAYLOAD_BYTES} (MAX_PAYLOAD_BYTES); reduce it, or hand on \
+                     references",
+                    output.len()
+                );
+                self.fail_or_rescue(node, &Failure::new(FailureKind::Engine, text));
+            }
+            Standing::Done(output) => self.succeed(node, &output),
+            Standing::Failed(failure) => self.fail_or_rescue(node, &failure),
+            Standing::Going => {
+                self.begin_more(node);
+                self.read_more(node);
+                self.reduce_more(node);
+            }
+        }
+    }
+
+    fn begin_more(&mut self, node: NodeIx) {
+        let window = match &self.plan.at(node).kind {
+            NodeKind::ForEach(foreach) => foreach.window,
+            _ => u32::MAX,
+        };
+        let ordered = is_ordered(self.plan, node);
+        let len = self.state.len;
+        while let NodeState::Open(open) = &mut self.state.nodes[node.index()] {
+            let index = open.begun;
+            let Some((key, item)) = open.next(window, ordered, len) else { return };
+            self.begin_scope(node, index, key, item.input);
+        }
+    }
+
+    fn begin_scope(&mut self, node: NodeIx, index: u64, key: Box<str>, input: Payload) {
+        let seed = self.state.started.as_ref().map_or(0, |started| started.seed);
+        let place = u64::from(seed) << 32 ^ u64::from(node.0) << 20 ^ index;
+        #[expect(clippy::cast_possible_truncation, reason = "any part of a mix is as good as another")]
+        let seed = mixed(place) as u32;
+        let context: Writes = self.state.context.iter().map(|(key, value)| (key.into(), Some(value.clone()))).collect();
+        let begin = Begin { seed, input, context };
+        self.out.send(Peer::Child { node, key }, Word::Begin(Box::new(begin)));
+    }
+
+    /// Asks for the next page of items while there is still something to begin.
+    fn read_more(&mut self, node: NodeIx) {
+        let NodeKind::ForEach(foreach) = &self.plan.at(node).kind else { return };
+        let NodeState::Open(open) = &mut self.state.nodes[node.index()] else { return };
+        if open.cursor.is_none() || open.reading.is_some() || open.waiting.len() > foreach.window as usize / 2 {
+            return;
+        }
+        let mut reading = Active::new(Stage::Attempt(open.reads + 1), self.at, Timestamp::ZERO);
+        reading.base = open.reads;
+        self.out.queue(reading.task(node), reading.due);
+        open.reading = Some(reading);
+    }
+
+    fn reduce_more(&mut self, node: NodeIx) {
+        let NodeKind::ForEach(foreach) = &self.plan.at(node).kind else { return };
+        let Gives::Reduced { ordered } = foreach.gives else { return };
+        let NodeState::Open(open) = &mut self.state.nodes[node.index()] else { return };
+        // With no item at all there is still a first value to be made.
+        let is_empty = open.has_all() && open.acc.is_none();
+        if open.reducing.is_some() || !is_empty && open.batch(ordered).is_empty() {
+            return;
+        }
+        let mut reducing = Active::new(Stage::Attempt(open.folds + 1), self.at, Timestamp::ZERO);
+        reducing.base = open.folds;
+        self.out.queue(reduce_task(node, &reducing), reducing.due);
+        open.reducing = Some(reducing);
+    }
+
+    pub(super) fn reduced(&mut self, node: NodeIx, count: u32, acc: &Payload) {
+        let ordered = is_ordered(self.plan, node);
+        if let NodeState::Open(open) = &mut self.state.nodes[node.index()] {
+            open.folds = open.reducing.take().map_or(open.folds, |call| call.attempt());
+            open.folded(count as usize, ordered);
+            open.acc = Some(acc.clone());
+        }
+        self.carry_on(node);
+    }
+
+    pub(super) fn reduce_again(&mut self, node: NodeIx, retry_at: Timestamp) {
+        if self.state.phase == Phase::Stopping && !self.plan.at(node).atomic {
+            return;
+        }
+        let NodeState::Open(open) = &mut self.state.nodes[node.index()] else { return };
+        let Some(call) = &mut open.reducing else { return };
+        call.stage = Stage::Attempt(call.attempt() + 1);
+        call.due = retry_at;
+        self.out.queue(reduce_task(node, call), retry_at);
+    }
+
+    pub(super) fn child_ended(&mut self, node: NodeIx, key: &str, end: &ScopeEnd) {
+        let stray = self.state.is_stray(node, key);
+        let is_lost = stray && self.state.phase == Phase::Going;
+        if let Some(more) = &mut self.state.more {
+            more.strays.remove(&(node, key.into()));
+            more.parked_children.remove(&(node, key.into()));
+        }
+        if !is_lost {
+            self.merge(node, key, &end.writes);
+        }
+        let undoable = end.result.is_ok() && self.plan.body(node, key).is_some_and(|body| body.has_undo());
+        if undoable && stray {
+            self.out.send(Peer::Child { node, key: key.into() }, Word::Undo);
+            self.state.more_mut().strays.insert((node, key.into()));
+        } else if undoable {
+            self.state.more_mut().undoable.entry(node).or_default().push(key.into());
+        }
+        if stray {
+            return;
+        }
+        let gives = match &self.plan.at(node).kind {
+            NodeKind::ForEach(foreach) => Some(foreach.gives),
+            _ => None,
+        };
+        let told = |failure: &crate::failure::RunFailure| {
+            let text = format!("{failure}");
+            Failure::new(failure.failure.kind.of_inner(), text)
+        };
+        if let NodeState::Open(open) = &mut self.state.nodes[node.index()] {
+            open.ended(key, end.result.as_ref().map(Clone::clone).map_err(told), gives);
+        }
+        self.carry_on(node);
+    }
+
+    /// What an inner scope wrote becomes part of the context, key by key.
+    fn merge(&mut self, node: NodeIx, key: &str, writes: &Writes) {
+        if writes.is_empty() {
+            return;
+        }
+        let export = match &self.plan.at(node).kind {
+            NodeKind::Basin(basin) => basin.export.as_deref(),
+            _ => None,
+        };
+        let goes_out = |key: &str| export.is_none_or(|keys| keys.iter().any(|one| **one == *key));
+        let writes: Writes = writes.iter().filter(|(key, _)| goes_out(key)).cloned().collect();
+        let since = self.state.open(node).and_then(|open| Some(open.running.get(key)?.since));
+        let written = &self.state.more().written;
+        let is_clash = |key: &str| since.zip(written.get(key)).is_some_and(|(since, at)| *at > since);
+        let clash: Vec<Box<str>> = writes.iter().filter(|(key, _)| is_clash(key)).map(|(key, _)| key.clone()).collect();
+        if !clash.is_empty() {
+            self.state.more_mut().clash = Some((node, clash));
+        }
+        self.write(&writes);
+    }
+
+    /// Scopes whose node has ended without them are told to stop; calls that it had under way are let go of.
+    pub(super) fn close_scopes(&mut self, node: NodeIx, open: Open) {
+        for (task, due) in open.tasks(node) {
+            self.out.obsolete(task);
+            if due <= self.at {
+                self.out.cancel(task);
+            }
+        }
+        let (by, why): (&str, Box<str>) = match &self.state.stop {
+            Some(outcome) => ("vastflow", format!("{outcome}").into()),
+            None => ("vastflow", "it is not needed any more".into()),
+        };
+        for key in open.running.into_keys() {
+            let word = Word::Cancel { by: by.into(), why: why.clone() };
+            self.out.send(Peer::Child { node, key: key.clone() }, word);
+            self.state.more_mut().strays.insert((node, key));
+        }
+    }
+
+    pub(super) fn child_parked(&mut self, node: NodeIx, key: &str, waits: bool) {
+        let parked = &mut self.state.more_mut().parked_children;
+        if waits {
+            parked.insert((node, key.into()));
+        } else {
+            parked.remove(&(node, key.into()));
+        }
+    }
+
+    /// A signal goes to the node that has waited for it longest, or waits for one that will.
+    pub(super) fn signal(&mut self, id: &str, name: &Name, payload: &Payload) {
+        let plan = self.plan;
+        let more = self.state.more_mut();
+        more.signal_ids.insert(id.into());
+        let waits =
+            |node: &&NodeIx| matches!(&plan.at(**node).kind, NodeKind::Signal { name: wanted } if wanted == name);
+        match more.listening.iter().find(waits).copied() {
+            Some(node) => self.succeed(node, payload),
+            None => more.signals.push_back((name.clone(), payload.clone())),
+        }
+    }
+
+    /// The context that the scope around gets back: what was written here, deletes included.
+    pub(super) fn written(&self) -> Writes {
+        let context = Arc::clone(&self.state.context);
+        let now = |key: &Box<str>| (key.clone(), context.get(key).cloned());
+        self.state.more().written.keys().map(now).collect()
+    }
+}

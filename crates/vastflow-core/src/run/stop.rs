@@ -1,0 +1,215 @@
+//! How a run comes to its end: by itself, because something failed, because somebody asked, or because time is up.
+
+use super::evolve::Fold;
+use super::input::{Peer, Word};
+use super::outstanding::Sink;
+use super::state::{NodeState, Phase, Undoing};
+use crate::event::{RunOutcome, ScopeEnd};
+use crate::failure::{Failure, FailureKind, RunFailure};
+use crate::id::{NodeIx, Task};
+use alloc::boxed::Box;
+use alloc::format;
+use core::time::Duration;
+
+impl<S: Sink> Fold<'_, S> {
+    /// Begins to stop: what only waits is dropped, what may be running is asked to stop.
+    pub(super) fn stop(&mut self, why: RunOutcome) {
+        self.begin_to_stop(why);
+        for node in (0..self.state.nodes.len()).map(super::evolve::node_ix) {
+            if self.plan.at(node).atomic {
+                continue;
+            }
+            match &self.state.nodes[node.index()] {
+                NodeState::Active(active) => {
+                    let task = active.task(node);
+                    if active.due > self.at {
+                        self.out.obsolete(task);
+                        self.leave(node, NodeState::Dropped);
+                    } else {
+                        self.out.cancel(task);
+                    }
+                }
+                NodeState::Open(_) | NodeState::Listening { .. } | NodeState::Parked { .. } => {
+                    self.leave(node, NodeState::Dropped);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn begin_to_stop(&mut self, why: RunOutcome) {
+        self.drop_run_deadline();
+        self.drop_grace();
+        self.state.phase = Phase::Stopping;
+        let doomed = self.state.more.as_mut().and_then(|more| {
+            more.paused = false;
+            more.doomed.take()
+        });
+        self.state.stop = Some(Box::new(doomed.map_or(why, RunOutcome::Failed)));
+    }
+
+    /// Ends without waiting: whatever runs is fenced off.
+    pub(super) fn kill(&mut self, by: &str, why: &str) {
+        match self.state.phase {
+            Phase::Going => self.begin_to_stop(RunOutcome::Stopped { by: by.into(), why: why.into() }),
+            Phase::Undoing => self.kill_undo(),
+            Phase::Hook { hook, attempt, .. } => {
+                let task = Task::Hook { hook, attempt };
+                self.out.obsolete(task);
+                self.out.cancel(task);
+                let outcome = RunOutcome::Stopped { by: by.into(), why: why.into() };
+                self.state.stop.get_or_insert_with(|| Box::new(outcome));
+                self.state.phase = Phase::Settled;
+            }
+            _ => {}
+        }
+        for node in (0..self.state.nodes.len()).map(super::evolve::node_ix) {
+            match &self.state.nodes[node.index()] {
+                NodeState::Active(active) => {
+                    let task = active.task(node);
+                    self.out.obsolete(task);
+                    self.out.cancel(task);
+                    let lost = Failure::new(FailureKind::Unknown, "killed");
+                    self.note_unclear(node, &lost);
+                    self.leave(node, NodeState::Dropped);
+                }
+                NodeState::Open(_) | NodeState::Listening { .. } | NodeState::Parked { .. } => {
+                    self.leave(node, NodeState::Dropped);
+                }
+                _ => {}
+            }
+        }
+        let strays = self.state.more.as_mut().map(|more| core::mem::take(&mut more.strays)).unwrap_or_default();
+        for (node, key) in strays {
+            self.out.send(Peer::Child { node, key }, Word::Kill { by: by.into(), why: why.into() });
+        }
+        if let Some(more) = &mut self.state.more {
+            more.paused = false;
+            more.parked_children.clear();
+        }
+    }
+
+    fn kill_undo(&mut self) {
+        let node = self.state.more().to_undo.last().copied();
+        if let (Some(node), Some(Undoing::Action { attempt, .. })) = (node, self.state.more().undoing.clone()) {
+            self.out.obsolete(Task::Undo { node, attempt });
+            self.out.cancel(Task::Undo { node, attempt });
+        }
+        let more = self.state.more_mut();
+        more.parked -= u32::from(matches!(more.undoing, Some(Undoing::Stuck { .. })));
+        more.undoing = None;
+        more.to_undo.clear();
+        more.undoable.clear();
+        self.first_hook();
+    }
+
+    /// What follows when nothing of the nodes is left to wait for.
+    pub(super) fn after_the_nodes(&mut self) {
+        if self.state.phase == Phase::Going && self.state.unfinished == 0 {
+            match self.state.more.as_mut().and_then(|more| more.doomed.take()) {
+                Some(doomed) => self.stop(RunOutcome::Failed(doomed)),
+                None => self.done_but_for_losers(),
+            }
+        }
+        if self.state.phase == Phase::Stopping && self.state.in_hand == 0 && self.state.more().strays.is_empty() {
+            self.begin_undo();
+        }
+    }
+
+    /// All that is needed has ended. What is not is waited for, for a while.
+    fn done_but_for_losers(&mut self) {
+        let more = self.state.more();
+        if more.losers == 0 && more.strays.is_empty() {
+            self.drop_run_deadline();
+            self.drop_grace();
+            return self.undo_lost();
+        }
+        if more.grace.is_none() {
+            let due = self.at.plus(self.plan.spec().cancel_grace);
+            self.state.more_mut().grace = Some(due);
+            self.out.queue(Task::Grace, due);
+        }
+    }
+
+    /// Waits no longer for what is not needed.
+    pub(super) fn let_go(&mut self) {
+        for node in (0..self.state.nodes.len()).map(super::evolve::node_ix) {
+            let Some(active) = self.state.active(node) else { continue };
+            let task = active.task(node);
+            self.out.obsolete(task);
+            self.out.cancel(task);
+            self.note_lost(node);
+            self.leave(node, NodeState::Skipped);
+        }
+        let more = self.state.more_mut();
+        more.grace = None;
+        more.strays.clear();
+        more.parked_children.clear();
+    }
+
+    /// A call that nobody waits for any more may have done what it was to do.
+    fn note_lost(&mut self, node: NodeIx) {
+        if self.plan.at(node).undo.is_some() {
+            self.state.more_mut().lost.push(node);
+        }
+    }
+
+    /// Names the limit that was reached: the plan's, or the run's own where that one is earlier.
+    pub(super) fn time_is_up(&self) -> RunOutcome {
+        let reached = |limit: &Duration| self.state.run_deadline(self.plan) == Some(self.state.started_at.plus(*limit));
+        let text = match self.plan.spec().timeout.filter(reached) {
+            Some(limit) => format!("the run did not end within {limit:?}"),
+            None => "the run did not end by its deadline".into(),
+        };
+        RunOutcome::Failed(RunFailure { node: None, failure: Failure::new(FailureKind::Timeout, text) })
+    }
+
+    fn drop_run_deadline(&mut self) {
+        if self.state.phase == Phase::Going && self.state.run_deadline(self.plan).is_some() {
+            self.out.obsolete(Task::RunDeadline);
+        }
+    }
+
+    fn drop_grace(&mut self) {
+        if let Some(more) = &mut self.state.more
+            && more.grace.take().is_some()
+        {
+            self.out.obsolete(Task::Grace);
+        }
+    }
+
+    /// The scope is over: the one around it is told.
+    pub(super) fn end(&mut self) {
+        self.state.phase = Phase::Ended;
+        self.state.ended_at = self.at;
+        if self.plan.is_body() {
+            self.tell_parent();
+        }
+        if self.state.stop.is_none() {
+            return;
+        }
+        for node in &mut self.state.nodes {
+            match node {
+                NodeState::Waiting { .. } => *node = NodeState::Dropped,
+                NodeState::Succeeded { output, .. } => *output = None,
+                _ => {}
+            }
+        }
+    }
+
+    fn tell_parent(&mut self) {
+        if self.state.more().reopened {
+            return self.out.send(Peer::Parent, Word::Undone);
+        }
+        let result = match self.state.stop.as_deref() {
+            None | Some(RunOutcome::Succeeded) => Ok(self.state.result(self.plan)),
+            Some(RunOutcome::Failed(failure)) => Err(failure.clone()),
+            Some(stopped @ RunOutcome::Stopped { .. }) => {
+                let failure = Failure::new(FailureKind::Error, format!("{stopped}"));
+                Err(RunFailure { node: None, failure })
+            }
+        };
+        let end = ScopeEnd { result, writes: self.written() };
+        self.out.send(Peer::Parent, Word::Ended(Box::new(end)));
+    }
+}

@@ -1,0 +1,189 @@
+//! What can be asked of a run: pause, resume, stop, kill, signals, and an operator's choices.
+
+use crate::cell::Cell;
+use crate::claim::{load, started_of};
+use crate::error::Error;
+use crate::mend::catch_up;
+use crate::run::Run;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::oneshot;
+use vastflow_core::event::Choice;
+use vastflow_core::run::Input;
+use vastflow_core::{Name, ScopeId, State};
+use vastflow_sdk::{Bound, Data};
+use vastflow_store::{QueuedTask, TaskState};
+
+/// A signal about to be sent. Await [`Signal::send`].
+#[derive(Debug)]
+#[must_use = "a signal is sent by `.send().await`"]
+pub struct Signal<'a, T> {
+    run: &'a Run,
+    name: String,
+    payload: T,
+    id: Option<String>,
+    scope: String,
+}
+
+impl<T: Data> Signal<'_, T> {
+    /// The signal's id: the same id again is the same signal, and changes nothing.
+    pub fn id(mut self, id: &str) -> Self {
+        self.id = Some(id.to_owned());
+        self
+    }
+
+    /// For a node that waits inside others: where, as `outer[key]`.
+    pub fn within(mut self, scope: &str) -> Self {
+        scope.clone_into(&mut self.scope);
+        self
+    }
+
+    /// Sends it. The node that has waited for a signal of its name longest takes it, or the first that will.
+    ///
+    /// # Errors
+    /// [`Error::RunEnded`]; [`Error::UnknownRun`]; [`Error::TooManySignals`]; [`Error::Data`]; store errors.
+    pub async fn send(self) -> Result<(), Error> {
+        let id = match self.id {
+            Some(id) => id,
+            None => self.run.shared().ids.next(self.run.shared().now())?.to_string(),
+        };
+        let (name, payload) = (Name::new(&self.name)?, self.payload.encode()?);
+        self.run.ask_at(&self.scope, Input::Signal { id: id.into(), name, payload }).await
+    }
+}
+
+impl Run {
+    /// Asks that nothing new start: what runs is waited for and recorded. Asking again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::RunEnded`] when it is over, [`Error::Finishing`] when all its work is done; [`Error::UnknownRun`]; store
+    /// errors.
+    pub async fn pause(&self, by: &str, why: &str) -> Result<(), Error> {
+        self.ask(Input::Pause { by: by.into(), why: why.into() }).await
+    }
+
+    /// Asks that a paused run go on with exactly what was held back. A run that is not paused goes on as it is.
+    ///
+    /// # Errors
+    /// [`Error::RunEnded`] when it is over; [`Error::UnknownRun`]; store errors.
+    pub async fn resume(&self, by: &str, why: &str) -> Result<(), Error> {
+        self.ask(Input::Resume { by: by.into(), why: why.into() }).await
+    }
+
+    /// Asks that the run stop, with who asks and why: nothing new begins, what runs is told and waited for, what was done
+    /// is undone where there are undo actions, then the hooks run. Asking again changes nothing: the first reason counts.
+    ///
+    /// It takes no code to stop a run: one that this program lacks code for ends too, if no other engine works on the
+    /// store that may be running some of it. Its hooks and undo actions, if it has any, wait for a program that has them.
+    ///
+    /// # Errors
+    /// [`Error::RunEnded`] when it is over; [`Error::UnknownRun`]; store errors.
+    pub async fn cancel(&self, by: &str, why: &str) -> Result<(), Error> {
+        let cell = self.cell_at("").await?;
+        self.tell(&cell, Input::Cancel { by: by.into(), why: why.into() }).await?;
+        if !cell.bound.has_code() && !self.shared().has_company.load(Ordering::Relaxed) {
+            let tasks = self.shared().store.tasks(&cell.scope).await?;
+            let is_held = |task: &QueuedTask| matches!(task.state, TaskState::Claimed { .. });
+            cell.drop_queued(self.shared(), tasks.into_iter().filter(|task| !is_held(task)).map(|task| task.task));
+        }
+        Ok(())
+    }
+
+    /// Asks that the run end without waiting for what runs: what still runs is fenced off, so that nothing of it is
+    /// recorded any more; then undo actions and hooks run. Asked again during those, it ends at once.
+    ///
+    /// # Errors
+    /// [`Error::RunEnded`] when it is over; [`Error::UnknownRun`]; store errors.
+    pub async fn kill(&self, by: &str, why: &str) -> Result<(), Error> {
+        self.ask(Input::Kill { by: by.into(), why: why.into() }).await
+    }
+
+    /// A signal for a node that waits for one of this name; see [`Signal::send`].
+    pub fn signal<T: Data>(&self, name: &str, payload: T) -> Signal<'_, T> {
+        Signal { run: self, name: name.to_owned(), payload, id: None, scope: String::new() }
+    }
+
+    /// Says how it goes on with a node that waits for an operator. `at` names the node, inside others as
+    /// `outer[key]/node`.
+    ///
+    /// # Errors
+    /// [`Error::NothingToResolve`]; [`Error::UnknownPlace`]; [`Error::RunEnded`]; [`Error::UnknownRun`]; store errors.
+    pub async fn resolve(&self, at: &str, choice: Choice, by: &str, why: &str) -> Result<(), Error> {
+        let (path, name) = at.rsplit_once('/').unwrap_or(("", at));
+        let cell = self.cell_at(path).await?;
+        let Some(node) = cell.bound.plan().find(name) else {
+            cell.after(self.shared());
+            return Err(Error::UnknownPlace { id: self.id().clone(), at: at.to_owned() });
+        };
+        let told = self.tell(&cell, Input::Resolve { node, choice, by: by.into(), why: why.into() }).await;
+        told.map_err(|error| match error {
+            Error::NothingToResolve { id, .. } => Error::NothingToResolve { id, at: at.to_owned() },
+            error => error,
+        })
+    }
+
+    /// What waits for an operator, as [`Run::resolve`] names it, with why.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRun`]; store errors.
+    pub async fn attention(&self) -> Result<Vec<(String, String)>, Error> {
+        let mut found = Vec::new();
+        let mut scopes = vec![ScopeId::root(self.id().clone())];
+        while let Some(scope) = scopes.pop() {
+            let cell = self.cell_at(scope.path()).await?;
+            let inner = cell.lock();
+            let plan = cell.bound.plan();
+            let before = if scope.is_root() { String::new() } else { format!("{}/", scope.path()) };
+            for (node, failure) in inner.state.waiting_for_operator() {
+                let name = plan.node(node).map_or("", |spec| spec.name.as_str());
+                found.push((format!("{before}{name}"), failure));
+            }
+            let inside = inner.state.scopes_with_attention();
+            scopes.extend(inside.filter_map(|(node, key)| Some(scope.child(&plan.node(node)?.name, key))));
+            drop(inner);
+            cell.after(self.shared());
+        }
+        Ok(found)
+    }
+
+    async fn ask(&self, input: Input) -> Result<(), Error> {
+        self.ask_at("", input).await
+    }
+
+    async fn ask_at(&self, path: &str, input: Input) -> Result<(), Error> {
+        let cell = self.cell_at(path).await?;
+        self.tell(&cell, input).await
+    }
+
+    async fn tell(&self, cell: &Arc<Cell>, input: Input) -> Result<(), Error> {
+        let (asks, told) = oneshot::channel();
+        cell.tell(self.shared(), input, Some(asks));
+        told.await.unwrap_or_else(|_| Err(self.shared().why_stopped()))
+    }
+
+    /// The cell of a scope of the run, loaded if it is not active here.
+    async fn cell_at(&self, path: &str) -> Result<Arc<Cell>, Error> {
+        let scope = ScopeId::from_parts(self.id().clone(), path);
+        if let Some(cell) = self.shared().cell(&scope) {
+            catch_up(self.shared(), &cell).await?;
+            return Ok(cell);
+        }
+        let started = started_of(self.shared(), self.id()).await?;
+        let started = started.ok_or_else(|| Error::UnknownRun { id: self.id().clone() })?;
+        let unknown = || Error::UnknownPlace { id: self.id().clone(), at: path.to_owned() };
+        let bound = match self.shared().bound(started.plan).await {
+            Err(Error::MissingCode(_)) => Arc::new(Bound::without_code(self.shared().plan(started.plan).await?)),
+            bound => bound?,
+        };
+        let bound = bound.of_scope(&scope).ok_or_else(unknown)?;
+        let state = load(self.shared(), &scope, &bound, State::default()).await?;
+        if state.is_empty() {
+            return Err(unknown());
+        }
+        let begun = (!scope.is_root()).then_some(started);
+        let has_code = bound.has_code();
+        let cell = Cell::within(scope, bound, begun, state);
+        // One without code is nobody else's.
+        Ok(if has_code { self.shared().admit(cell) } else { cell })
+    }
+}
