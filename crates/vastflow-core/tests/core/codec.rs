@@ -3,9 +3,9 @@
 use core::fmt::Write as _;
 use std::collections::BTreeSet;
 use vastflow_core::codec::{CodecError, VERSION, decode, encode};
-use vastflow_core::event::{Call, Micros};
+use vastflow_core::event::{Call, Choice, Item, Micros, Origin, ScopeEnd};
 use vastflow_core::{
-    Codec, Event, Failure, FailureKind, Hook, Name, NodeIx, Payload, PlanHash, RunFailure, RunInfo, RunOutcome,
+    Codec, Event, Failure, FailureKind, Hook, Name, NodeIx, Payload, PlanHash, RunFailure, RunId, RunInfo, RunOutcome,
     RunStarted, Timestamp,
 };
 
@@ -23,7 +23,8 @@ pub(crate) fn samples() -> Vec<Event> {
     let run_failed =
         |node: Option<Name>, kind| RunOutcome::Failed(RunFailure { node, failure: Failure::new(kind, "boom") });
     vec![
-        Event::RunStarted(started().into()),
+        Event::RunStarted(started(None).into()),
+        Event::RunStarted(started(Some(Box::new(origin()))).into()),
         Event::NodeSucceeded { node, output: Payload::new(Codec::Bytes, &b"\x00\xff"[..]), call: call() },
         Event::AttemptFailed { node, failure: failure().because("busy"), retry_at: at, call: call() },
         Event::NodeFailed { node, failure: Failure::new(FailureKind::Timeout, "slow"), call: Call::default() },
@@ -41,9 +42,74 @@ pub(crate) fn samples() -> Vec<Event> {
         ended(run_failed(None, FailureKind::Hook)),
         ended(RunOutcome::Stopped { by: "ops".into(), why: "enough".into() }),
     ]
+    .into_iter()
+    .chain(of_scopes(node, &call()))
+    .chain(of_control(node, at, &call()))
+    .collect()
 }
 
-fn started() -> RunStarted {
+/// What happens in branches, foreaches and basins.
+fn of_scopes(node: NodeIx, call: &Call) -> Vec<Event> {
+    let text = |text: &str| Payload::new(Codec::Bytes, text.to_owned());
+    let (failure, call) = (Failure::new(FailureKind::Error, "boom"), || call.clone());
+    let items = vec![Item { key: "u1".into(), input: text("x") }, Item { key: "".into(), input: text("") }];
+    let ended = |result| {
+        let writes = vec![("k".into(), Some(text("v"))), ("old".into(), None)];
+        Event::ChildEnded { node, key: "u1".into(), end: ScopeEnd { result, writes } }
+    };
+    let failed = RunFailure { node: Some(Name::new("pay").unwrap()), failure: failure.clone() };
+    vec![
+        Event::BranchChosen { node, keys: vec!["left".into()], input: Some(text("x")), call: call() },
+        Event::BranchChosen { node, keys: Vec::new(), input: None, call: call() },
+        Event::ItemsAdded { node, items, cursor: Some(text("page2")), call: call() },
+        Event::ItemsAdded { node, items: Vec::new(), cursor: None, call: call() },
+        ended(Ok(text("out"))),
+        ended(Err(failed)),
+        Event::Reduced { node, count: 300, acc: text("7"), call: call() },
+        Event::ReduceFailed { node, failure, retry_at: Timestamp::from_millis(5), call: call() },
+        Event::Clashed { node, keys: vec!["k".into()] },
+        Event::ChildUndone { node, key: "u1".into() },
+        Event::ChildParked { node, key: "u1".into(), waits: true },
+    ]
+}
+
+/// What comes from outside, and what is taken back.
+fn of_control(node: NodeIx, at: Timestamp, call: &Call) -> Vec<Event> {
+    let (by, why) = (|| "ops".into(), || "enough".into());
+    let (failure, call) = (|| Failure::new(FailureKind::Quarantined, "boom"), || call.clone());
+    let resolved = |choice| Event::Resolved { node, choice, by: by(), why: why() };
+    let payload = Payload::new(Codec::Json, "7");
+    vec![
+        Event::SignalReceived { id: "s1".into(), name: Name::new("go").unwrap(), payload: payload.clone() },
+        Event::Woke { node },
+        Event::Paused { by: by(), why: why() },
+        Event::Resumed { by: by(), why: why() },
+        Event::Killed { by: by(), why: why() },
+        Event::GraceOver,
+        Event::NodeParked { node, failure: failure(), call: call() },
+        resolved(Choice::Retry),
+        resolved(Choice::Skip),
+        resolved(Choice::MarkDone(payload)),
+        Event::Undone { node, call: call() },
+        Event::UndoFailed { node, failure: failure(), retry_at: Some(at), call: call() },
+        Event::UndoFailed { node, failure: Failure::new(FailureKind::Unknown, "?"), retry_at: None, call: call() },
+        Event::UndoRequested,
+    ]
+}
+
+fn origin() -> Origin {
+    let payload = || Payload::new(Codec::Json, "7");
+    Origin {
+        run: RunId::new("before").unwrap(),
+        verb: "fork".into(),
+        by: "ops".into(),
+        why: "edited".into(),
+        kept: vec![(NodeIx(0), payload())],
+        input: Some((NodeIx(300), payload())),
+    }
+}
+
+fn started(origin: Option<Box<Origin>>) -> RunStarted {
     let pair = |key: &str, value: &str| (key.into(), value.into());
     RunStarted {
         flow: Name::new("order").unwrap(),
@@ -59,7 +125,7 @@ fn started() -> RunStarted {
             priority: -3,
             deadline: Some(Timestamp::from_millis(1_700_000_000_000)),
         },
-        origin: None,
+        origin,
     }
 }
 

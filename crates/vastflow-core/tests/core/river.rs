@@ -118,8 +118,9 @@ fn an_error_of_a_cycle_fails_at_once_and_keeps_what_the_poll_before_said() {
 }
 
 #[test]
-fn a_river_hands_on_nothing_but_its_end() {
-    check("r river 1@1s; b < r, input", "start x\nr submitted\n@1s r done ignored\n? inputs b\n  null, x");
+fn a_river_hands_on_what_its_last_poll_said() {
+    check("r river 1@1s; b < r, input", "start x\nr submitted\n@1s r done vm1\n? inputs b\n  vm1, x");
+    check("r river 0@1s; b < r, input", "start x\nr submitted\n? inputs b\n  null, x");
 }
 
 #[test]

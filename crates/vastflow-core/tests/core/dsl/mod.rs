@@ -16,6 +16,16 @@
 //! `a#2` is attempt 2 of node a, `r.poll#1` a poll, `a.rescue` its `on_failure`, `a.deadline` and `run.deadline` are
 //! timers, `finally#1` is a hook. A bare `a` means the task of node a that is outstanding. `done` without a text gives
 //! `a(<inputs>)`. Every step of every case is checked against the two laws as well ([`Run::step`]).
+//!
+//! ```text
+//! f foreach 2 { a }; b < f undo                a plan with a graph inside a node
+//!
+//! start
+//! f items x y z                                what the handler read
+//!   ItemsAdded f: 3
+//!   send f[0] begin x, f[1] begin y            … and what other scopes are told
+//! f[0] ended out [k=v]                         what a scope inside says; `parent …` is what the one around says
+//! ```
 
 mod plan;
 mod print;
@@ -32,6 +42,12 @@ pub(crate) use script::{payloads_kept, result};
 #[track_caller]
 pub(crate) fn check(plan: &str, script: &str) -> Run {
     go_on(Run::of(plan), script)
+}
+
+/// Plays `script` on a scope that `node` of a run of `plan` opens for `key`.
+#[track_caller]
+pub(crate) fn check_inside(plan: &str, node: &str, key: &str, script: &str) -> Run {
+    go_on(Run::inside(plan, node, key), script)
 }
 
 /// Plays `script` on a run that began before.

@@ -1,7 +1,8 @@
 //! What happened, as text.
 
-use vastflow_core::event::Call;
-use vastflow_core::run::{Changes, Rejection};
+use vastflow_core::context::Writes;
+use vastflow_core::event::{Choice, ScopeEnd};
+use vastflow_core::run::{Changes, Peer, Rejection, Word};
 use vastflow_core::{Event, Hook, NodeIx, Payload, Plan, Task, Timestamp};
 
 pub(crate) fn payload_text(payload: &Payload) -> String {
@@ -50,41 +51,105 @@ pub(super) fn due_text(plan: &Plan, task: Task, due: Timestamp) -> String {
 
 pub(crate) fn event_text(plan: &Plan, event: &Event) -> String {
     let subject = event.node().map(|node| format!(" {}", node_text(plan, node))).unwrap_or_default();
+    let until = |at: &Option<Timestamp>| at.map(|at| format!(" until {}", time_text(at))).unwrap_or_default();
     let rest = match event {
-        Event::RunStarted(_) | Event::NodeDropped { .. } | Event::RunTimedOut => String::new(),
         Event::NodeSucceeded { output, .. } => format!(" = {}", payload_text(output)),
-        Event::AttemptFailed { failure, retry_at, .. } => format!(" until {}: {failure}", time_text(*retry_at)),
-        Event::NodeFailed { failure, .. } | Event::RescueFailed { failure, .. } => format!(": {failure}"),
+        Event::AttemptFailed { failure, retry_at, .. } | Event::ReduceFailed { failure, retry_at, .. } => {
+            format!(" until {}: {failure}", time_text(*retry_at))
+        }
+        Event::NodeFailed { failure, .. } | Event::RescueFailed { failure, .. } | Event::NodeParked { failure, .. } => {
+            format!(": {failure}")
+        }
         Event::Submitted { next_at, .. } => format!(" until {}", time_text(*next_at)),
         Event::Polled { cause, next_at, .. } => format!(" until {}: {cause}", time_text(*next_at)),
-        Event::CancelRequested { by, why } => format!(" by {by}: {why}"),
+        Event::CancelRequested { by, why }
+        | Event::Paused { by, why }
+        | Event::Resumed { by, why }
+        | Event::Killed { by, why } => format!(" by {by}: {why}"),
         Event::HookDone { hook, .. } => format!(" {}", hook_text(*hook)),
         Event::HookFailed { hook, failure, retry_at, .. } => {
-            let until = retry_at.map(|at| format!(" until {}", time_text(at))).unwrap_or_default();
-            format!(" {}{until}: {failure}", hook_text(*hook))
+            format!(" {}{}: {failure}", hook_text(*hook), until(retry_at))
         }
+        Event::UndoFailed { failure, retry_at, .. } => format!("{}: {failure}", until(retry_at)),
         Event::RunEnded { outcome } => format!(" {outcome}"),
+        Event::BranchChosen { keys, input, .. } => {
+            let with = input.as_ref().map(|input| format!(" with {}", payload_text(input))).unwrap_or_default();
+            format!(": {}{with}", if keys.is_empty() { "none".into() } else { keys.join(", ") })
+        }
+        Event::ItemsAdded { items, cursor, .. } => {
+            let then = cursor.as_ref().map(|cursor| format!(" then {}", payload_text(cursor))).unwrap_or_default();
+            format!(": {}{then}", items.len())
+        }
+        Event::ChildEnded { key, end, .. } => format!("[{key}]{}", end_text(end)),
+        Event::ChildUndone { key, .. } => format!("[{key}]"),
+        Event::ChildParked { key, waits, .. } => format!("[{key}] {}", if *waits { "waits" } else { "goes on" }),
+        Event::Reduced { count, acc, .. } => format!(" {count} = {}", payload_text(acc)),
+        Event::SignalReceived { id, name, payload } => format!(" {id} {name} = {}", payload_text(payload)),
+        Event::Resolved { choice, by, .. } => format!(" {} by {by}", choice_text(choice)),
+        Event::Clashed { keys, .. } => format!(": {}", keys.join(", ")),
+        Event::RunStarted(_)
+        | Event::NodeDropped { .. }
+        | Event::RunTimedOut
+        | Event::Woke { .. }
+        | Event::GraceOver
+        | Event::Undone { .. }
+        | Event::UndoRequested => String::new(),
         other => panic!("a new event, {}: say here how cases write it", other.name()),
     };
-    format!("{}{subject}{rest}{}", event.name(), event.call().map(writes_text).unwrap_or_default())
+    format!("{}{subject}{rest}{}", event.name(), event.call().map(|call| writes_text(&call.writes)).unwrap_or_default())
 }
 
-fn writes_text(call: &Call) -> String {
-    if call.writes.is_empty() {
+fn choice_text(choice: &Choice) -> String {
+    match choice {
+        Choice::Retry => "retry".into(),
+        Choice::Skip => "skip".into(),
+        Choice::MarkDone(output) => format!("done {}", payload_text(output)),
+    }
+}
+
+fn end_text(end: &ScopeEnd) -> String {
+    let result = match &end.result {
+        Ok(output) => format!(" = {}", payload_text(output)),
+        Err(failure) => format!(": {failure}"),
+    };
+    format!("{result}{}", writes_text(&end.writes))
+}
+
+fn word_text(plan: &Plan, (to, word): &(Peer, Word)) -> String {
+    let to = match to {
+        Peer::Parent => "parent".into(),
+        Peer::Child { node, key } => format!("{}[{key}]", node_text(plan, *node)),
+    };
+    let word = match word {
+        Word::Begin(begin) => format!("begin {}{}", payload_text(&begin.input), writes_text(&begin.context)),
+        Word::Cancel { .. } => "cancel".into(),
+        Word::Kill { .. } => "kill".into(),
+        Word::Undo => "undo".into(),
+        Word::Ended(end) => format!("ended{}", end_text(end)),
+        Word::Undone => "undone".into(),
+        Word::Parked { waits, .. } => (if *waits { "waits" } else { "goes on" }).into(),
+    };
+    format!("{to} {word}")
+}
+
+fn writes_text(writes: &Writes) -> String {
+    if writes.is_empty() {
         return String::new();
     }
     let one = |(key, value): &(Box<str>, Option<Payload>)| match value {
         Some(value) => format!("{key}={}", payload_text(value)),
         None => format!("-{key}"),
     };
-    format!(" [{}]", call.writes.iter().map(one).collect::<Vec<_>>().join(" "))
+    format!(" [{}]", writes.iter().map(one).collect::<Vec<_>>().join(" "))
 }
 
-/// `queue b#1, c#1; drop d#2; cancel e#1`; none when nothing changed.
+/// `queue b#1, c#1; drop d#2; cancel e#1; send f[u1] begin x`; none when nothing changed.
 pub(super) fn changes_text(plan: &Plan, changes: &Changes) -> Option<String> {
     let queue = changes.queue.iter().map(|(task, due)| due_text(plan, *task, *due)).collect::<Vec<_>>();
     let names = |tasks: &[Task]| tasks.iter().map(|task| task_text(plan, *task)).collect::<Vec<_>>();
-    let parts = [("queue", queue), ("drop", names(&changes.obsolete)), ("cancel", names(&changes.cancel))];
+    let words = changes.words.iter().map(|word| word_text(plan, word)).collect();
+    let parts =
+        [("queue", queue), ("drop", names(&changes.obsolete)), ("cancel", names(&changes.cancel)), ("send", words)];
     let said: Vec<_> = parts
         .into_iter()
         .filter(|(_, tasks)| !tasks.is_empty())

@@ -26,6 +26,13 @@ impl Run {
         Run::new(plan(text))
     }
 
+    /// A scope that `node` of a run of the plan opens for `key`.
+    pub(crate) fn inside(text: &str, node: &str, key: &str) -> Self {
+        let plan = plan(text);
+        let body = plan.body(plan.find(node).unwrap(), key).unwrap();
+        Run::new((**body).clone())
+    }
+
     pub(crate) fn new(plan: Plan) -> Self {
         let state = State::default();
         let (replayed, queue) = (state.clone(), BTreeMap::new());
@@ -36,7 +43,7 @@ impl Run {
     pub(crate) fn step(&mut self, input: Input) -> Result<(Vec<Event>, Changes), Rejection> {
         let settled = match &input {
             Input::Outcome(outcome) => Some(outcome.task),
-            Input::Timer(task) | Input::NotStarted(task) => Some(*task),
+            Input::Timer(task) | Input::NotStarted(task) | Input::Quarantine { task, .. } => Some(*task),
             _ => None,
         };
         let mut changes = Changes::default();
@@ -99,6 +106,7 @@ impl Run {
     pub(crate) fn task_of(&self, subject: &str) -> Option<Task> {
         let is_of = |task: &Task| match task {
             Task::Hook { hook, .. } => super::print::hook_text(*hook) == subject,
+            Task::Undo { .. } | Task::Reduce { .. } => false,
             task => !task.is_timer() && task.node().is_some_and(|node| *self.name(node) == *subject),
         };
         self.queue.keys().copied().find(is_of)

@@ -1,15 +1,16 @@
 //! Scripts: lines of inputs, and what must come of each.
 
 use super::Run;
-use super::plan::{node_names, time};
+use super::plan::{name, node_names, time};
 use super::print::{changes_text, due_text, event_text, payload_text, rejection_text, task_text};
 use core::fmt::Write as _;
 use core::time::Duration;
 use vastflow_core::context::Writes;
+use vastflow_core::event::{Choice, Item, Origin, ScopeEnd};
 use vastflow_core::plan::NodeKind;
-use vastflow_core::run::{Start, TaskOutcome};
+use vastflow_core::run::{Begin, Peer, Start, TaskOutcome, Word};
 use vastflow_core::{
-    Codec, Failure, FailureKind, Hook, Input, NodeIx, Payload, Plan, Reply, RunId, State, Task, Timestamp,
+    Codec, Failure, FailureKind, Hook, Input, NodeIx, Payload, Plan, Reply, RunFailure, RunId, State, Task, Timestamp,
 };
 
 /// Plays `script`; gives it as it should be, and with what really happened in the place of what was expected.
@@ -71,6 +72,14 @@ fn answer(run: &Run, question: &str) -> String {
         "status" => state.status().to_string(),
         "outcome" => state.outcome().map_or("none".into(), |outcome| outcome.to_string()),
         "output" => state.output(&run.plan).map_or("none".into(), |output| payload_text(&output)),
+        "reduce" => {
+            let (acc, items) = state.to_reduce(&run.plan, run.plan.find(of).unwrap()).unwrap();
+            let acc = acc.map_or("nothing".into(), |acc| payload_text(&acc));
+            let items = items.into_iter().map(|(key, value)| format!("{key}={}", payload_text(value)));
+            format!("{acc} and {}", list(items.collect()))
+        }
+        "undo" => state.to_undo(run.plan.find(of).unwrap()).map_or("unknown".into(), payload_text),
+        "cursor" => state.cursor(run.plan.find(of).unwrap()).map_or("none".into(), payload_text),
         "inputs" => list(inputs(&run.plan, state, run.plan.find(of).unwrap())),
         "kept" => format!("{} payloads", payloads_kept(state)),
         "context" => {
@@ -98,27 +107,95 @@ fn input(run: &Run, line: &str) -> Input {
     let (line, writes) = split_writes(line);
     let (subject, rest) = line.split_once(' ').unwrap_or((line, ""));
     match subject {
-        "start" => start(rest, writes),
+        "start" => start(run, rest, writes),
         "timer" => Input::Timer(task(run, rest)),
         "not_started" => Input::NotStarted(task(run, rest)),
-        "cancel" => {
-            let (by, why) = rest.strip_prefix("by ").and_then(|rest| rest.split_once(" because ")).unwrap();
-            Input::Cancel { by: by.into(), why: why.into() }
+        "cancel" | "pause" | "resume" | "kill" => control(subject, rest),
+        "parent" => Input::Told { from: Peer::Parent, word: word(rest, writes) },
+        "signal" => {
+            let mut words = rest.splitn(3, ' ');
+            let (id, called) = (words.next().unwrap().into(), name(words.next().unwrap()));
+            Input::Signal { id, name: called, payload: bytes(words.next().unwrap_or("")) }
         }
-        _ => {
-            let task = task(run, subject);
-            let (took, rest) = split_took(rest);
-            Input::Outcome(TaskOutcome { task, reply: reply(run, task, rest), writes, took })
-        }
+        "resolve" => resolve(run, rest),
+        "quarantine" => Input::Quarantine { task: task(run, rest), deaths: 3 },
+        _ => match subject.strip_suffix(']').and_then(|subject| subject.split_once('[')) {
+            Some((node, key)) => {
+                let from = Peer::Child { node: run.plan.find(node).unwrap(), key: key.into() };
+                Input::Told { from, word: word(rest, writes) }
+            }
+            None => {
+                let task = task(run, subject);
+                let (took, rest) = split_took(rest);
+                Input::Outcome(TaskOutcome { task, reply: reply(run, task, rest), writes, took })
+            }
+        },
     }
 }
 
-/// `start x until 5s [k=v]`
-fn start(rest: &str, context: Writes) -> Input {
+/// `cancel by ops because why`, or just `cancel`, which means that.
+fn control(what: &str, rest: &str) -> Input {
+    let asked = rest.strip_prefix("by ").and_then(|rest| rest.split_once(" because "));
+    let (by, why) = asked.map_or(("ops".into(), "why".into()), |(by, why)| (by.into(), why.into()));
+    match what {
+        "cancel" => Input::Cancel { by, why },
+        "pause" => Input::Pause { by, why },
+        "resume" => Input::Resume { by, why },
+        _ => Input::Kill { by, why },
+    }
+}
+
+/// What another scope says: `begin x [k=v]`, `cancel`, `kill`, `undo`; `ended out [k=v]`, `failed why`, `undone`,
+/// `waits`, `goes_on`.
+fn word(text: &str, writes: Writes) -> Word {
+    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let (by, why) = ("outside".into(), "why".into());
+    match verb {
+        "begin" => Word::Begin(Box::new(Begin { seed: 1, input: bytes(rest), context: writes })),
+        "cancel" => Word::Cancel { by, why },
+        "kill" => Word::Kill { by, why },
+        "undo" => Word::Undo,
+        "ended" => Word::Ended(Box::new(ScopeEnd { result: Ok(bytes(rest)), writes })),
+        "failed" => {
+            let failure = Failure::new(FailureKind::Error, rest);
+            Word::Ended(Box::new(ScopeEnd { result: Err(RunFailure { node: None, failure }), writes }))
+        }
+        "undone" => Word::Undone,
+        "waits" => Word::Parked { waits: true, turn: 1 },
+        "goes_on" => Word::Parked { waits: false, turn: 2 },
+        other => panic!("no scope says {other:?}"),
+    }
+}
+
+/// `resolve a retry`, `resolve a skip`, `resolve a done x`
+fn resolve(run: &Run, rest: &str) -> Input {
+    let (node, rest) = rest.split_once(' ').unwrap();
+    let choice = match rest.split_once(' ').unwrap_or((rest, "")) {
+        ("retry", _) => Choice::Retry,
+        ("skip", _) => Choice::Skip,
+        (_, output) => Choice::MarkDone(bytes(output)),
+    };
+    Input::Resolve { node: run.plan.find(node).unwrap(), choice, by: "ops".into(), why: "why".into() }
+}
+
+/// `start x keep a=1 b=2 edit c=3 until 5s [k=v]`
+fn start(run: &Run, rest: &str, context: Writes) -> Input {
     let mut start = Start { context, ..Start::new(RunId::new("run").unwrap()) };
-    let (value, deadline) = rest.split_once("until ").unwrap_or((rest, ""));
+    let (rest, deadline) = rest.split_once("until ").unwrap_or((rest, ""));
+    let (rest, edit) = rest.split_once("edit ").unwrap_or((rest, ""));
+    let (value, keep) = rest.split_once("keep ").unwrap_or((rest, ""));
     if !value.trim().is_empty() {
         start.input = bytes(value.trim());
+    }
+    let result = |text: &str| {
+        let (node, value) = text.split_once('=').unwrap();
+        (run.plan.find(node).unwrap(), bytes(value))
+    };
+    if !keep.is_empty() || !edit.is_empty() {
+        let (kept, input) = (keep.split_whitespace().map(result).collect(), edit.split_whitespace().map(result).next());
+        let verb = "fork".into();
+        let run = RunId::new("before").unwrap();
+        start.origin = Some(Box::new(Origin { run, verb, by: "ops".into(), why: "why".into(), kept, input }));
     }
     start.info.deadline = (!deadline.is_empty()).then(|| Timestamp::ZERO.plus(time(deadline)));
     Input::Start(start)
@@ -151,12 +228,31 @@ fn reply(run: &Run, task: Task, text: &str) -> Reply {
         "done" if rest.is_empty() => Reply::Done(result(&run.plan, &run.state, task)),
         "done" => Reply::Done(bytes(rest)),
         "submitted" => Reply::Submitted,
+        "chosen" => {
+            let (keys, with) = rest.split_once("with ").unwrap_or((rest, ""));
+            let keys = keys.split_whitespace().map(Into::into).collect();
+            Reply::Chosen { keys, input: (!with.is_empty()).then(|| bytes(with)) }
+        }
+        "items" => {
+            let (items, then) = rest.split_once("then ").unwrap_or((rest, ""));
+            let item = |text: &str| match text.split_once('=') {
+                Some((key, value)) => Item { key: key.into(), input: bytes(value) },
+                None => Item { key: "".into(), input: bytes(text) },
+            };
+            let items = items.split_whitespace().map(item).collect();
+            Reply::Items { items, cursor: (!then.is_empty()).then(|| bytes(then)) }
+        }
+        "reduced" => {
+            let (count, acc) = rest.split_once(' ').unwrap();
+            Reply::Reduced { count: count.parse().unwrap(), acc: bytes(acc) }
+        }
         "continue" => Reply::Continue { cause: rest.into() },
         "retry" => Reply::Retry { cause: rest.into() },
         "failed" => failed(FailureKind::Error, true),
         "fatal" => failed(FailureKind::Error, false),
         "panicked" => failed(FailureKind::Panic, true),
         "timed_out" => failed(FailureKind::Timeout, true),
+        "unknown" => failed(FailureKind::Unknown, true),
         other => panic!("no task answers {other:?}"),
     }
 }
@@ -180,14 +276,27 @@ fn task(run: &Run, text: &str) -> Task {
     let node = |name: &str| run.plan.find(name).unwrap_or_else(|| panic!("no node is named {name:?}"));
     if let Some((of, number)) = text.split_once('#') {
         let number = number.parse().unwrap();
-        return match (of, of.strip_suffix(".poll")) {
+        return match (of, of.split_once('.')) {
             ("on_failure", _) => Task::Hook { hook: Hook::OnFailure, attempt: number },
             ("finally", _) => Task::Hook { hook: Hook::Finally, attempt: number },
-            (_, Some(of)) => Task::Poll { node: node(of), tick: number },
-            (_, None) => Task::Attempt { node: node(of), attempt: number },
+            (_, Some((of, "poll"))) => Task::Poll { node: node(of), tick: number },
+            (_, Some((of, "undo"))) => Task::Undo { node: node(of), attempt: number },
+            (_, Some((of, "reduce"))) => Task::Reduce { node: node(of), attempt: number },
+            _ => Task::Attempt { node: node(of), attempt: number },
         };
     }
+    let outstanding = |fits: &dyn Fn(&Task) -> bool| run.queue.keys().copied().find(fits);
     match text.split_once('.') {
+        Some((of, "undo")) => {
+            let fits = |task: &Task| matches!(task, Task::Undo { node: at, .. } if *at == node(of));
+            outstanding(&fits).unwrap_or(Task::Undo { node: node(of), attempt: 1 })
+        }
+        Some((of, "reduce")) => {
+            let fits = |task: &Task| matches!(task, Task::Reduce { node: at, .. } if *at == node(of));
+            outstanding(&fits).unwrap_or(Task::Reduce { node: node(of), attempt: 1 })
+        }
+        Some((of, "wake")) => Task::Wake { node: node(of) },
+        _ if text == "grace" => Task::Grace,
         Some(("run", "deadline")) => Task::RunDeadline,
         Some((of, "deadline")) => Task::NodeDeadline { node: node(of) },
         Some((of, "rescue")) => Task::Rescue { node: node(of) },
