@@ -59,10 +59,8 @@ pub(crate) struct Links {
     pub(crate) waits_for: u32,
     /// The nodes at the other end of `waits_for`, in edge order, with whether the edge hands on a value.
     pub(crate) parents: Vec<(NodeIx, bool)>,
-    /// The nodes that wait for this one, once per edge.
-    pub(crate) children: Vec<NodeIx>,
-    /// How many edges carry its output on, plus one if it is a result of the run, plus one if it can be undone.
-    pub(crate) readers: u32,
+    /// The nodes that wait for this one, once per edge, with whether the edge hands on a value.
+    pub(crate) children: Vec<(NodeIx, bool)>,
     /// Whether it is a result of the run.
     pub(crate) is_output: bool,
 }
@@ -91,13 +89,11 @@ impl Plan {
                 let from = by_name[from];
                 nodes[to].waits_for += 1;
                 nodes[to].parents.push((from, !edge.order_only));
-                nodes[from.index()].children.push(index(to));
-                nodes[from.index()].readers += u32::from(!edge.order_only);
+                nodes[from.index()].children.push((index(to), !edge.order_only));
             }
         }
         let outputs = outputs(&spec, &by_name, &nodes);
         for output in &outputs {
-            nodes[output.index()].readers += 1;
             nodes[output.index()].is_output = true;
         }
         let mut bodies = BTreeMap::new();
@@ -106,7 +102,6 @@ impl Plan {
             let inside = node.bodies().into_iter().map(|body| Arc::new(Plan::checked(body.clone(), true)));
             let inside: Vec<Arc<Plan>> = inside.collect();
             has_undo |= node.undo.is_some() || inside.iter().any(|body| body.has_undo);
-            nodes[at].readers += u32::from(node.undo.is_some());
             if !inside.is_empty() {
                 bodies.insert(index(at), inside);
             }

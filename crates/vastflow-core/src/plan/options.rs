@@ -29,9 +29,17 @@ pub(super) fn check(node: &NodeSpec, found: &mut Vec<PlanError>) {
     if node.rescue && node.on_exhausted == OnExhausted::Pause {
         unfit("its on_failure answers a failure already; remove it, or do not pause".into());
     }
-    let waits = matches!(node.kind, NodeKind::Signal { .. } | NodeKind::Sleep { .. });
-    if waits && (node.aggregator || node.attempt_timeout.is_some() || node.retry.retries > 0) {
+    let is_signal = matches!(node.kind, NodeKind::Signal { .. });
+    let waits = is_signal || matches!(node.kind, NodeKind::Sleep { .. } | NodeKind::Basin(_));
+    let forwards = node.inputs.iter().any(|edge| edge.forwarder);
+    if waits && (node.aggregator || forwards || node.attempt_timeout.is_some() || node.retry.retries > 0) {
         unfit("it runs no code; remove the options that need some".into());
+    }
+    if (waits || node.kind == NodeKind::Gate) && node.on_exhausted == OnExhausted::Pause {
+        unfit("it has no call that an operator could have tried again; let the nodes inside or before it pause".into());
+    }
+    if is_signal && node.atomic {
+        unfit("no signal reaches a run that is being stopped, so it cannot be atomic; remove that".into());
     }
     match &node.kind {
         NodeKind::Branch(branch) => check_branch(node, branch, found),

@@ -165,7 +165,14 @@ impl Answer<'_> {
     fn reduce(&self, reply: Reply, call: Call) -> Result<Event, Reply> {
         let node = self.node;
         match reply {
-            Reply::Reduced { count, acc } => Ok(Event::Reduced { node, count, acc, call }),
+            Reply::Reduced { count, acc } if self.state.can_fold(self.plan, node, count) => {
+                Ok(Event::Reduced { node, count, acc, call })
+            }
+            Reply::Reduced { count, .. } => {
+                let failure =
+                    Failure::new(FailureKind::Engine, format!("{count} is not how many results it was given"));
+                Ok(Event::NodeFailed { node, failure, call })
+            }
             Reply::Failed { failure, retryable } => Ok(match self.retry_at() {
                 Some(retry_at) if retryable => Event::ReduceFailed { node, failure, retry_at, call },
                 _ => Event::NodeFailed { node, failure, call },

@@ -91,7 +91,10 @@ impl State {
         match (from, word) {
             (Peer::Parent, Word::Begin(begin)) => Ok(scope_began(plan, *begin)),
             (Peer::Parent, Word::Cancel { by, why }) => self.cancel(by, why),
-            (Peer::Parent, Word::Kill { by, why }) => Ok(Event::Killed { by, why }),
+            // What it takes back by itself it takes back to the end, whatever the scope around waits for.
+            (Peer::Parent, Word::Kill { by, why }) if self.phase != Phase::Undoing || self.more().reopened => {
+                Ok(Event::Killed { by, why })
+            }
             (Peer::Parent, Word::Undo) if self.can_be_undone(plan) => Ok(Event::UndoRequested),
             (Peer::Child { node, key }, Word::Ended(end)) if self.has_child(node, &key) => {
                 Ok(Event::ChildEnded { node, key, end: *end })
@@ -99,9 +102,7 @@ impl State {
             (Peer::Child { node, key }, Word::Undone) if self.undoes_child(node, &key) => {
                 Ok(Event::ChildUndone { node, key })
             }
-            (Peer::Child { node, key }, Word::Parked { waits, .. })
-                if self.has_child(node, &key) || self.undoes_child(node, &key) =>
-            {
+            (Peer::Child { node, key }, Word::Parked { waits, .. }) if self.may_park(node, &key, waits) => {
                 Ok(Event::ChildParked { node, key, waits })
             }
             _ => Err(Rejection::NotAwaited),

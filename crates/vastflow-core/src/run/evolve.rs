@@ -2,13 +2,14 @@
 
 use super::error::Illegal;
 use super::outstanding::Sink;
-use super::state::{NodeState, Phase, Stage, State, Undoing};
+use super::state::{NodeState, Phase, Stage, State, Stray, Undoing};
 use crate::context::Writes;
 use crate::event::{Choice, Event, RunOutcome, RunStarted};
 use crate::id::{NodeIx, Task};
 use crate::payload::Payload;
 use crate::plan::{NodeKind, Plan};
 use crate::time::Timestamp;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -48,8 +49,9 @@ impl State {
         let is = |node: NodeIx, fits: fn(&NodeKind) -> bool| plan.node(node).is_some_and(|spec| fits(&spec.kind));
         match *event {
             Event::RunStarted(ref started) => {
-                let kept = started.origin.iter().flat_map(|origin| &origin.kept);
-                let are_known = kept.map(|(node, _)| node).all(|node| plan.node(*node).is_some());
+                let mut kept = started.origin.iter().flat_map(|origin| &origin.kept).map(|(node, _)| *node);
+                let mut seen = BTreeSet::new();
+                let are_known = kept.all(|node| plan.node(node).is_some() && seen.insert(node));
                 self.phase == Phase::New && started.plan == plan.hash() && are_known
             }
             Event::NodeSucceeded { node, .. } => {
@@ -64,14 +66,15 @@ impl State {
             Event::NodeParked { node, .. } => self.active(node).is_some() && (attempt(node) || poll(node)),
             Event::RescueFailed { node, .. } => self.expects(Task::Rescue { node }),
             Event::NodeDropped { node } => {
-                self.phase == Phase::Stopping && self.active(node).is_some() && !plan.at(node).atomic
+                self.active(node).is_some_and(|active| !self.may_start(plan, active.task(node)))
             }
             Event::BranchChosen { node, .. } => attempt(node) && is(node, |kind| matches!(kind, NodeKind::Branch(_))),
             Event::ItemsAdded { node, .. } => attempt(node) && is(node, |kind| matches!(kind, NodeKind::ForEach(_))),
-            Event::Reduced { node, .. } | Event::ReduceFailed { node, .. } => reduce(node),
+            Event::Reduced { node, count, .. } => reduce(node) && self.can_fold(plan, node, count),
+            Event::ReduceFailed { node, .. } => reduce(node),
             Event::ChildEnded { node, ref key, .. } => self.has_child(node, key),
             Event::ChildUndone { node, ref key } => self.undoes_child(node, key),
-            Event::ChildParked { node, ref key, .. } => self.has_child(node, key) || self.undoes_child(node, key),
+            Event::ChildParked { node, ref key, waits } => self.may_park(node, key, waits),
             Event::SignalReceived { ref id, .. } => {
                 matches!(self.phase, Phase::Going) && !self.more().signal_ids.contains(id)
             }
@@ -97,19 +100,27 @@ impl State {
 
     /// Whether a scope that a node opened is still under way.
     pub(super) fn has_child(&self, node: NodeIx, key: &str) -> bool {
-        self.open(node).is_some_and(|open| open.running.contains_key(key)) || self.is_stray(node, key)
+        let runs = self.open(node).is_some_and(|open| open.running.contains_key(key));
+        runs || self.stray(node, key) == Some(Stray::Stopping)
     }
 
-    pub(super) fn is_stray(&self, node: NodeIx, key: &str) -> bool {
+    /// What a scope was told whose node has ended without it.
+    pub(super) fn stray(&self, node: NodeIx, key: &str) -> Option<Stray> {
         let strays = &self.more().strays;
-        !strays.is_empty() && strays.contains(&(node, key.into()))
+        if strays.is_empty() { None } else { strays.get(&(node, key.into())).copied() }
     }
 
     /// Whether a scope that a node opened is taking back what it did.
     pub(super) fn undoes_child(&self, node: NodeIx, key: &str) -> bool {
         let more = self.more();
         let asked = matches!(&more.undoing, Some(Undoing::Scopes(keys)) if keys.contains(key));
-        asked && more.to_undo.last() == Some(&node) || self.is_stray(node, key)
+        asked && more.to_undo.last() == Some(&node) || self.stray(node, key) == Some(Stray::Undoing)
+    }
+
+    /// Whether it is news that something in an inner scope waits for an operator, or no more.
+    pub(super) fn may_park(&self, node: NodeIx, key: &str, waits: bool) -> bool {
+        let is_there = self.has_child(node, key) || self.undoes_child(node, key);
+        is_there && self.more().parked_children.contains(&(node, key.into())) != waits
     }
 
     /// Whether an operator may say how it goes on with a node.
@@ -153,10 +164,12 @@ impl<S: Sink> Fold<'_, S> {
             Event::RunStarted(started) => self.begin(started),
             Event::NodeSucceeded { node, output, .. } => self.succeed(*node, output),
             Event::AttemptFailed { node, failure, retry_at, call } => {
+                self.note_unclear(*node, failure);
                 self.go_on(*node, Stage::Attempt(call.number + 1), *retry_at, Some(&failure.message));
             }
             Event::Submitted { node, next_at, call } => {
                 self.attempts_are_over(*node, call.number);
+                self.note_undo(*node);
                 self.go_on(*node, Stage::Poll(1), *next_at, None);
             }
             Event::Polled { node, cause, next_at, call } => {
@@ -169,10 +182,13 @@ impl<S: Sink> Fold<'_, S> {
             }
             Event::NodeParked { node, failure, call } => self.park(*node, failure, call.number),
             Event::RescueFailed { node, failure, .. } => self.fail(*node, failure),
-            Event::NodeDropped { node } => self.leave(*node, NodeState::Dropped),
+            Event::NodeDropped { node } => {
+                let end = self.end_of_unwanted(*node).unwrap_or(NodeState::Dropped);
+                self.leave(*node, end);
+            }
             Event::BranchChosen { node, keys, input, .. } => self.choose(*node, keys, input.as_ref()),
             Event::ItemsAdded { node, items, cursor, call } => {
-                self.add_items(*node, items, cursor.as_ref(), call.number)
+                self.add_items(*node, items, cursor.as_ref(), call.number);
             }
             Event::Reduced { node, count, acc, .. } => self.reduced(*node, *count, acc),
             Event::ReduceFailed { node, retry_at, .. } => self.reduce_again(*node, *retry_at),
@@ -220,6 +236,7 @@ impl<S: Sink> Fold<'_, S> {
         }
         if let Some(origin) = &started.origin {
             self.take_over(&origin.kept);
+            origin.kept.iter().for_each(|(node, _)| self.drop_above(*node));
         }
         for &node in plan.starts() {
             if matches!(self.state.nodes[node.index()], NodeState::Waiting { .. }) {
@@ -231,12 +248,10 @@ impl<S: Sink> Fold<'_, S> {
     /// Results that another run had: their nodes have ended before this run begins.
     fn take_over(&mut self, kept: &[(NodeIx, Payload)]) {
         for (node, output) in kept {
-            let readers = self.plan.links(*node).readers;
+            let readers = self.readers(*node);
             let output = (readers > 0).then(|| output.clone());
             self.leave(*node, NodeState::Succeeded { output, readers });
-            if self.plan.at(*node).undo.is_some() {
-                self.state.more_mut().to_undo.push(*node);
-            }
+            self.note_undo(*node);
             self.ended.push((*node, true));
         }
     }
@@ -259,7 +274,10 @@ impl<S: Sink> Fold<'_, S> {
         }
         match choice {
             Choice::Retry => self.unpark(node),
-            Choice::Skip => self.succeed(node, &Payload::null()),
+            Choice::Skip => {
+                self.succeed(node, &Payload::null());
+                self.forget_undo(node);
+            }
             Choice::MarkDone(output) => self.succeed(node, output),
         }
     }

@@ -19,8 +19,7 @@ impl<S: Sink> Fold<'_, S> {
     pub(super) fn start(&mut self, node: NodeIx) {
         match &self.plan.at(node).kind {
             NodeKind::Gate => {
-                let readers = self.plan.links(node).readers;
-                self.leave(node, NodeState::Succeeded { output: None, readers });
+                self.leave(node, NodeState::Succeeded { output: None, readers: 0 });
                 return self.ended.push((node, true));
             }
             NodeKind::Basin(_) => self.open_basin(node),
@@ -61,7 +60,7 @@ impl<S: Sink> Fold<'_, S> {
             let Some((node, came, next)) = open.last_mut() else { return };
             let (node, came) = (*node, *came);
             match plan.links(node).children.get(*next) {
-                Some(&child) => {
+                Some(&(child, _)) => {
                     *next += 1;
                     self.close_edge(node, child, came);
                 }
@@ -132,12 +131,16 @@ impl<S: Sink> Fold<'_, S> {
 
     /// A join has what it needs: what leads only to joins that have theirs is not needed any more.
     fn drop_unneeded(&mut self, join: NodeIx) {
-        if !matches!(self.plan.at(join).join, Join::Any | Join::NOf(_)) {
-            return;
+        if matches!(self.plan.at(join).join, Join::Any | Join::NOf(_)) {
+            self.drop_above(join);
         }
+    }
+
+    /// Gives up what leads only to nodes that do not wait any more, beginning with what is right before `node`.
+    pub(super) fn drop_above(&mut self, node: NodeIx) {
         let plan = self.plan;
         let parents = |node: NodeIx| plan.links(node).parents.iter().map(|(parent, _)| *parent);
-        let mut above: Vec<NodeIx> = parents(join).collect();
+        let mut above: Vec<NodeIx> = parents(node).collect();
         while let Some(node) = above.pop() {
             if self.is_needed(node) || !self.give_up(node) {
                 continue;
@@ -149,12 +152,16 @@ impl<S: Sink> Fold<'_, S> {
     /// Whether something still waits for the node, or for its effect.
     fn is_needed(&self, node: NodeIx) -> bool {
         let links = self.plan.links(node);
-        let waits = |child: &NodeIx| matches!(self.state.nodes[child.index()], NodeState::Waiting { .. });
+        let waits = |(child, _): &(NodeIx, bool)| matches!(self.state.nodes[child.index()], NodeState::Waiting { .. });
         links.is_output || links.children.is_empty() || links.children.iter().any(waits)
     }
 
     /// A node is not needed any more. False if it has ended.
     fn give_up(&mut self, node: NodeIx) -> bool {
+        // What it may have done is taken back even if all goes well.
+        if !self.state.nodes[node.index()].has_ended() && self.forget_undo(node) {
+            self.state.more_mut().lost.push(node);
+        }
         match &mut self.state.nodes[node.index()] {
             NodeState::Active(active) if active.loser => return false,
             NodeState::Active(active) => {
@@ -195,26 +202,28 @@ impl<S: Sink> Fold<'_, S> {
 
     pub(super) fn succeed(&mut self, node: NodeIx, output: &Payload) {
         let is_loser = self.is_loser(node);
-        let can_undo = self.plan.at(node).undo.is_some();
-        let readers = if is_loser { u32::from(can_undo) } else { self.plan.links(node).readers };
+        self.note_undo(node);
+        let readers = if is_loser { u32::from(self.plan.at(node).undo.is_some()) } else { self.readers(node) };
         let kept = (readers > 0).then(|| output.clone());
         self.leave(node, NodeState::Succeeded { output: kept, readers });
-        if can_undo {
-            let more = self.state.more_mut();
-            let list = if is_loser { &mut more.lost } else { &mut more.to_undo };
-            list.push(node);
-        }
         if !is_loser {
             self.ended.push((node, true));
         }
     }
 
+    /// How many will still ask for what a node gives: what waits for it and has not ended, the run, an undo action.
+    pub(super) fn readers(&self, node: NodeIx) -> u32 {
+        let links = self.plan.links(node);
+        let asks = |(child, carries): &&(NodeIx, bool)| *carries && !self.state.nodes[child.index()].has_ended();
+        let children = links.children.iter().filter(asks).map(|_| 1).sum::<u32>();
+        children + u32::from(links.is_output) + u32::from(self.plan.at(node).undo.is_some())
+    }
+
     /// The node's next task: another attempt or another poll. In a stopping run there is none, unless it is atomic;
     /// nor is there for one that nobody needs.
     pub(super) fn go_on(&mut self, node: NodeIx, stage: Stage, due: Timestamp, cause: Option<&str>) {
-        let stops = self.state.phase == Phase::Stopping && !self.plan.at(node).atomic;
-        if stops || self.is_loser(node) {
-            return self.leave(node, if stops { NodeState::Dropped } else { NodeState::Skipped });
+        if let Some(end) = self.end_of_unwanted(node) {
+            return self.leave(node, end);
         }
         let active = match &mut self.state.nodes[node.index()] {
             NodeState::Active(active) => active,
@@ -230,6 +239,13 @@ impl<S: Sink> Fold<'_, S> {
             active.cause = Some(cause.into());
         }
         self.out.queue(active.task(node), due);
+    }
+
+    /// How a node ends that has more to do, if it is not to do it.
+    pub(super) fn end_of_unwanted(&self, node: NodeIx) -> Option<NodeState> {
+        let stops = self.state.phase == Phase::Stopping && !self.plan.at(node).atomic;
+        let end = if stops { NodeState::Dropped } else { NodeState::Skipped };
+        (stops || self.is_loser(node)).then_some(end)
     }
 
     /// A river has submitted its work: should it be tried again from the start, its attempts go on counting from here.
@@ -249,9 +265,13 @@ impl<S: Sink> Fold<'_, S> {
                 self.out.cancel(task);
             }
             NodeState::Open(open) if !is_time => {
-                // Of the two calls that it may have under way, this is the one that failed.
-                let reading = open.reading.as_ref().is_some_and(|call| call.attempt() == number);
-                if reading { open.reading = None } else { open.reducing = None }
+                let is_it = |call: &Option<Active>| call.as_ref().is_some_and(|call| call.attempt() == number);
+                match (is_it(&open.reading), is_it(&open.reducing)) {
+                    (true, false) => open.reading = None,
+                    (false, true) => open.reducing = None,
+                    // Nobody can tell which of the two it was: both are obsolete.
+                    _ => {}
+                }
             }
             _ => {}
         }
@@ -259,8 +279,8 @@ impl<S: Sink> Fold<'_, S> {
 
     /// What a node may have done before it failed must be undone as if it had.
     pub(super) fn note_unclear(&mut self, node: NodeIx, failure: &Failure) {
-        if failure.kind.is_unclear() && self.plan.at(node).undo.is_some() {
-            self.state.more_mut().to_undo.push(node);
+        if failure.kind.is_unclear() {
+            self.note_undo(node);
         }
     }
 
@@ -278,8 +298,15 @@ impl<S: Sink> Fold<'_, S> {
         match before {
             NodeState::Open(open) => self.close_scopes(node, *open),
             NodeState::Active(_) => {}
-            // A join that became impossible had not begun.
+            // What waited for a signal had nothing in hand, and a join that became impossible had not begun.
             _ => self.state.in_hand += 1,
+        }
+        self.listen_no_more(node);
+    }
+
+    fn listen_no_more(&mut self, node: NodeIx) {
+        if let Some(more) = &mut self.state.more {
+            more.listening.retain(|waiting| *waiting != node);
         }
     }
 
@@ -304,7 +331,7 @@ impl<S: Sink> Fold<'_, S> {
     /// Whether all that waits for the node can do without it, or says itself that it cannot.
     fn is_handled(&self, node: NodeIx) -> bool {
         let links = self.plan.links(node);
-        let copes = |child: &NodeIx| self.plan.at(*child).join != Join::All;
+        let copes = |(child, _): &(NodeIx, bool)| self.plan.at(*child).join != Join::All;
         !links.is_output && !links.children.is_empty() && links.children.iter().all(copes)
     }
 
@@ -361,7 +388,7 @@ impl<S: Sink> Fold<'_, S> {
             }
             NodeState::Listening { .. } => {
                 self.state.unfinished -= 1;
-                self.state.more_mut().listening.retain(|waiting| *waiting != node);
+                self.listen_no_more(node);
             }
             NodeState::Parked { .. } => {
                 self.state.unfinished -= 1;

@@ -179,6 +179,7 @@ impl Open {
             Some(last) if ordered => last.index + 1,
             _ => self.reduced + count as u64,
         };
+        self.left_out = self.left_out.split_off(&self.reduced);
         self.skip_left_out();
     }
 

@@ -110,6 +110,10 @@ impl State {
 
     /// When the run's time is up, if it has a limit: the plan's or its own, whichever is earlier.
     pub(super) fn run_deadline(&self, plan: &Plan) -> Option<Timestamp> {
+        // All that was needed has ended in time.
+        if self.more().lingers {
+            return None;
+        }
         let by_plan = plan.spec().timeout.map(|limit| self.started_at.plus(limit));
         let own = self.started.as_ref().and_then(|started| started.info.deadline);
         by_plan.into_iter().chain(own).min()

@@ -4,7 +4,7 @@ use super::evolve::Fold;
 use super::input::{Begin, Peer, Word};
 use super::open::{Open, Running, Standing, reduce_task};
 use super::outstanding::Sink;
-use super::state::{Active, NodeState, Phase, Stage, State};
+use super::state::{Active, NodeState, Phase, Stage, State, Stray};
 use super::values::is_ordered;
 use crate::context::Writes;
 use crate::event::{Item, ScopeEnd};
@@ -47,6 +47,9 @@ impl<S: Sink> Fold<'_, S> {
     }
 
     pub(super) fn choose(&mut self, node: NodeIx, keys: &[Box<str>], input: Option<&Payload>) {
+        if let Some(end) = self.end_of_unwanted(node) {
+            return self.leave(node, end);
+        }
         let input = input.cloned().unwrap_or_else(|| self.state.scope_input(self.plan, node));
         if keys.is_empty() && !matches!(&self.plan.at(node).kind, NodeKind::Branch(branch) if branch.collect) {
             return self.succeed(node, &input);
@@ -58,6 +61,9 @@ impl<S: Sink> Fold<'_, S> {
     }
 
     pub(super) fn add_items(&mut self, node: NodeIx, items: &[Item], cursor: Option<&Payload>, number: u32) {
+        if let Some(end) = self.end_of_unwanted(node) {
+            return self.leave(node, end);
+        }
         let since = self.state.since(node).unwrap_or(self.at);
         let state = &mut self.state.nodes[node.index()];
         if !matches!(state, NodeState::Open(_)) {
@@ -157,9 +163,6 @@ impl<S: Sink> Fold<'_, S> {
     }
 
     pub(super) fn reduce_again(&mut self, node: NodeIx, retry_at: Timestamp) {
-        if self.state.phase == Phase::Stopping && !self.plan.at(node).atomic {
-            return;
-        }
         let NodeState::Open(open) = &mut self.state.nodes[node.index()] else { return };
         let Some(call) = &mut open.reducing else { return };
         call.stage = Stage::Attempt(call.attempt() + 1);
@@ -168,8 +171,8 @@ impl<S: Sink> Fold<'_, S> {
     }
 
     pub(super) fn child_ended(&mut self, node: NodeIx, key: &str, end: &ScopeEnd) {
-        let stray = self.state.is_stray(node, key);
-        let is_lost = stray && self.state.phase == Phase::Going;
+        let stray = self.state.stray(node, key).is_some();
+        let is_lost = stray && self.is_lost(node);
         if let Some(more) = &mut self.state.more {
             more.strays.remove(&(node, key.into()));
             more.parked_children.remove(&(node, key.into()));
@@ -178,9 +181,9 @@ impl<S: Sink> Fold<'_, S> {
             self.merge(node, key, &end.writes);
         }
         let undoable = end.result.is_ok() && self.plan.body(node, key).is_some_and(|body| body.has_undo());
-        if undoable && stray {
+        if undoable && is_lost {
             self.out.send(Peer::Child { node, key: key.into() }, Word::Undo);
-            self.state.more_mut().strays.insert((node, key.into()));
+            self.state.more_mut().strays.insert((node, key.into()), Stray::Undoing);
         } else if undoable {
             self.state.more_mut().undoable.entry(node).or_default().push(key.into());
         }
@@ -199,6 +202,13 @@ impl<S: Sink> Fold<'_, S> {
             open.ended(key, end.result.as_ref().map(Clone::clone).map_err(told), gives);
         }
         self.carry_on(node);
+    }
+
+    /// Whether nobody needs what comes of the scopes that a node left behind. A scope that was stopped is not lost: what
+    /// it wrote is seen by the hooks, and what it did is undone in its turn.
+    fn is_lost(&self, node: NodeIx) -> bool {
+        let did_without = matches!(self.state.nodes[node.index()], NodeState::Succeeded { .. } | NodeState::Skipped);
+        did_without || self.state.phase == Phase::Going
     }
 
     /// What an inner scope wrote becomes part of the context, key by key.
@@ -237,7 +247,7 @@ impl<S: Sink> Fold<'_, S> {
         for key in open.running.into_keys() {
             let word = Word::Cancel { by: by.into(), why: why.clone() };
             self.out.send(Peer::Child { node, key: key.clone() }, word);
-            self.state.more_mut().strays.insert((node, key));
+            self.state.more_mut().strays.insert((node, key), Stray::Stopping);
         }
     }
 

@@ -62,11 +62,13 @@ pub(super) struct More {
     pub(super) doomed: Option<RunFailure>,
     /// For joins that do not wait for all: which nodes came, in the order of the journal. Kept while somebody reads them.
     pub(super) joins: BTreeMap<NodeIx, Vec<NodeIx>>,
-    /// Scopes whose nodes have ended without them: they were told to stop, or to take back what they did.
-    pub(super) strays: BTreeSet<(NodeIx, Box<str>)>,
+    /// Scopes whose nodes have ended without them.
+    pub(super) strays: BTreeMap<(NodeIx, Box<str>), Stray>,
     /// How many active nodes are not needed any more.
     pub(super) losers: u32,
-    /// Until when those are waited for, once nothing else is left.
+    /// Whether nothing but those, and scopes that were told to stop, is left to wait for.
+    pub(super) lingers: bool,
+    /// Until when they are waited for.
     pub(super) grace: Option<Timestamp>,
     /// The position of the last write to each key, where somebody may ask.
     pub(super) written: BTreeMap<Box<str>, Seq>,
@@ -82,6 +84,8 @@ pub(super) struct More {
     pub(super) to_undo: Vec<NodeIx>,
     /// The same for nodes that nobody needed any more when they succeeded.
     pub(super) lost: Vec<NodeIx>,
+    /// How many of `to_undo`, from the front, stay done: only what was lost is taken back.
+    pub(super) stays_done: usize,
     /// Scopes that ended well and can be asked to undo what they did, by the nodes that opened them.
     pub(super) undoable: BTreeMap<NodeIx, Vec<Box<str>>>,
     /// The undo action under way.
@@ -96,6 +100,15 @@ pub(super) struct More {
     pub(super) park_turns: u32,
     /// Whether it was last told that something does.
     pub(super) says_parked: bool,
+}
+
+/// A scope whose node has ended without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stray {
+    /// It was told to stop.
+    Stopping,
+    /// It had ended well all the same, and was told to take back what it did.
+    Undoing,
 }
 
 /// An undo action under way.
@@ -152,6 +165,20 @@ pub(super) enum NodeState {
     Dropped,
     /// What it did was taken back.
     Undone,
+}
+
+impl NodeState {
+    /// Whether nothing will become of the node any more.
+    pub(super) const fn has_ended(&self) -> bool {
+        !matches!(
+            self,
+            NodeState::Waiting { .. }
+                | NodeState::Active(_)
+                | NodeState::Open(_)
+                | NodeState::Listening { .. }
+                | NodeState::Parked { .. }
+        )
+    }
 }
 
 /// An active node: what is to be called next, and when.
@@ -384,13 +411,16 @@ impl State {
         self.more().parked_children.iter().map(|(node, key)| (*node, &**key))
     }
 
-    /// Whether a queued task should still be started. False for what a stopping run left in the queue: the worker
-    /// answers such a task with [`Input::NotStarted`](super::Input::NotStarted) instead of running it.
+    /// Whether a queued task should still be started. False for what a stopping run left in the queue, and for what
+    /// nobody needs any more: the worker answers such a task with [`Input::NotStarted`](super::Input::NotStarted)
+    /// instead of running it.
     #[must_use]
     pub fn may_start(&self, plan: &Plan, task: Task) -> bool {
-        match (self.phase, task.node()) {
-            (Phase::Stopping, Some(node)) => task.is_timer() || plan.node(node).is_some_and(|node| node.atomic),
-            _ => true,
+        let Some(node) = task.node().filter(|_| !task.is_timer()) else { return true };
+        let is_atomic = || plan.node(node).is_some_and(|node| node.atomic);
+        match self.phase {
+            Phase::Stopping => is_atomic(),
+            _ => !self.active(node).is_some_and(|active| active.loser) || is_atomic(),
         }
     }
 
@@ -470,8 +500,9 @@ impl State {
             paused: false,
             doomed: None,
             joins: BTreeMap::new(),
-            strays: BTreeSet::new(),
+            strays: BTreeMap::new(),
             losers: 0,
+            lingers: false,
             grace: None,
             written: BTreeMap::new(),
             clash: None,
@@ -480,6 +511,7 @@ impl State {
             signal_ids: BTreeSet::new(),
             to_undo: Vec::new(),
             lost: Vec::new(),
+            stays_done: 0,
             undoable: BTreeMap::new(),
             undoing: None,
             reopened: false,

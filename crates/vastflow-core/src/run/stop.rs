@@ -3,10 +3,10 @@
 use super::evolve::Fold;
 use super::input::{Peer, Word};
 use super::outstanding::Sink;
-use super::state::{NodeState, Phase, Undoing};
+use super::state::{NodeState, Phase, Stray, Undoing};
 use crate::event::{RunOutcome, ScopeEnd};
 use crate::failure::{Failure, FailureKind, RunFailure};
-use crate::id::{NodeIx, Task};
+use crate::id::Task;
 use alloc::boxed::Box;
 use alloc::format;
 use core::time::Duration;
@@ -16,10 +16,9 @@ impl<S: Sink> Fold<'_, S> {
     pub(super) fn stop(&mut self, why: RunOutcome) {
         self.begin_to_stop(why);
         for node in (0..self.state.nodes.len()).map(super::evolve::node_ix) {
-            if self.plan.at(node).atomic {
-                continue;
-            }
+            let is_atomic = self.plan.at(node).atomic;
             match &self.state.nodes[node.index()] {
+                NodeState::Active(_) | NodeState::Open(_) if is_atomic => {}
                 NodeState::Active(active) => {
                     let task = active.task(node);
                     if active.due > self.at {
@@ -50,16 +49,19 @@ impl<S: Sink> Fold<'_, S> {
 
     /// Ends without waiting: whatever runs is fenced off.
     pub(super) fn kill(&mut self, by: &str, why: &str) {
+        let outcome = RunOutcome::Stopped { by: by.into(), why: why.into() };
         match self.state.phase {
-            Phase::Going => self.begin_to_stop(RunOutcome::Stopped { by: by.into(), why: why.into() }),
-            Phase::Undoing => self.kill_undo(),
+            Phase::Going => self.begin_to_stop(outcome),
+            Phase::Undoing => {
+                self.state.stop.get_or_insert_with(|| Box::new(outcome));
+                self.kill_undo(by, why);
+            }
             Phase::Hook { hook, attempt, .. } => {
                 let task = Task::Hook { hook, attempt };
                 self.out.obsolete(task);
                 self.out.cancel(task);
-                let outcome = RunOutcome::Stopped { by: by.into(), why: why.into() };
                 self.state.stop.get_or_insert_with(|| Box::new(outcome));
-                self.state.phase = Phase::Settled;
+                self.after_hook(hook);
             }
             _ => {}
         }
@@ -80,8 +82,15 @@ impl<S: Sink> Fold<'_, S> {
             }
         }
         let strays = self.state.more.as_mut().map(|more| core::mem::take(&mut more.strays)).unwrap_or_default();
-        for (node, key) in strays {
-            self.out.send(Peer::Child { node, key }, Word::Kill { by: by.into(), why: why.into() });
+        let running = strays.into_iter().filter(|(_, stray)| *stray == Stray::Stopping);
+        for ((node, key), _) in running {
+            let may_be_done = self.plan.body(node, &key).is_some_and(|body| body.has_undo());
+            let to = Peer::Child { node, key };
+            self.out.send(to.clone(), Word::Kill { by: by.into(), why: why.into() });
+            // Should it have ended well meanwhile, it is not heard any more.
+            if may_be_done {
+                self.out.send(to, Word::Undo);
+            }
         }
         if let Some(more) = &mut self.state.more {
             more.paused = false;
@@ -89,15 +98,22 @@ impl<S: Sink> Fold<'_, S> {
         }
     }
 
-    fn kill_undo(&mut self) {
-        let node = self.state.more().to_undo.last().copied();
-        if let (Some(node), Some(Undoing::Action { attempt, .. })) = (node, self.state.more().undoing.clone()) {
-            self.out.obsolete(Task::Undo { node, attempt });
-            self.out.cancel(Task::Undo { node, attempt });
+    fn kill_undo(&mut self, by: &str, why: &str) {
+        let more = self.state.more_mut();
+        match (more.to_undo.last().copied(), more.undoing.take()) {
+            (Some(node), Some(Undoing::Action { attempt, .. })) => {
+                self.out.obsolete(Task::Undo { node, attempt });
+                self.out.cancel(Task::Undo { node, attempt });
+            }
+            (Some(node), Some(Undoing::Scopes(keys))) => {
+                for key in keys {
+                    self.out.send(Peer::Child { node, key }, Word::Kill { by: by.into(), why: why.into() });
+                }
+            }
+            (_, Some(Undoing::Stuck { .. })) => more.parked -= 1,
+            _ => {}
         }
         let more = self.state.more_mut();
-        more.parked -= u32::from(matches!(more.undoing, Some(Undoing::Stuck { .. })));
-        more.undoing = None;
         more.to_undo.clear();
         more.undoable.clear();
         self.first_hook();
@@ -124,33 +140,32 @@ impl<S: Sink> Fold<'_, S> {
             self.drop_grace();
             return self.undo_lost();
         }
-        if more.grace.is_none() {
+        if !more.lingers {
+            self.drop_run_deadline();
             let due = self.at.plus(self.plan.spec().cancel_grace);
-            self.state.more_mut().grace = Some(due);
+            let more = self.state.more_mut();
+            more.lingers = true;
+            more.grace = Some(due);
             self.out.queue(Task::Grace, due);
         }
     }
 
-    /// Waits no longer for what is not needed.
+    /// Waits no longer for calls that are not needed; scopes end without waiting for theirs.
     pub(super) fn let_go(&mut self) {
         for node in (0..self.state.nodes.len()).map(super::evolve::node_ix) {
             let Some(active) = self.state.active(node) else { continue };
             let task = active.task(node);
             self.out.obsolete(task);
             self.out.cancel(task);
-            self.note_lost(node);
+            // It may have done what it was to do.
+            self.note_undo(node);
             self.leave(node, NodeState::Skipped);
         }
         let more = self.state.more_mut();
         more.grace = None;
-        more.strays.clear();
-        more.parked_children.clear();
-    }
-
-    /// A call that nobody waits for any more may have done what it was to do.
-    fn note_lost(&mut self, node: NodeIx) {
-        if self.plan.at(node).undo.is_some() {
-            self.state.more_mut().lost.push(node);
+        for ((node, key), _) in more.strays.iter().filter(|(_, stray)| **stray == Stray::Stopping) {
+            let word = Word::Kill { by: "vastflow".into(), why: "it is not needed any more".into() };
+            self.out.send(Peer::Child { node: *node, key: key.clone() }, word);
         }
     }
 
@@ -185,13 +200,16 @@ impl<S: Sink> Fold<'_, S> {
         if self.plan.is_body() {
             self.tell_parent();
         }
-        if self.state.stop.is_none() {
+        let (plan, is_good) = (self.plan, self.state.stop.is_none());
+        // Nobody undoes a whole run that went well.
+        if is_good && (plan.is_body() || !plan.has_undo()) {
             return;
         }
-        for node in &mut self.state.nodes {
+        for (at, node) in self.state.nodes.iter_mut().enumerate() {
+            let is_asked_for = || is_good && plan.links(super::evolve::node_ix(at)).is_output;
             match node {
                 NodeState::Waiting { .. } => *node = NodeState::Dropped,
-                NodeState::Succeeded { output, .. } => *output = None,
+                NodeState::Succeeded { output, .. } if !is_asked_for() => *output = None,
                 _ => {}
             }
         }

@@ -3,18 +3,49 @@
 use super::evolve::Fold;
 use super::input::{Peer, Word};
 use super::outstanding::Sink;
-use super::state::{NodeState, Phase, Undoing};
+use super::state::{NodeState, Phase, State, Undoing};
 use crate::event::{Choice, RunOutcome};
 use crate::id::{NodeIx, Task};
 use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+impl State {
+    /// What is taken back next.
+    fn next_to_undo(&self) -> Option<NodeIx> {
+        let more = self.more();
+        more.to_undo.get(more.stays_done..)?.last().copied()
+    }
+}
+
 impl<S: Sink> Fold<'_, S> {
+    /// Notes that there is something to take back of a node, as of now: it did its work, or nobody knows whether it
+    /// did, or scopes that it opened did theirs.
+    pub(super) fn note_undo(&mut self, node: NodeIx) {
+        if self.plan.at(node).undo.is_none() && !self.state.more().undoable.contains_key(&node) {
+            return;
+        }
+        let is_loser = self.is_loser(node);
+        self.forget_undo(node);
+        let more = self.state.more_mut();
+        let list = if is_loser { &mut more.lost } else { &mut more.to_undo };
+        list.push(node);
+    }
+
+    /// Forgets that there is something to take back of a node. Whether there was.
+    pub(super) fn forget_undo(&mut self, node: NodeIx) -> bool {
+        let Some(more) = &mut self.state.more else { return false };
+        let before = more.to_undo.len() + more.lost.len();
+        more.to_undo.retain(|other| *other != node);
+        more.lost.retain(|other| *other != node);
+        more.to_undo.len() + more.lost.len() < before
+    }
+
     /// Nothing runs any more: what was done is taken back, then the hooks run.
     pub(super) fn begin_undo(&mut self) {
         self.state.phase = Phase::Undoing;
         if let Some(more) = &mut self.state.more {
+            more.stays_done = 0;
             let lost = core::mem::take(&mut more.lost);
             more.to_undo.extend(lost);
             // Scopes whose node has not ended well come last of all, so they are undone first.
@@ -33,12 +64,13 @@ impl<S: Sink> Fold<'_, S> {
         }
         self.state.phase = Phase::Undoing;
         let more = self.state.more_mut();
-        more.to_undo = lost;
+        more.stays_done = more.to_undo.len();
+        more.to_undo.extend(lost);
         self.next_undo();
     }
 
     fn next_undo(&mut self) {
-        while let Some(node) = self.state.more().to_undo.last().copied() {
+        while let Some(node) = self.state.next_to_undo() {
             if self.plan.at(node).undo.is_some() {
                 return self.call_undo(node, 1, 0, Timestamp::ZERO);
             }
@@ -107,7 +139,7 @@ impl<S: Sink> Fold<'_, S> {
     pub(super) fn child_undone(&mut self, node: NodeIx, key: &str) {
         let more = self.state.more_mut();
         more.parked_children.remove(&(node, key.into()));
-        if more.strays.remove(&(node, key.into())) {
+        if more.strays.remove(&(node, key.into())).is_some() {
             return;
         }
         let Some(Undoing::Scopes(keys)) = &mut more.undoing else { return };

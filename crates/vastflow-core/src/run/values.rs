@@ -21,7 +21,8 @@ impl State {
             return Vec::from([(None, edited.clone())]);
         }
         if let (Join::Any | Join::NOf(_), Some(came)) = (spec.join, self.more().joins.get(&node)) {
-            return came.iter().map(|&from| (Some(from), self.value(Some(from)))).collect();
+            let carries = |from: &&NodeIx| plan.links(node).parents.contains(&(**from, true));
+            return came.iter().filter(carries).map(|&from| (Some(from), self.value(Some(from)))).collect();
         }
         let mut parents = plan.links(node).parents.iter();
         let mut values = Vec::with_capacity(spec.inputs.len());
@@ -90,6 +91,13 @@ impl State {
         let results = open.batch(is_ordered(plan, node)).into_iter();
         let results = results.filter_map(|one| Some((&*one.key, one.result.as_ref().ok()?)));
         Some((open.acc.clone(), results.collect()))
+    }
+
+    /// Whether a call can have folded so many of the results that wait.
+    pub(super) fn can_fold(&self, plan: &Plan, node: NodeIx, count: u32) -> bool {
+        let ready = self.open(node).map_or(0, |open| open.batch(is_ordered(plan, node)).len());
+        // One that folds nothing of what there is would be made again and again.
+        count as usize <= ready && (count > 0 || ready == 0)
     }
 
     /// What the undo action of a node takes back: the node's result, or none when nobody knows what it did.

@@ -24,3 +24,4 @@ mod river;
 mod stopping;
 mod transitions;
 mod view;
+mod whole;

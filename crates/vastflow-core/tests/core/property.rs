@@ -24,7 +24,7 @@ const CASES: u32 = 2_000;
 const MAX_STEPS: usize = 1_000;
 
 /// Runs `case` on many lists of numbers, the same ones every time.
-fn for_many(cases: u32, case: impl Fn(&mut Choices<'_>)) {
+pub(crate) fn for_many(cases: u32, case: impl Fn(&mut Choices<'_>)) {
     let asked = Config::default();
     let cases = if asked.cases == 256 { cases } else { asked.cases };
     let config = Config { cases, failure_persistence: None, ..asked };
@@ -39,28 +39,28 @@ fn for_many(cases: u32, case: impl Fn(&mut Choices<'_>)) {
 }
 
 /// A source of choices; 0, the simplest, when it has run dry.
-struct Choices<'a> {
+pub(crate) struct Choices<'a> {
     numbers: &'a [u16],
     at: usize,
 }
 
 impl Choices<'_> {
-    fn number(&mut self) -> u16 {
+    pub(crate) fn number(&mut self) -> u16 {
         let number = self.numbers.get(self.at).copied().unwrap_or(0);
         self.at += 1;
         number
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::from(self.number()) * end / (usize::from(u16::MAX) + 1)
     }
 
     /// Rarely: one time in `many`.
-    fn once_in(&mut self, many: usize) -> bool {
+    pub(crate) fn once_in(&mut self, many: usize) -> bool {
         self.below(many) == many - 1
     }
 
-    fn seconds(&mut self, end: usize) -> Duration {
+    pub(crate) fn seconds(&mut self, end: usize) -> Duration {
         Duration::from_secs(self.below(end) as u64)
     }
 }
