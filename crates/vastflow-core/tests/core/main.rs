@@ -9,12 +9,16 @@
 
 mod dsl;
 
+mod basins;
+mod branches;
 mod codec;
 mod context;
 mod deadlines;
+mod foreach;
 mod graph;
 mod hooks;
 mod ids;
+mod joins;
 mod plans;
 mod property;
 mod rejections;

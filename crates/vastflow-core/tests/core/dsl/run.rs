@@ -64,6 +64,15 @@ impl Run {
         Ok((events, changes))
     }
 
+    /// The process is gone: another one reads the journal from its beginning.
+    pub(crate) fn crash(&mut self) {
+        self.state = State::default();
+        for recorded in &self.journal {
+            self.state.evolve(&self.plan, &recorded.event, recorded.at, &mut ()).unwrap();
+        }
+        assert_eq!(self.state, self.replayed, "the whole journal gives another state (law 1)");
+    }
+
     /// Law 2: the queue that was kept from the sink's words alone is what the state says must exist.
     fn keep_the_queue(&mut self, settled: Option<Task>, changes: &Changes) {
         if let Some(task) = settled {

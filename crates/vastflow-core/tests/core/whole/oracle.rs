@@ -354,6 +354,7 @@ fn settled(value: Option<&Payload>) -> Payload {
 
 fn json(value: &Payload) -> String {
     match value.codec() {
+        _ if payload_text(value) == ANY => ANY.into(),
         Codec::Json => payload_text(value),
         _ => format!("\"{}\"", payload_text(value).replace('\\', "\\\\").replace('"', "\\\"")),
     }

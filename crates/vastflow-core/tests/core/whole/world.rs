@@ -92,6 +92,9 @@ impl<'a> World<'a> {
         let mut at = choices.below(any);
         if at < ways[0] {
             let (path, task, _) = due[at].clone();
+            if choices.once_in(16) {
+                self.scopes.get_mut(&path).unwrap().run.crash();
+            }
             self.answer(choices, &path, task);
             return true;
         }
