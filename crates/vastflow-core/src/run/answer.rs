@@ -184,7 +184,7 @@ impl Answer<'_> {
     /// The node failed for good, or waits for an operator if it says so.
     fn failed(&self, failure: Failure, call: Call) -> Event {
         let node = self.node;
-        let pauses = self.plan.at(node).on_exhausted == OnExhausted::Pause && self.state.active(node).is_some();
+        let pauses = self.plan.at(node).on_exhausted == OnExhausted::Pause && self.state.can_wait_for_operator(node);
         if pauses { Event::NodeParked { node, failure, call } } else { Event::NodeFailed { node, failure, call } }
     }
 

@@ -143,11 +143,11 @@ impl State {
         let failure = Failure::new(FailureKind::Quarantined, text);
         let call = |number| Call { number, ..Call::default() };
         Ok(match task {
-            Task::Attempt { node, attempt } if self.open(node).is_some() => {
-                Event::NodeFailed { node, failure, call: call(attempt) }
-            }
             Task::Attempt { node, attempt: number } | Task::Poll { node, tick: number } => {
-                Event::NodeParked { node, failure, call: call(number) }
+                match self.can_wait_for_operator(node) {
+                    true => Event::NodeParked { node, failure, call: call(number) },
+                    false => Event::NodeFailed { node, failure, call: call(number) },
+                }
             }
             Task::Reduce { node, attempt } => Event::NodeFailed { node, failure, call: call(attempt) },
             Task::Rescue { node } => Event::RescueFailed { node, failure, call: call(1) },

@@ -63,7 +63,7 @@ impl State {
             Event::Polled { node, .. } => poll(node),
             Event::NodeFailed { node, .. } if number == 0 => self.node_deadline(plan, node).is_some(),
             Event::NodeFailed { node, .. } => attempt(node) || poll(node) || reduce(node),
-            Event::NodeParked { node, .. } => self.active(node).is_some() && (attempt(node) || poll(node)),
+            Event::NodeParked { node, .. } => self.can_wait_for_operator(node) && (attempt(node) || poll(node)),
             Event::RescueFailed { node, .. } => self.expects(Task::Rescue { node }),
             Event::NodeDropped { node } => {
                 self.active(node).is_some_and(|active| !self.may_start(plan, active.task(node)))
@@ -121,6 +121,11 @@ impl State {
     pub(super) fn may_park(&self, node: NodeIx, key: &str, waits: bool) -> bool {
         let is_there = self.has_child(node, key) || self.undoes_child(node, key);
         is_there && self.more().parked_children.contains(&(node, key.into())) != waits
+    }
+
+    /// Whether there is time to ask an operator about a node: it is at work, needed, and nothing stops it.
+    pub(super) fn can_wait_for_operator(&self, node: NodeIx) -> bool {
+        self.phase == Phase::Going && self.active(node).is_some_and(|active| !active.loser)
     }
 
     /// Whether an operator may say how it goes on with a node.

@@ -338,9 +338,6 @@ impl<S: Sink> Fold<'_, S> {
     /// A node that failed for good waits for an operator.
     pub(super) fn park(&mut self, node: NodeIx, failure: &Failure, number: u32) {
         self.note_unclear(node, failure);
-        if self.is_loser(node) || self.state.phase != Phase::Going {
-            return self.fail(node, failure);
-        }
         if self.state.node_deadline(self.plan, node).is_some() {
             self.out.obsolete(Task::NodeDeadline { node });
         }
