@@ -42,6 +42,10 @@ impl State {
 
     /// Whether `event` can follow this state.
     fn fits(&self, plan: &Plan, event: &Event) -> bool {
+        // A fact that follows from the others comes before anything else.
+        if let Some(fact) = self.settle() {
+            return fact == *event;
+        }
         let number = event.call().map_or(0, |call| call.number);
         let attempt = |node| self.expects(Task::Attempt { node, attempt: number });
         let poll = |node| self.expects(Task::Poll { node, tick: number });
@@ -81,7 +85,7 @@ impl State {
             Event::WordsIgnored => true,
             Event::Woke { node } => self.expects(Task::Wake { node }),
             Event::Paused { .. } => self.phase == Phase::Going && !self.is_paused(),
-            Event::Resumed { .. } => self.is_paused(),
+            Event::Resumed { .. } => self.is_paused() && self.phase != Phase::Ended,
             Event::CancelRequested { .. } => self.phase == Phase::Going,
             Event::Killed { .. } => !matches!(self.phase, Phase::New | Phase::Settled | Phase::Ended),
             Event::RunTimedOut => self.phase == Phase::Going && self.run_deadline(plan).is_some(),
@@ -94,7 +98,7 @@ impl State {
             Event::HookDone { hook, .. } | Event::HookFailed { hook, .. } => {
                 self.expects(Task::Hook { hook, attempt: number })
             }
-            Event::Clashed { .. } | Event::RunEnded { .. } => self.settle().as_ref() == Some(event),
+            Event::Clashed { .. } | Event::RunEnded { .. } => false,
         }
     }
 

@@ -2,41 +2,67 @@
 //! every event; what the table allows is accepted and the rest refused, and every allowed pair is really taken by one
 //! of the [`TOURS`].
 
-use crate::dsl::{self, Run, event_text};
+use crate::dsl::{self, event_text};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
-use vastflow_core::event::{Call, Micros};
-use vastflow_core::run::{Changes, NodeStatus};
+use vastflow_core::event::{Call, Choice, Micros, ScopeEnd};
+use vastflow_core::plan::NodeKind;
+use vastflow_core::run::{Changes, NodeStatus, Peer, Word};
 use vastflow_core::{
     Event, Failure, FailureKind, Hook, NodeIx, Payload, Plan, RunOutcome, RunStarted, RunStatus, State, Task, Timestamp,
 };
 
-/// Events about a node, by where the node stands: `g` while the run is going, `s` while it is stopping, `t` the same
-/// two but only with a node that has a time limit, `p` stopping but only if the node is not atomic. In all other
-/// phases, and of a node that the plan does not have, there is no legal event.
+/// Events about a node, by where the node stands: `g` while the run is going, `s` while it is stopping, `u` while it
+/// takes back what was done. A row with a condition is legal only if that holds, see [`allowed`]. In all other phases,
+/// and of a node that the plan does not have, there is no legal event.
 const OF_A_NODE: &str = "
-                    waiting  task  task-again  river  river-again  poll  rescue  succeeded  failed  dropped
-    NodeSucceeded      .      gs       gs        gs       gs        gs     gs        .         .       .
-    AttemptFailed      .      gs       gs        gs       gs        .      .         .         .       .
-    NodeFailed         .      gs       gs        gs       gs        gs     .         .         .       .
-    timed-NodeFailed   .      t        t         t        t         t      .         .         .       .
-    RescueFailed       .      .        .         .        .         .      gs        .         .       .
-    Submitted          .      .        .         gs       gs        .      .         .         .       .
-    Polled             .      .        .         .        .         gs     .         .         .       .
-    NodeDropped        .      p        p         p        p         p      p         .         .       .
+                    waiting task task-again river river-again poll rescue chooser reader sleeping open reads folds listening parked succeeded failed skipped dropped undone
+    NodeSucceeded      .     gs     gs       gs       gs       gs    gs      .      .       .      .    .     .       .       .       .        .      .       .      .
+    AttemptFailed      .     gs     gs       gs       gs       .     .       gs     gs      .      .    gs    .       .       .       .        .      .       .      .
+    NodeFailed         .     gs     gs       gs       gs       gs    .       gs     gs      .      .    gs    gs      .       .       .        .      .       .      .
+    timed-NodeFailed   .     gs     gs       gs       gs       gs    .       gs     gs      gs     gs   gs    gs      g       .       .        .      .       .      .
+    RescueFailed       .     .      .        .        .        .     gs      .      .       .      .    .     .       .       .       .        .      .       .      .
+    Submitted          .     .      .        gs       gs       .     .       .      .       .      .    .     .       .       .       .        .      .       .      .
+    Polled             .     .      .        .        .        gs    .       .      .       .      .    .     .       .       .       .        .      .       .      .
+    NodeDropped        .     gs     gs       gs       gs       gs    gs      gs     gs      .      .    .     .       .       .       .        .      .       .      .
+    BranchChosen       .     .      .        .        .        .     .       gs     .       .      .    .     .       .       .       .        .      .       .      .
+    ItemsAdded         .     .      .        .        .        .     .       .      gs      .      .    gs    .       .       .       .        .      .       .      .
+    Reduced            .     .      .        .        .        .     .       .      .       .      .    .     gs      .       .       .        .      .       .      .
+    ReduceFailed       .     .      .        .        .        .     .       .      .       .      .    .     gs      .       .       .        .      .       .      .
+    Woke               .     .      .        .        .        .     .       .      .       gs     .    .     .       .       .       .        .      .       .      .
+    NodeParked         .     g      g        g        g        g     .       g      g       .      .    .     .       .       .       .        .      .       .      .
+    Resolved           .     .      .        .        .        .     .       .      .       .      .    .     .       .       g       u        u      u       u      .
+    Undone             .     .      .        .        .        .     .       .      .       .      .    .     .       .       .       u        u      u       u      .
+    UndoFailed         .     .      .        .        .        .     .       .      .       .      .    .     .       .       .       u        u      u       u      .
 ";
 
-/// Events about the run, by its phase: `x` legal, `t` legal with a run that has a deadline.
+/// Events about a scope inside, by where that scope stands, with the same letters.
+const OF_A_SCOPE: &str = "
+                    none  runs  runs-parked  undoes  undoes-parked  over
+    ChildEnded        .    gs       gs         .          .          .
+    ChildUndone       .    .        .          gu         gu         .
+    waits-ChildParked .    gs       .          gu         .          .
+    ChildParked       .    .        gs         .          gu         .
+";
+
+/// Events about the run, by its phase: `x` legal, maybe with a condition.
 const OF_THE_RUN: &str = "
-                          new  going  stopping  on_failure  finally  settled  ended
-    RunStarted             x     .       .          .          .        .       .
-    CancelRequested        .     x       .          .          .        .       .
-    RunTimedOut            .     t       .          .          .        .       .
-    HookDone-on_failure    .     .       .          x          .        .       .
-    HookFailed-on_failure  .     .       .          x          .        .       .
-    HookDone-finally       .     .       .          .          x        .       .
-    HookFailed-finally     .     .       .          .          x        .       .
-    RunEnded               .     .       .          .          .        x       .
+                          new  going  stopping  undoing  on_failure  finally  clashing  settled  ended
+    RunStarted             x     .       .         .         .          .        .         .       .
+    SignalReceived         .     x       .         .         .          .        .         .       .
+    Paused                 .     x       .         .         .          .        .         .       .
+    Resumed                .     x       .         x         .          x        .         .       .
+    CancelRequested        .     x       .         .         .          .        .         .       .
+    Killed                 .     x       x         x         x          x        .         .       .
+    RunTimedOut            .     x       .         .         .          .        .         .       .
+    GraceOver              .     x       .         .         .          .        .         .       .
+    HookDone-on_failure    .     .       .         .         x          .        .         .       .
+    HookFailed-on_failure  .     .       .         .         x          .        .         .       .
+    HookDone-finally       .     .       .         .         .          x        .         .       .
+    HookFailed-finally     .     .       .         .         .          x        .         .       .
+    UndoRequested          .     .       .         .         .          .        .         .       x
+    Clashed                .     .       .         .         .          .        x         .       .
+    RunEnded               .     .       .         .         .          .        .         x       .
 ";
 
 /// Plans with scripts that together take every legal pair.
@@ -93,6 +119,91 @@ const TOURS: &[(&str, &str)] = &[
         "start\nb failed x\nq retry x\np submitted\ns failed x\n@1s timer run.deadline\nnot_started a\nnot_started b\n\
          not_started r\nnot_started q\nnot_started p\nnot_started s\non_failure failed x",
     ),
+    // Branches and foreaches, read and folded, in a going run …
+    (
+        "b retry 1 branch { l { x } r { y } }; f retry 1 foreach 1 reduce { x }",
+        "start\nb failed x\nb chosen l r\nb[l] waits\nb[l] goes_on\nb[l] waits\nb[l] ended 1\nb[r] ended 2\nf failed x\n\
+         f items i then p\nf failed x\nf items\nf[0] ended 1\nf.reduce failed x\nf.reduce reduced 1 A",
+    ),
+    ("b branch { l { x } }", "start\nb failed x"),
+    ("f foreach 1 { x }", "start\nf failed x"),
+    ("f foreach 1 { x }", "start\nf items i then p\nf failed x\nf[0] ended 1"),
+    ("f foreach 1 reduce { x }", "start\nf items\nf.reduce failed x"),
+    ("b timeout 1s branch { l { x } }", "start\n@1s timer b.deadline"),
+    (
+        "b timeout 1s branch { l { x } }",
+        "start\nb chosen l\n@1s timer b.deadline\nb[l] waits\nb[l] goes_on\nb[l] ended 1",
+    ),
+    ("f timeout 1s foreach 1 { x }", "start\n@1s timer f.deadline"),
+    ("f timeout 1s foreach 1 { x }", "start\nf items then p\n@1s timer f.deadline"),
+    ("f timeout 1s foreach 1 reduce { x }", "start\nf items\n@1s timer f.deadline"),
+    ("s timeout 1s sleep 5s", "start\n@1s timer s.deadline"),
+    ("s sleep 1s; g signal go", "start\n@1s timer s.wake\nsignal 1 go x"),
+    ("g timeout 1s signal go", "start\n@1s timer g.deadline"),
+    // … and, atomic ones, in one that stops.
+    (
+        "stop; b atomic retry 1 branch { l { x } }; f atomic retry 2 foreach 1 reduce { x }; s atomic sleep 1s",
+        "start\nstop failed x\nb failed x\nb chosen l\nb[l] waits\nb[l] ended 1\nf failed x\nf items then p\nf failed x\n\
+         f items\nf.reduce failed x\nf.reduce reduced 0 A\n@1s timer s.wake",
+    ),
+    (
+        "stop; b atomic branch { l { x } }; f atomic foreach 1 { x }; e atomic foreach 1 { x }; r atomic foreach 1 reduce { x }",
+        "start\ne items i then p\nr items\nstop failed x\nb failed x\nf failed x\ne failed x\nr.reduce failed x\ne[0] ended 1",
+    ),
+    (
+        "stop; b timeout 1s atomic branch { l { x } }; c timeout 1s atomic branch { l { x } }; f timeout 1s atomic foreach 1 { x }; \
+         e timeout 1s atomic foreach 1 { x }; r timeout 1s atomic foreach 1 reduce { x }; s timeout 1s atomic sleep 5s",
+        "start\nc chosen l\ne items then p\nr items\nstop failed x\n@1s timer b.deadline\ntimer c.deadline\ntimer f.deadline\n\
+         timer e.deadline\ntimer r.deadline\ntimer s.deadline\nc[l] ended 1",
+    ),
+    ("stop; b branch { l { x } }; f foreach 1 { x }", "start\nstop failed x\nnot_started b\nnot_started f"),
+    // What nobody needs is dropped from each stage.
+    (
+        "w; a; b retry 1; r river 1@0; q river 2@0 retry 1; p river 2@0; c branch { l { x } }; f foreach 1 { x }; s rescue; \
+         j < w, a, b, r, q, p, c, f, s join any",
+        "start\nb failed x\nq retry x\np submitted\ns failed x\nw done\nnot_started a\nnot_started b\nnot_started r\n\
+         not_started q\nnot_started p\nnot_started c\nnot_started f\nnot_started s\nj done",
+    ),
+    // Operators, from each stage, and what is taken back of nodes that ended in each way.
+    (
+        "a pause; b pause retry 1; r river 1@0 pause; q river 1@0 retry 1 pause; p river 1@0 pause; c pause branch { l { x } }; \
+         f pause foreach 1 { x }",
+        "start\na failed x\nresolve a skip\nb failed x\nb failed x\nresolve b done y\nr failed x\nresolve r skip\nq retry x\n\
+         q failed x\nresolve q skip\np submitted\np failed x\nresolve p skip\nc failed x\nresolve c skip\nf failed x\nresolve f skip",
+    ),
+    (
+        "a undo 1; f undo 1; d river 1@9s undo 1",
+        "start\nd submitted\na done\nf timed_out x\nf.undo failed x\nf.undo failed x\nresolve f retry\nf.undo done\n\
+         a.undo failed x\na.undo failed x\nresolve a retry\na.undo done\nd.undo failed x\nd.undo failed x\nresolve d retry\nd.undo done",
+    ),
+    (
+        "w; a undo; j < w, a join any; finally",
+        "start\nw done\nj done\n@10s timer grace\na.undo failed x\nresolve a retry\na.undo done\nfinally done",
+    ),
+    ("w; a undo; j < w, a join any; finally", "start\nw done\na done\nj done\nkill\nfinally done"),
+    // Scopes are undone: in the end, or because nobody needed them.
+    (
+        "b basin { x undo }; c basin { y undo }; bad < b, c",
+        "start\nb[] ended 1\nc[] ended 2\nbad failed x\nc[] waits\nc[] goes_on\nc[] waits\nc[] undone\nb[] undone",
+    ),
+    (
+        "f foreach 9 needs any { x undo }",
+        "start\nf items i j k\nf[0] ended 0\nf[1] waits\nf[1] ended 1\nf[1] waits\nf[1] goes_on\nf[1] waits\nf[1] undone\nf[2] ended 2\nf[2] undone",
+    ),
+    ("b basin { x }; bad", "start\nbad failed x\nb[] waits\nb[] goes_on\nb[] waits\nb[] ended 1"),
+    ("b basin { x }; c basin { x }", "start\nb[] ended 1 [k=1]\nc[] ended 1 [k=2]"),
+    // Control.
+    ("a; finally", "start\npause\nresume\npause\na done\nresume\nfinally done"),
+    ("w; a undo; j < w, a join any", "start\nw done\na done\npause\nj done\nresume\na.undo done"),
+    ("a; b", "start\nkill"),
+    ("bad; a", "start\nbad failed x\nkill"),
+    ("a undo; bad < a; on_failure; finally", "start\na done\nbad failed x\nkill\nkill\nkill"),
+];
+
+/// The same inside of basin `b`.
+const TOURS_INSIDE: &[(&str, &str)] = &[
+    ("b basin { x undo }", "parent begin i\nx done\nparent undo\nx.undo done"),
+    ("b basin { x }", "parent begin i\nparent kill"),
 ];
 
 /// A table cell that a run went through: event, where the subject stood, the phase.
@@ -102,35 +213,105 @@ type Pair = (String, String, &'static str);
 struct Place {
     plan: Plan,
     state: State,
+    phase: &'static str,
+    /// The scopes that were ever opened inside, and where they stand.
+    scopes: BTreeMap<(NodeIx, Box<str>), &'static str>,
 }
 
 /// All states of all tours, and the pairs that were taken on the way.
 fn travel() -> (Vec<Place>, BTreeSet<Pair>) {
     let (mut places, mut taken) = (Vec::new(), BTreeSet::new());
-    for (plan, script) in TOURS {
-        let run: Run = dsl::check(plan, script);
-        assert!(run.state.status().is_final(), "this tour does not end:\n{plan}\n{script}");
-        let mut state = State::default();
+    let outside = TOURS.iter().map(|(plan, script)| dsl::check(plan, script));
+    let inside = TOURS_INSIDE.iter().map(|(plan, script)| dsl::check_inside(plan, "b", "", script));
+    for run in outside.chain(inside) {
+        let last = run.journal.last().map(|recorded| event_text(&run.plan, &recorded.event));
+        assert!(run.state.status().is_final(), "a tour does not end, but with {last:?}");
+        let (mut state, mut scopes) = (State::default(), BTreeMap::new());
         for recorded in &run.journal {
-            taken.insert(pair(&run.plan, &state, &recorded.event));
-            places.push(Place { plan: run.plan.clone(), state: state.clone() });
-            state.evolve(&run.plan, &recorded.event, recorded.at, &mut ()).unwrap();
+            let place = Place::new(&run.plan, &state, &scopes);
+            taken.insert(pair(&place, &recorded.event));
+            places.push(place);
+            let mut changes = Changes::default();
+            state.evolve(&run.plan, &recorded.event, recorded.at, &mut changes).unwrap();
+            note_scopes(&mut scopes, &recorded.event, changes);
         }
-        places.push(Place { plan: run.plan, state });
+        places.push(Place::new(&run.plan, &state, &scopes));
     }
     (places, taken)
 }
 
-fn pair(plan: &Plan, state: &State, event: &Event) -> Pair {
-    let phase = phase(plan, state);
-    let at = event.node().map_or_else(|| phase.to_owned(), |node| standing(plan, state, node).to_owned());
-    (row(event), at, phase)
+impl Place {
+    fn new(plan: &Plan, state: &State, scopes: &BTreeMap<(NodeIx, Box<str>), &'static str>) -> Self {
+        Place { plan: plan.clone(), state: state.clone(), phase: phase(state), scopes: scopes.clone() }
+    }
+
+    fn outstanding(&self) -> Vec<Task> {
+        let mut outstanding = Changes::default();
+        self.state.outstanding(&self.plan, &mut outstanding);
+        outstanding.queue.into_iter().map(|(task, _)| task).collect()
+    }
+
+    /// Whether an undo action of the node is due, or waits for an operator.
+    fn undoes(&self, node: NodeIx) -> bool {
+        let due = self.outstanding().iter().any(|task| matches!(task, Task::Undo { node: of, .. } if *of == node));
+        due || self.state.needs_attention() && self.is_last_to_undo(node)
+    }
+
+    fn is_last_to_undo(&self, node: NodeIx) -> bool {
+        let text = format!("{:?}", self.state);
+        let list = text.split("to_undo: [").nth(1).and_then(|rest| rest.split(']').next()).unwrap_or("");
+        text.contains("Stuck") && list.trim_end().ends_with(&format!("NodeIx({})", node.0))
+    }
+}
+
+fn note_scopes(scopes: &mut BTreeMap<(NodeIx, Box<str>), &'static str>, event: &Event, changes: Changes) {
+    match event {
+        Event::ChildEnded { node, key, .. } | Event::ChildUndone { node, key } => {
+            scopes.insert((*node, key.clone()), "over");
+        }
+        Event::ChildParked { node, key, waits } => {
+            let standing = scopes.get_mut(&(*node, key.clone())).unwrap();
+            *standing = match (standing.trim_end_matches("-parked"), waits) {
+                ("runs", true) => "runs-parked",
+                ("runs", false) => "runs",
+                (_, true) => "undoes-parked",
+                (_, false) => "undoes",
+            };
+        }
+        _ => {}
+    }
+    for (to, word) in changes.words {
+        let Peer::Child { node, key } = to else { continue };
+        match word {
+            Word::Begin(_) => scopes.insert((node, key), "runs"),
+            Word::Undo => scopes.insert((node, key), "undoes"),
+            _ => None,
+        };
+    }
+    // Nobody hears any more of scopes that were killed with the run.
+    if matches!(event, Event::Killed { .. }) {
+        scopes.values_mut().for_each(|standing| *standing = "over");
+    }
+}
+
+fn pair(place: &Place, event: &Event) -> Pair {
+    let at = match event {
+        Event::ChildEnded { node, key, .. }
+        | Event::ChildUndone { node, key }
+        | Event::ChildParked { node, key, .. } => {
+            place.scopes.get(&(*node, key.clone())).copied().unwrap_or("none").to_owned()
+        }
+        Event::Clashed { .. } => place.phase.to_owned(),
+        _ => event.node().map_or_else(|| place.phase.to_owned(), |node| standing(place, node).to_owned()),
+    };
+    (row(event), at, place.phase)
 }
 
 /// The table row of an event.
 fn row(event: &Event) -> String {
     match event {
         Event::NodeFailed { call: Call { number: 0, .. }, .. } => "timed-NodeFailed".into(),
+        Event::ChildParked { waits: true, .. } => "waits-ChildParked".into(),
         Event::HookDone { hook, .. } | Event::HookFailed { hook, .. } => {
             format!("{}-{}", event.name(), if *hook == Hook::Finally { "finally" } else { "on_failure" })
         }
@@ -138,36 +319,47 @@ fn row(event: &Event) -> String {
     }
 }
 
-/// The phase, as far as one can tell it from outside.
-fn phase(plan: &Plan, state: &State) -> &'static str {
-    let mut outstanding = Changes::default();
-    state.outstanding(plan, &mut outstanding);
-    let hook = outstanding.queue.iter().find_map(|(task, _)| match task {
-        Task::Hook { hook: Hook::OnFailure, .. } => Some("on_failure"),
-        Task::Hook { hook: Hook::Finally, .. } => Some("finally"),
-        _ => None,
-    });
-    match state.status() {
-        _ if state.is_empty() => "new",
-        _ if state.settle().is_some() => "settled",
-        status if status.is_final() => "ended",
-        RunStatus::Stopping => hook.unwrap_or("stopping"),
-        _ => hook.unwrap_or("going"),
+/// The phase, as the state itself names it.
+fn phase(state: &State) -> &'static str {
+    let text = format!("{state:?}");
+    let named = text.split("phase: ").nth(1).unwrap();
+    match state.settle() {
+        Some(Event::Clashed { .. }) => "clashing",
+        Some(_) => "settled",
+        None if named.starts_with("Hook { hook: OnFailure") => "on_failure",
+        None => match named.split([' ', ',']).next().unwrap() {
+            "New" => "new",
+            "Going" => "going",
+            "Stopping" => "stopping",
+            "Undoing" => "undoing",
+            "Hook" => "finally",
+            "Ended" => "ended",
+            other => panic!("a new phase, {other}"),
+        },
     }
 }
 
 /// The table column of a node; none of one that is not there.
-fn standing(plan: &Plan, state: &State, node: NodeIx) -> &'static str {
-    let river = plan.node(node).is_some_and(|node| node.is_river());
-    match state.node_status(node) {
-        None => "unknown",
-        Some(NodeStatus::Running) if river => "river",
-        Some(NodeStatus::Running) => "task",
-        Some(NodeStatus::Retrying) if river => "river-again",
-        Some(NodeStatus::Retrying) => "task-again",
-        Some(NodeStatus::Polling) => "poll",
-        Some(NodeStatus::Rescuing) => "rescue",
-        Some(status) => status.as_str(),
+fn standing(place: &Place, node: NodeIx) -> &'static str {
+    let river = place.plan.node(node).is_some_and(|node| node.is_river());
+    let kind = place.plan.node(node).map(|node| &node.kind);
+    let tasks = place.outstanding();
+    let reads = tasks.iter().any(|task| matches!(task, Task::Attempt { node: of, .. } if *of == node));
+    let folds = tasks.iter().any(|task| matches!(task, Task::Reduce { node: of, .. } if *of == node));
+    match (place.state.node_status(node), kind) {
+        (None, _) => "unknown",
+        (Some(NodeStatus::Running | NodeStatus::Retrying), Some(NodeKind::Branch(_))) => "chooser",
+        (Some(NodeStatus::Running | NodeStatus::Retrying), Some(NodeKind::ForEach(_))) => "reader",
+        (Some(NodeStatus::Running), _) if river => "river",
+        (Some(NodeStatus::Running), _) => "task",
+        (Some(NodeStatus::Retrying), _) if river => "river-again",
+        (Some(NodeStatus::Retrying), _) => "task-again",
+        (Some(NodeStatus::Polling), _) => "poll",
+        (Some(NodeStatus::Rescuing), _) => "rescue",
+        (Some(NodeStatus::Open), _) if reads && folds => panic!("no tour does both at once"),
+        (Some(NodeStatus::Open), _) if reads => "reads",
+        (Some(NodeStatus::Open), _) if folds => "folds",
+        (Some(status), _) => status.as_str(),
     }
 }
 
@@ -189,10 +381,10 @@ fn cells(table: &'static str) -> BTreeMap<(&'static str, &'static str), &'static
 /// The pairs that the tables allow.
 fn legal() -> BTreeSet<Pair> {
     let mut legal = BTreeSet::new();
-    for ((event, node), cell) in cells(OF_A_NODE) {
-        let phases = [("going", "gt"), ("stopping", "stp")];
-        for (phase, _) in phases.into_iter().filter(|(_, letters)| cell.contains(|c| letters.contains(c))) {
-            legal.insert((event.to_owned(), node.to_owned(), phase));
+    for ((event, at), cell) in cells(OF_A_NODE).into_iter().chain(cells(OF_A_SCOPE)) {
+        let phases = [("going", 'g'), ("stopping", 's'), ("undoing", 'u')];
+        for (phase, _) in phases.into_iter().filter(|(_, letter)| cell.contains(*letter)) {
+            legal.insert((event.to_owned(), at.to_owned(), phase));
         }
     }
     for ((event, phase), _) in cells(OF_THE_RUN).into_iter().filter(|(_, cell)| *cell != ".") {
@@ -201,17 +393,33 @@ fn legal() -> BTreeSet<Pair> {
     legal
 }
 
-/// Whether the tables allow `event` here, conditions on the plan included.
+/// Whether the tables allow `event` here, conditions on the plan and on what was asked for before included.
 fn allowed(place: &Place, event: &Event, legal: &BTreeSet<Pair>) -> bool {
+    let (plan, state) = (&place.plan, &place.state);
+    let unwanted = |node| {
+        let mut tasks = place.outstanding().into_iter();
+        tasks.any(|task| task.node() == Some(node) && !task.is_timer() && !state.may_start(plan, task))
+    };
     let condition = match event {
         Event::NodeFailed { node, call: Call { number: 0, .. }, .. } => {
-            place.plan.node(*node).is_some_and(|node| node.timeout.is_some())
+            place.outstanding().contains(&Task::NodeDeadline { node: *node })
         }
-        Event::NodeDropped { node } => place.plan.node(*node).is_some_and(|node| !node.atomic),
-        Event::RunTimedOut => place.plan.spec().timeout.is_some(),
+        Event::NodeDropped { node } => unwanted(*node),
+        Event::NodeParked { node, .. } => !unwanted(*node),
+        Event::Undone { node, .. } | Event::UndoFailed { node, .. } => {
+            place.outstanding().iter().any(|task| matches!(task, Task::Undo { node: of, .. } if of == node))
+        }
+        Event::Resolved { node, .. } => {
+            state.parked_for(*node).is_some() || place.undoes(*node) && state.needs_attention()
+        }
+        Event::RunTimedOut => place.outstanding().contains(&Task::RunDeadline),
+        Event::GraceOver => place.outstanding().contains(&Task::Grace),
+        Event::Paused { .. } => !state.is_paused(),
+        Event::Resumed { .. } => state.is_paused(),
+        Event::UndoRequested => plan.is_body() && state.status() == RunStatus::Succeeded,
         _ => true,
     };
-    condition && legal.contains(&pair(&place.plan, &place.state, event))
+    condition && legal.contains(&pair(place, event))
 }
 
 #[test]
@@ -232,6 +440,7 @@ fn every_state_accepts_the_legal_events_and_refuses_all_others_by_name() {
         let after_the_last = place.plan.len();
         let nodes = (0..=after_the_last).map(|at| NodeIx(u32::try_from(at).unwrap()));
         let events = nodes.flat_map(|node| events_of(place, node)).chain(events_of_the_run(place));
+        let events = events.chain(events_of_scopes(place));
         events.for_each(|event| try_it(place, &event, allowed(place, &event, &legal)));
     }
 }
@@ -240,7 +449,7 @@ fn try_it(place: &Place, event: &Event, allowed: bool) {
     let (mut state, mut changes) = (place.state.clone(), Changes::default());
     let at = Timestamp::ZERO.plus(Duration::from_secs(100));
     let outcome = state.evolve(&place.plan, event, at, &mut changes);
-    let what = || format!("{} in {:?}", event_text(&place.plan, event), pair(&place.plan, &place.state, event));
+    let what = || format!("{} in {:?}", event_text(&place.plan, event), pair(place, event));
     match outcome {
         Ok(()) => assert!(allowed, "accepted, but not in the tables: {}", what()),
         Err(illegal) => {
@@ -264,34 +473,61 @@ fn failure() -> Failure {
 
 /// Every event about a node, with the number that its present task has, so that only its kind decides.
 fn events_of(place: &Place, node: NodeIx) -> Vec<Event> {
-    let number = |task: &Task| match *task {
-        Task::Attempt { node: of, attempt: number } | Task::Poll { node: of, tick: number } if of == node => {
-            Some(number)
-        }
-        _ => None,
+    let tasks = place.outstanding();
+    let of = |wanted: fn(Task) -> Option<u32>| {
+        call(tasks.iter().filter(|task| task.node() == Some(node)).find_map(|task| wanted(*task)).unwrap_or(1))
     };
-    let mut outstanding = Changes::default();
-    place.state.outstanding(&place.plan, &mut outstanding);
-    let call = call(outstanding.queue.iter().find_map(|(task, _)| number(task)).unwrap_or(1));
+    let call = of(|task| match task {
+        Task::Attempt { attempt: number, .. } | Task::Poll { tick: number, .. } => Some(number),
+        _ => None,
+    });
+    let fold = of(|task| if let Task::Reduce { attempt, .. } = task { Some(attempt) } else { None });
+    let undo = of(|task| if let Task::Undo { attempt, .. } = task { Some(attempt) } else { None });
+    let folds = tasks.iter().any(|task| matches!(task, Task::Reduce { node: of, .. } if *of == node));
     let (failure, later) = (failure(), Timestamp::from_millis(u64::MAX));
+    let (by, why) = ("ops".into(), "why".into());
+    let failed_call = if folds { fold.clone() } else { call.clone() };
+    let ready = place.state.to_reduce(&place.plan, node).map_or(0, |(_, items)| items.len());
+    let count = u32::try_from(ready).unwrap();
     vec![
         Event::NodeSucceeded { node, output: Payload::null(), call: call.clone() },
         Event::AttemptFailed { node, failure: failure.clone(), retry_at: later, call: call.clone() },
-        Event::NodeFailed { node, failure: failure.clone(), call: call.clone() },
+        Event::NodeFailed { node, failure: failure.clone(), call: failed_call },
         Event::NodeFailed { node, failure: failure.clone(), call: Call::default() },
-        Event::RescueFailed { node, failure, call: call.clone() },
+        Event::RescueFailed { node, failure: failure.clone(), call: call.clone() },
         Event::Submitted { node, next_at: later, call: call.clone() },
-        Event::Polled { node, cause: "x".into(), next_at: later, call },
+        Event::Polled { node, cause: "x".into(), next_at: later, call: call.clone() },
         Event::NodeDropped { node },
+        Event::BranchChosen { node, keys: Vec::new(), input: None, call: call.clone() },
+        Event::ItemsAdded { node, items: Vec::new(), cursor: None, call: call.clone() },
+        Event::Reduced { node, count, acc: Payload::null(), call: fold.clone() },
+        Event::ReduceFailed { node, failure: failure.clone(), retry_at: later, call: fold },
+        Event::Woke { node },
+        Event::NodeParked { node, failure: failure.clone(), call },
+        Event::Resolved { node, choice: Choice::Skip, by, why },
+        Event::Undone { node, call: undo.clone() },
+        Event::UndoFailed { node, failure, retry_at: None, call: undo },
     ]
 }
 
+/// Every event about each scope inside, and about one that never was.
+fn events_of_scopes(place: &Place) -> Vec<Event> {
+    let scopes = place.scopes.keys().cloned().chain([(NodeIx(0), "never".into())]);
+    let of = |(node, key): (NodeIx, Box<str>)| {
+        let end = ScopeEnd { result: Ok(Payload::null()), writes: Vec::new() };
+        [
+            Event::ChildEnded { node, key: key.clone(), end },
+            Event::ChildUndone { node, key: key.clone() },
+            Event::ChildParked { node, key: key.clone(), waits: true },
+            Event::ChildParked { node, key, waits: false },
+        ]
+    };
+    scopes.flat_map(of).collect()
+}
+
 fn events_of_the_run(place: &Place) -> Vec<Event> {
-    let mut outstanding = Changes::default();
-    place.state.outstanding(&place.plan, &mut outstanding);
-    let number =
-        |(task, _): &(Task, Timestamp)| if let Task::Hook { attempt, .. } = task { Some(*attempt) } else { None };
-    let call = call(outstanding.queue.iter().find_map(number).unwrap_or(1));
+    let number = |task: &Task| if let Task::Hook { attempt, .. } = task { Some(*attempt) } else { None };
+    let call = call(place.outstanding().iter().find_map(number).unwrap_or(1));
     let hooks = [Hook::OnFailure, Hook::Finally].into_iter().flat_map(|hook| {
         let failed = |retry_at| Event::HookFailed { hook, failure: failure(), retry_at, call: call.clone() };
         [Event::HookDone { hook, call: call.clone() }, failed(None), failed(Some(Timestamp::ZERO))]
@@ -305,19 +541,42 @@ fn events_of_the_run(place: &Place) -> Vec<Event> {
         info: vastflow_core::RunInfo::default(),
         origin: None,
     };
-    let cancel = Event::CancelRequested { by: "a".into(), why: "b".into() };
-    let ended = place.state.settle().unwrap_or(Event::RunEnded { outcome: RunOutcome::Succeeded });
-    [Event::RunStarted(started.into()), cancel, Event::RunTimedOut, ended].into_iter().chain(hooks).collect()
+    let (by, why) = (|| "a".into(), || "b".into());
+    let others = [
+        Event::RunStarted(started.into()),
+        Event::CancelRequested { by: by(), why: why() },
+        Event::Paused { by: by(), why: why() },
+        Event::Resumed { by: by(), why: why() },
+        Event::Killed { by: by(), why: why() },
+        Event::SignalReceived { id: "new".into(), name: dsl::name("new"), payload: Payload::null() },
+        Event::RunTimedOut,
+        Event::GraceOver,
+        Event::UndoRequested,
+    ];
+    let fact = place.state.settle();
+    let ended = Event::RunEnded { outcome: RunOutcome::Succeeded };
+    let clashed = Event::Clashed { node: NodeIx(0), keys: vec!["k".into()] };
+    let facts = match fact {
+        Some(fact @ Event::Clashed { .. }) => [fact, ended],
+        Some(fact) => [fact, clashed],
+        None => [ended, clashed],
+    };
+    others.into_iter().chain(hooks).chain(facts).collect()
 }
 
 #[test]
 fn the_tables_name_every_event_that_there_is() {
-    let rows: BTreeSet<_> =
-        cells(OF_A_NODE).into_keys().chain(cells(OF_THE_RUN).into_keys()).map(|(row, _)| row).collect();
+    let rows: BTreeSet<_> = [OF_A_NODE, OF_A_SCOPE, OF_THE_RUN]
+        .into_iter()
+        .flat_map(|table| cells(table).into_keys())
+        .map(|(row, _)| row)
+        .collect();
     let known: BTreeSet<_> = crate::codec::samples().iter().map(|event| event.name()).collect();
-    let named: BTreeSet<_> =
-        rows.iter().map(|row| row.trim_start_matches("timed-").split('-').next().unwrap()).collect();
-    assert!(named.is_subset(&known));
+    let named: BTreeSet<_> = rows
+        .iter()
+        .map(|row| row.trim_start_matches("timed-").trim_start_matches("waits-").split('-').next().unwrap())
+        .collect();
+    assert_eq!(named, known);
 }
 
 #[test]
