@@ -238,7 +238,7 @@ impl Answer<'_> {
 fn chosen(branch: &BranchSpec, keys: Vec<Box<str>>) -> Result<Vec<Box<str>>, String> {
     let mut seen = BTreeSet::new();
     let keys: Vec<Box<str>> = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
-    let is_known = |key: &Box<str>| branch.cases.iter().any(|case| case.key == *key);
+    let is_known = |key: &str| branch.cases.iter().any(|case| *case.key == *key);
     match keys.iter().find(|key| !is_known(key)) {
         None => Ok(keys),
         Some(key) => {

@@ -37,3 +37,4 @@ pub use outstanding::{Changes, Sink};
 pub use state::{NodeStatus, State};
 pub use step::Times;
 pub use summary::RunSummary;
+pub use values::ToReduce;

@@ -8,7 +8,7 @@ use super::state::{Active, NodeState, Phase, Stage, State, Stray};
 use super::values::is_ordered;
 use crate::context::Writes;
 use crate::event::{Item, ScopeEnd};
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, RunFailure};
 use crate::id::{Name, NodeIx};
 use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::payload::Payload;
@@ -194,12 +194,9 @@ impl<S: Sink> Fold<'_, S> {
             NodeKind::ForEach(foreach) => Some(foreach.gives),
             _ => None,
         };
-        let told = |failure: &crate::failure::RunFailure| {
-            let text = format!("{failure}");
-            Failure::new(failure.failure.kind.of_inner(), text)
-        };
+        let told = |failure: RunFailure| Failure::new(failure.failure.kind.of_inner(), format!("{failure}"));
         if let NodeState::Open(open) = &mut self.state.nodes[node.index()] {
-            open.ended(key, end.result.as_ref().map(Clone::clone).map_err(told), gives);
+            open.ended(key, end.result.clone().map_err(told), gives);
         }
         self.carry_on(node);
     }
@@ -276,7 +273,6 @@ impl<S: Sink> Fold<'_, S> {
     /// The context that the scope around gets back: what was written here, deletes included.
     pub(super) fn written(&self) -> Writes {
         let context = Arc::clone(&self.state.context);
-        let now = |key: &Box<str>| (key.clone(), context.get(key).cloned());
-        self.state.more().written.keys().map(now).collect()
+        self.state.more().written.keys().map(|key| (key.clone(), context.get(key).cloned())).collect()
     }
 }

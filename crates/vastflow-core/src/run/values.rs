@@ -9,6 +9,9 @@ use crate::plan::{Gives, Join, NodeKind, Plan, Source};
 use alloc::format;
 use alloc::vec::Vec;
 
+/// What was made of the results before, and the next results with the keys of their items.
+pub type ToReduce<'a> = (Option<Payload>, Vec<(&'a str, &'a Payload)>);
+
 impl State {
     /// The values that flow into a node, in edge order, with the node that each comes from (none: the scope's input).
     /// Of a join that does not wait for all: those that came first, in the order in which they came; of one that takes
@@ -84,7 +87,7 @@ impl State {
     /// What a call that folds results of a foreach is given: what was made of those before (none at first), and the
     /// next results, each with the key of its item.
     #[must_use]
-    pub fn to_reduce(&self, plan: &Plan, node: NodeIx) -> Option<(Option<Payload>, Vec<(&str, &Payload)>)> {
+    pub fn to_reduce(&self, plan: &Plan, node: NodeIx) -> Option<ToReduce<'_>> {
         let open = self.open(node)?;
         let good = |one: &ItemResult| one.result.is_ok();
         debug_assert!(open.results.iter().all(good), "only good results wait to be folded");

@@ -19,6 +19,7 @@ mod foreach;
 mod graph;
 mod hooks;
 mod ids;
+mod inner_plans;
 mod joins;
 mod plans;
 mod property;

@@ -76,7 +76,8 @@ fn what_may_have_happened_is_undone_and_what_did_not_is_not() {
             ),
         );
     };
-    ["timed_out x", "unknown x"].map(undone);
+    undone("timed_out x");
+    undone("unknown x");
     check("a undo", "start\na panicked x\n  NodeFailed a: panicked: x\n  queue a.undo#1");
     check("a undo", "start\na failed x\n  NodeFailed a: x; RunEnded failed: a: x");
     // The first attempt may have done it, whatever the second says.

@@ -56,6 +56,7 @@ fn whatever_anybody_does_at_any_time_the_run_and_all_in_it_end() {
 struct Shown<'a>(&'a Case);
 
 impl Drop for Shown<'_> {
+    #[expect(clippy::print_stdout, reason = "shown only when the case fails")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("plan {}\nfates {:?}", self.0.plan.to_json(), self.0.fates);

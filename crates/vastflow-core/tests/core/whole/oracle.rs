@@ -244,12 +244,12 @@ impl Values<'_> {
         let ends: Vec<_> = self.scope().ends.iter().filter(|(of, _, _, awaited)| *of == node && *awaited).collect();
         let mut good: Vec<_> = ends.iter().filter(|(_, _, end, _)| end.result.is_ok()).collect();
         good.truncate(needed(join, usize::MAX).max(usize::from(join == Join::All)));
-        let value = |key: &Box<str>| -> Option<Payload> {
+        let value = |key: &str| -> Option<Payload> {
             if join == Join::AllSettled {
-                let (_, _, end, _) = ends.iter().find(|(_, of, _, _)| of == key)?;
+                let (_, _, end, _) = ends.iter().find(|(_, of, _, _)| **of == *key)?;
                 return Some(settled(end.result.as_ref().ok()));
             }
-            good.iter().find(|(_, of, _, _)| of == key).map(|(_, _, end, _)| end.result.clone().unwrap())
+            good.iter().find(|(_, of, _, _)| **of == *key).map(|(_, _, end, _)| end.result.clone().unwrap())
         };
         keys.iter().filter_map(|key| Some((key.to_string(), value(key)?))).collect()
     }
