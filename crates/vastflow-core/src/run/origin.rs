@@ -60,7 +60,7 @@ fn behind(plan: &Plan, nodes: &[NodeIx]) -> BTreeSet<NodeIx> {
     let mut next: Vec<NodeIx> = nodes.to_vec();
     while let Some(node) = next.pop() {
         if found.insert(node) {
-            next.extend(&plan.links(node).children);
+            next.extend(plan.links(node).children.iter().map(|(child, _)| *child));
         }
     }
     found

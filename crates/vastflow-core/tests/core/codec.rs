@@ -94,6 +94,7 @@ fn of_control(node: NodeIx, at: Timestamp, call: &Call) -> Vec<Event> {
         Event::UndoFailed { node, failure: failure(), retry_at: Some(at), call: call() },
         Event::UndoFailed { node, failure: Failure::new(FailureKind::Unknown, "?"), retry_at: None, call: call() },
         Event::UndoRequested,
+        Event::WordsIgnored,
     ]
 }
 

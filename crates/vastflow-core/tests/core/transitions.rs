@@ -61,6 +61,7 @@ const OF_THE_RUN: &str = "
     HookDone-finally       .     .       .         .         .          x        .         .       .
     HookFailed-finally     .     .       .         .         .          x        .         .       .
     UndoRequested          .     .       .         .         .          .        .         .       x
+    WordsIgnored           x     x       x         x         x          x        .         .       x
     Clashed                .     .       .         .         .          .        x         .       .
     RunEnded               .     .       .         .         .          .        .         x       .
 ";
@@ -230,14 +231,26 @@ fn travel() -> (Vec<Place>, BTreeSet<Pair>) {
         for recorded in &run.journal {
             let place = Place::new(&run.plan, &state, &scopes);
             taken.insert(pair(&place, &recorded.event));
+            taken.extend(not_listening(&place));
             places.push(place);
             let mut changes = Changes::default();
             state.evolve(&run.plan, &recorded.event, recorded.at, &mut changes).unwrap();
             note_scopes(&mut scopes, &recorded.event, changes);
         }
-        places.push(Place::new(&run.plan, &state, &scopes));
+        let end = Place::new(&run.plan, &state, &scopes);
+        taken.extend(not_listening(&end));
+        places.push(end);
     }
     (places, taken)
+}
+
+/// Words that nobody waits for may come wherever a scope stands, and change nothing.
+fn not_listening(place: &Place) -> Option<Pair> {
+    let (mut state, mut changes) = (place.state.clone(), Changes::default());
+    state.evolve(&place.plan, &Event::WordsIgnored, Timestamp::ZERO, &mut changes).ok()?;
+    assert_eq!(changes, Changes::default());
+    assert_eq!(state.summary(&place.plan), place.state.summary(&place.plan));
+    Some(pair(place, &Event::WordsIgnored))
 }
 
 impl Place {
@@ -552,6 +565,7 @@ fn events_of_the_run(place: &Place) -> Vec<Event> {
         Event::RunTimedOut,
         Event::GraceOver,
         Event::UndoRequested,
+        Event::WordsIgnored,
     ];
     let fact = place.state.settle();
     let ended = Event::RunEnded { outcome: RunOutcome::Succeeded };

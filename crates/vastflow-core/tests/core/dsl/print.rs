@@ -93,7 +93,8 @@ pub(crate) fn event_text(plan: &Plan, event: &Event) -> String {
         | Event::Woke { .. }
         | Event::GraceOver
         | Event::Undone { .. }
-        | Event::UndoRequested => String::new(),
+        | Event::UndoRequested
+        | Event::WordsIgnored => String::new(),
         other => panic!("a new event, {}: say here how cases write it", other.name()),
     };
     format!("{}{subject}{rest}{}", event.name(), event.call().map(|call| writes_text(&call.writes)).unwrap_or_default())
