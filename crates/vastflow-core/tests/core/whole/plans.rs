@@ -55,7 +55,7 @@ pub(crate) struct Case {
 pub(crate) fn random_case(choices: &mut Choices<'_>, wild: bool) -> Case {
     let mut maker = Maker { fates: BTreeMap::new(), wild };
     let mut spec = maker.graph(choices, 0);
-    spec.on_failure = choices.once_in(3).then(|| HookSpec::default());
+    spec.on_failure = choices.once_in(3).then(HookSpec::default);
     spec.finally = choices.once_in(3).then(|| HookSpec { retry: RetryPolicy::times(1), ..HookSpec::default() });
     let plan = Plan::new(spec).unwrap_or_else(|errors| panic!("{errors}"));
     Case { plan, fates: maker.fates }
