@@ -318,6 +318,7 @@ mod tests {
             context: Vec::new(),
             info: Default::default(),
             origin: None,
+            queued: false,
         });
         let mut commit = fixture::commit(&fixture::root("r"), 0);
         (commit.op, commit.at) = (OpId(0x0102), Timestamp::from_millis(9));

@@ -1,12 +1,12 @@
 //! One scope: its journal, its tasks, its inbox.
 
 use super::queue::{Place, Queue};
-use crate::commit::{ClaimToken, Commit, Message, OpId};
+use crate::commit::{ClaimToken, Commit, Message, NewTask, OpId};
 use crate::error::StoreError;
 use crate::work::WorkerId;
 use rustc_hash::FxHashSet;
 use std::collections::{BTreeMap, VecDeque};
-use vastflow_core::{Event, Plan, Recorded, ScopeId, Seq, State, Task, Timestamp};
+use vastflow_core::{Event, Name, Plan, Recorded, ScopeId, Seq, State, Task, Timestamp};
 
 /// The most messages that one claim hands over.
 const MESSAGES_A_CLAIM: usize = 512;
@@ -62,11 +62,12 @@ pub(super) struct Scope {
     inbox: Option<Box<Inbox>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     due: Timestamp,
     token: u32,
     state: TaskState,
+    lane: Option<Name>,
 }
 
 #[derive(Debug, Default)]
@@ -141,21 +142,22 @@ impl Scope {
     }
 
     /// A task exists from now on, waiting in the queue. One that exists already stays as it is.
-    pub(super) fn insert(&mut self, id: &ScopeId, task: Task, due: Timestamp, place: Place, queue: &mut Queue) {
+    pub(super) fn insert(&mut self, id: &ScopeId, task: Task, due: Timestamp, place: &Place, queue: &mut Queue) {
         self.tasks.entry(task).or_insert_with(|| {
             let ticket = queue.push(id, task, due, place);
-            Entry { due, token: 0, state: TaskState::Queued { ticket } }
+            Entry { due, token: 0, state: TaskState::Queued { ticket }, lane: place.lane.clone() }
         });
     }
 
     /// A task exists from now on, in the hands of `by`.
-    pub(super) fn keep(&mut self, task: Task, due: Timestamp, by: WorkerId) {
-        let state = TaskState::Claimed { by };
-        self.tasks.entry(task).or_insert(Entry { due, token: ClaimToken::FIRST.0, state });
+    pub(super) fn keep(&mut self, new: &NewTask, by: WorkerId) {
+        let NewTask { task, due, lane, .. } = new;
+        let (state, lane) = (TaskState::Claimed { by }, lane.clone());
+        self.tasks.entry(*task).or_insert(Entry { due: *due, token: ClaimToken::FIRST.0, state, lane });
     }
 
     /// A task is answered. The inbox lets go of what it handed over with it, and is delivered again if more came.
-    pub(super) fn settle(&mut self, id: &ScopeId, task: Task, place: Place, queue: &mut Queue) {
+    pub(super) fn settle(&mut self, id: &ScopeId, task: Task, place: &Place, queue: &mut Queue) {
         self.tasks.remove(&task);
         let Some(inbox) = self.inbox.as_mut().filter(|_| task == Task::Deliver) else { return };
         inbox.waiting.drain(..inbox.handed_over);
@@ -166,9 +168,9 @@ impl Scope {
     }
 
     /// A task exists no more, whoever holds it.
-    pub(super) fn remove(&mut self, task: Task, place: Place, queue: &mut Queue) {
-        if let Some(Entry { due, state: TaskState::Queued { ticket }, .. }) = self.tasks.remove(&task) {
-            queue.remove(task, due, ticket, place);
+    pub(super) fn remove(&mut self, task: Task, place: &Place, queue: &mut Queue) {
+        if let Some(Entry { due, state: TaskState::Queued { ticket }, lane, .. }) = self.tasks.remove(&task) {
+            queue.remove(task, due, ticket, &place.in_lane(lane));
         }
     }
 
@@ -193,15 +195,15 @@ impl Scope {
     }
 
     /// Queues again what was kept back.
-    pub(super) fn unhold(&mut self, id: &ScopeId, place: Place, queue: &mut Queue) {
+    pub(super) fn unhold(&mut self, id: &ScopeId, place: &Place, queue: &mut Queue) {
         let held: Vec<Task> = self.tasks_in(|state| state == TaskState::Held);
         held.into_iter().for_each(|task| self.give_back(id, task, place, queue));
     }
 
     /// A task goes back into the queue. Its token stays, so that the next claim's is higher.
-    pub(super) fn give_back(&mut self, id: &ScopeId, task: Task, place: Place, queue: &mut Queue) {
+    pub(super) fn give_back(&mut self, id: &ScopeId, task: Task, place: &Place, queue: &mut Queue) {
         if let Some(entry) = self.tasks.get_mut(&task) {
-            let ticket = queue.push(id, task, entry.due, place);
+            let ticket = queue.push(id, task, entry.due, &place.in_lane(entry.lane.clone()));
             entry.state = TaskState::Queued { ticket };
         }
     }

@@ -13,6 +13,7 @@ mod lives;
 mod looks;
 mod river_cases;
 mod rivers;
+mod room;
 mod scope_cases;
 mod starts;
 mod support;
