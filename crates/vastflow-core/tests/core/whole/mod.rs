@@ -310,12 +310,15 @@ impl Judge<'_> {
             assert!(is_due.is_none_or(|due| due == undone), "{path:?} {node:?}: {:?}", self.story(path));
             due.extend(undone.then_some(*node));
         }
-        let acted: Vec<NodeIx> = scope.undone.iter().rev().copied().collect();
+        // Of nodes that did not end well, good scopes are undone first; they are not among those that acted.
+        let acted = scope.undone.iter().rev().filter(|node| scope.acted.iter().any(|(of, _)| of == *node));
+        let acted: Vec<NodeIx> = acted.copied().collect();
         let has_losers = nodes(plan).any(|node| may_be_given_up(plan, node));
         assert!(acted == due || has_losers, "{path:?} undoes in another order: {:?}", self.story(path));
         for (node, key, end, awaited) in &scope.ends {
             let inside = inner(path, plan, *node, key);
             let child = self.scope(&inside);
+            assert!(*awaited || scope.stopped.contains(&inside), "{inside} was left to itself");
             if end.result.is_ok() && child.run.plan.has_undo() {
                 let lost = unwanted || !awaited;
                 assert_eq!(child.told.contains("undo"), lost, "{inside}: {:?}", self.story(path));
