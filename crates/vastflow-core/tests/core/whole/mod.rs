@@ -9,7 +9,7 @@ mod plans;
 mod world;
 
 use crate::dsl::{event_text, payload_text};
-use crate::property::{Choices, for_many};
+use crate::property::for_many;
 use core::cell::Cell;
 use oracle::{Values, fits, in_scope, is_handled, may_be_given_up, of_scope, parents};
 use plans::{Case, random_case};
@@ -28,8 +28,8 @@ fn a_run_gives_what_a_plain_evaluation_gives_whatever_the_order() {
     for_many(CASES, |choices| {
         let case = random_case(choices, false);
         let _shown = Shown(&case);
-        let mut world = World::new(&case, false);
-        play(&mut world, choices);
+        let mut world = World::new(&case, choices, false);
+        world.play(choices);
         let judge = Judge { world: &world };
         judge.all();
         let mut counts = ends.get();
@@ -45,8 +45,8 @@ fn whatever_anybody_does_at_any_time_the_run_and_all_in_it_end() {
     for_many(WILD_CASES, |choices| {
         let case = random_case(choices, true);
         let _shown = Shown(&case);
-        let mut world = World::new(&case, true);
-        play(&mut world, choices);
+        let mut world = World::new(&case, choices, true);
+        world.play(choices);
         let judge = Judge { world: &world };
         world.scopes.keys().for_each(|path| judge.has_ended(path));
     });
@@ -62,10 +62,6 @@ impl Drop for Shown<'_> {
             println!("plan {}\nfates {:?}", self.0.plan.to_json(), self.0.fates);
         }
     }
-}
-
-fn play(world: &mut World<'_>, choices: &mut Choices<'_>) {
-    world.play(choices);
 }
 
 struct Judge<'a> {

@@ -7,7 +7,7 @@ use crate::property::Choices;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use vastflow_core::context::Writes;
-use vastflow_core::event::{Choice, Item, ScopeEnd};
+use vastflow_core::event::{Choice, Item, Origin, ScopeEnd};
 use vastflow_core::plan::{Gives, Join, NodeKind, NodeSpec};
 use vastflow_core::run::{Changes, NodeStatus, Peer, Rejection, Start, TaskOutcome, Word};
 use vastflow_core::{
@@ -54,13 +54,16 @@ pub(crate) struct Scope {
 }
 
 impl<'a> World<'a> {
-    pub(crate) fn new(case: &'a Case, wild: bool) -> Self {
+    pub(crate) fn new(case: &'a Case, choices: &mut Choices<'_>, wild: bool) -> Self {
         let (scopes, mail) = (BTreeMap::new(), BTreeMap::new());
         let signals = |node: &NodeIx| matches!(case.plan.node(*node).unwrap().kind, NodeKind::Signal { .. });
         let unsent = nodes(&case.plan).filter(signals).collect();
         let mut world = World { case, scopes, mail, now: Timestamp::ZERO, unsent, wild };
         world.scopes.insert(String::new(), Scope::new(case.plan.clone(), bytes("x")));
-        let start = Start { input: bytes("x"), ..Start::new(RunId::new("run").unwrap()) };
+        let mut start = Start { input: bytes("x"), ..Start::new(RunId::new("run").unwrap()) };
+        if wild && choices.once_in(6) {
+            start.origin = Some(Box::new(random_origin(choices, &case.plan)));
+        }
         world.tell("", Input::Start(start)).unwrap();
         world
     }
@@ -415,7 +418,7 @@ impl Scope {
         let goes_out = |key: &str| export.is_none_or(|keys| keys.iter().any(|one| **one == *key));
         let keys: Vec<Box<str>> = end.writes.iter().map(|(key, _)| key.clone()).filter(|key| goes_out(key)).collect();
         let since = self.begun[&(node, key.into())];
-        let written = |key: &Box<str>| self.written_at.get(key).copied().unwrap_or(Some(0));
+        let written = |key: &str| self.written_at.get(key).copied().unwrap_or(Some(0));
         let clash: Vec<Box<str>> =
             keys.iter().filter(|key| written(key).is_some_and(|at| at > since)).cloned().collect();
         let told = events.iter().find_map(|event| match event {
@@ -514,6 +517,15 @@ impl Scope {
     pub(crate) fn went_well(&self) -> bool {
         self.told.contains("undo") || self.run.state.status() == RunStatus::Succeeded
     }
+}
+
+/// A run before this one of which any results are kept.
+fn random_origin(choices: &mut Choices<'_>, plan: &Plan) -> Origin {
+    let some = choices.number();
+    let kept = nodes(plan).filter(|node| some >> node.0 & 1 == 1).map(|node| (node, bytes("kept"))).collect();
+    let input = choices.once_in(2).then(|| (NodeIx(0), bytes("edited")));
+    let (run, verb) = (RunId::new("before").unwrap(), "fork".into());
+    Origin { run, verb, by: "ops".into(), why: "why".into(), kept, input }
 }
 
 fn attempted(spec: &NodeSpec, fate: &Fate, items: impl Fn() -> Reply, result: impl Fn() -> Payload) -> Reply {
