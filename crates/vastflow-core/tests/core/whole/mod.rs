@@ -314,18 +314,15 @@ impl Judge<'_> {
         for (node, key, end, awaited) in &scope.ends {
             let inside = inner(path, plan, *node, key);
             let child = self.scope(&inside);
+            let given_up = scope.given_up.contains(node);
             assert!(*awaited || scope.stopped.contains(&inside), "{inside} was left to itself");
             if end.result.is_ok() && child.run.plan.has_undo() {
-                let lost = unwanted || !awaited;
+                let lost = unwanted || !awaited || given_up;
                 assert_eq!(child.told.contains("undo"), lost, "{inside}: {:?}", self.story(path));
             }
-            self.is_undone(&inside, lost_or(end.result.is_err(), unwanted || !awaited));
+            self.is_undone(&inside, end.result.is_err() || unwanted || !awaited || given_up);
         }
     }
-}
-
-const fn lost_or(failed: bool, lost: bool) -> bool {
-    failed || lost
 }
 
 fn last_word_of(hook: Hook, event: &Event) -> bool {

@@ -46,6 +46,8 @@ pub(crate) struct Scope {
     pub(crate) told: BTreeSet<&'static str>,
     pub(crate) steps: usize,
     parks: BTreeMap<NodeIx, u32>,
+    /// Nodes whose scopes were under way when nobody needed them any more.
+    pub(crate) given_up: BTreeSet<NodeIx>,
     /// The scopes that it told to stop or to end.
     pub(crate) stopped: BTreeSet<String>,
     /// When scopes inside began, and when keys were last written; a key of which nobody can tell has none.
@@ -360,6 +362,7 @@ impl Scope {
             told: BTreeSet::new(),
             steps: 0,
             parks: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             stopped: BTreeSet::new(),
             begun: BTreeMap::new(),
             written_at: BTreeMap::new(),
@@ -505,6 +508,9 @@ impl Scope {
                 if self.ends.iter().any(can_undo) {
                     self.acted.push((node, Some(true)));
                 }
+            }
+            if self.status(node) == NodeStatus::Skipped && was == NodeStatus::Open {
+                self.given_up.insert(node);
             }
             let has_scopes = !self.run.plan.bodies(node).is_empty();
             if self.status(node) == NodeStatus::Undone && was != NodeStatus::Undone && has_scopes {
