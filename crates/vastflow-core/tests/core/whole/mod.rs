@@ -19,8 +19,8 @@ use vastflow_core::run::NodeStatus;
 use vastflow_core::{Event, FailureKind, Hook, NodeIx, RunOutcome, RunStatus};
 use world::{Scope, World, inner, nodes};
 
-const CASES: u32 = 1_500;
-const WILD_CASES: u32 = 700;
+const CASES: u32 = 600;
+const WILD_CASES: u32 = 300;
 
 #[test]
 fn a_run_gives_what_a_plain_evaluation_gives_whatever_the_order() {
@@ -37,7 +37,7 @@ fn a_run_gives_what_a_plain_evaluation_gives_whatever_the_order() {
         ends.set(counts);
     });
     let [failed, succeeded] = ends.get();
-    assert!(failed > 100 && succeeded > 100, "the cases are lopsided: {:?}", ends.get());
+    assert!(failed > 50 && succeeded > 50, "the cases are lopsided: {:?}", ends.get());
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(crate) struct World<'a> {
     /// Signals that were not sent yet.
     unsent: Vec<NodeIx>,
     wild: bool,
+    /// Nodes of the outermost scope whose calls take long, a bit each.
+    slow: u16,
 }
 
 /// One scope, and what was seen of it from outside.
@@ -60,7 +62,7 @@ impl<'a> World<'a> {
         let (scopes, mail) = (BTreeMap::new(), BTreeMap::new());
         let signals = |node: &NodeIx| matches!(case.plan.node(*node).unwrap().kind, NodeKind::Signal { .. });
         let unsent = nodes(&case.plan).filter(signals).collect();
-        let mut world = World { case, scopes, mail, now: Timestamp::ZERO, unsent, wild };
+        let mut world = World { case, scopes, mail, now: Timestamp::ZERO, unsent, wild, slow: choices.number() };
         world.scopes.insert(String::new(), Scope::new(case.plan.clone(), bytes("x")));
         let mut start = Start { input: bytes("x"), ..Start::new(RunId::new("run").unwrap()) };
         if wild && choices.once_in(6) {
@@ -102,6 +104,10 @@ impl<'a> World<'a> {
         let mut at = choices.below(any);
         if at < ways[0] {
             let (path, task, _) = due[at].clone();
+            let is_slow = path.is_empty() && task.node().is_some_and(|node| self.slow >> (node.0 % 16) & 1 == 1);
+            if is_slow && any > 1 && choices.below(6) > 0 {
+                return true;
+            }
             if choices.once_in(16) {
                 self.scopes.get_mut(&path).unwrap().run.crash();
             }
