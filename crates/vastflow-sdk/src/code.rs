@@ -374,6 +374,13 @@ impl Bound {
         Some(Arc::clone(bound))
     }
 
+    /// Whether the node of a task lets this failure be retried, as far as its own predicate is concerned.
+    #[must_use]
+    pub fn may_retry(&self, task: Task, failure: &Failure) -> bool {
+        let node = task.node().and_then(|node| self.nodes.get(node.index())?.as_ref());
+        node.and_then(|node| node.retry_if.as_ref()).is_none_or(|may_retry| may_retry(failure))
+    }
+
     /// Calls the code of the task that `ctx` is for.
     #[must_use]
     pub fn call(&self, ctx: Ctx) -> BoxFuture<Reply> {

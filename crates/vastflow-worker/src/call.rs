@@ -5,6 +5,7 @@ use crate::claim::{Held, begin_later};
 use crate::lanes::LanePlace;
 use crate::shared::Shared;
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -189,8 +190,8 @@ impl Drop for Counted {
     }
 }
 
-/// The code of a task, called.
-pub(crate) struct Called {
+/// The code of a task, called: its panics are failures, and it ends within its time.
+pub struct Called {
     future: Caught,
     ctx: Ctx,
     task: Task,
@@ -200,14 +201,33 @@ pub(crate) struct Called {
 
 impl Called {
     /// Calls the code of a task. It may be at its end already: see [`Called::poll_once`].
-    pub(crate) fn begin(bound: &Bound, ctx: &Ctx, task: Task) -> Self {
+    #[must_use]
+    pub fn begin(bound: &Bound, ctx: &Ctx, task: Task) -> Self {
         let (limit, began) = (limit_of(bound, task), Instant::now());
         let future = ctx.span().in_scope(|| Caught::call(bound, ctx.clone()));
         Called { future, ctx: ctx.clone(), task, limit, began }
     }
 
+    /// How long it may take, if that is limited.
+    #[must_use]
+    pub const fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+
+    /// The same without a limit: whoever has a clock of their own sees to it, with [`Called::too_late`].
+    #[must_use]
+    pub fn unlimited(self) -> Self {
+        Called { limit: None, ..self }
+    }
+
+    /// What comes of a call that did not end in time. It is told to stop.
+    #[must_use]
+    pub fn too_late(ctx: &Ctx, limit: Duration) -> TaskOutcome {
+        TaskOutcome { task: ctx.task(), reply: too_late(ctx, limit), writes: Writes::new(), took: limit }
+    }
+
     /// What came of it, if it does not have to wait for anything.
-    pub(crate) async fn poll_once(&mut self) -> Option<TaskOutcome> {
+    pub async fn poll_once(&mut self) -> Option<TaskOutcome> {
         let Called { future, ctx, .. } = self;
         let poll = |cx: &mut Context<'_>| Poll::Ready(ctx.span().in_scope(|| Pin::new(&mut *future).poll(cx)));
         match std::future::poll_fn(poll).await {
@@ -217,7 +237,7 @@ impl Called {
     }
 
     /// Waits for its end, within its time.
-    pub(crate) async fn end(mut self) -> TaskOutcome {
+    pub async fn end(mut self) -> TaskOutcome {
         let span = self.ctx.span().clone();
         let reply = self.reply();
         let reply = if span.is_disabled() { reply.await } else { reply.instrument(span).await };
@@ -238,6 +258,12 @@ impl Called {
     fn outcome(&self, reply: Reply) -> TaskOutcome {
         let (reply, writes) = with_writes(&self.ctx, reply);
         TaskOutcome { task: self.task, reply, writes, took: self.began.elapsed() }
+    }
+}
+
+impl fmt::Debug for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Called({:?})", self.ctx)
     }
 }
 

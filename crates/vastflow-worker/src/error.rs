@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 use vastflow_core::id::InvalidId;
 use vastflow_core::limits::MAX_SIGNALS;
-use vastflow_core::run::Illegal;
-use vastflow_core::{Name, PlanErrors, RunFailure, RunId, RunStatus};
+use vastflow_core::run::{Illegal, Rejection};
+use vastflow_core::{Name, PlanErrors, RunFailure, RunId, RunStatus, ScopeId};
 use vastflow_sdk::{DataError, MissingCode, NameTaken};
 use vastflow_store::StoreError;
 
@@ -150,6 +150,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a rejection by a scope of a run of `flow` means to the one who asked. Asking twice for the same thing is no
+    /// error.
+    pub(crate) fn of_rejection(scope: &ScopeId, flow: &Name, rejection: &Rejection) -> Result<(), Error> {
+        let id = scope.run().clone();
+        match rejection {
+            Rejection::AlreadyStopping
+            | Rejection::AlreadyPaused
+            | Rejection::NotPaused
+            | Rejection::KnownSignal
+            | Rejection::NotAwaited => Ok(()),
+            Rejection::TooManySignals => Err(Error::TooManySignals { id }),
+            Rejection::NothingToResolve => Err(Error::NothingToResolve { id, at: scope.path().to_owned() }),
+            Rejection::Ended(status) => Err(Error::RunEnded { id, status: *status }),
+            Rejection::Finishing => Err(Error::Finishing { id }),
+            Rejection::NotBegun => Err(Error::UnknownRun { id }),
+            Rejection::AlreadyBegun => Err(Error::AlreadyExists { id, flow: flow.clone() }),
+            other => Err(Error::Store(StoreError::Invalid(other.to_string()))),
+        }
+    }
+
     /// A short code that stays the same when the text is improved.
     #[must_use]
     pub fn code(&self) -> &'static str {

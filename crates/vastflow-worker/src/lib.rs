@@ -35,6 +35,7 @@ mod shared;
 mod slots;
 mod start;
 mod switch;
+pub mod tree;
 mod turn;
 mod watch;
 mod window;

@@ -1,17 +1,16 @@
 //! A run without a store: the core and the code of a flow, nothing between them. For unit tests of flows, and for
 //! work that need not survive.
 
-use crate::call::{Called, Site};
 use crate::clock::wall_clock;
 use crate::error::Error;
 use crate::shared::{TICK, lock};
-use rustc_hash::FxHashMap;
+use crate::tree::{At, Called, Surroundings, Tree};
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
 use vastflow_core::run::{Changes, Input, Peer, Start, StepError, TaskOutcome, Times, Word};
-use vastflow_core::{Event, NodeIx, Payload, RunId, RunOutcome, ScopeId, State, Task, Timestamp};
+use vastflow_core::{Event, Payload, RunId, RunOutcome, State, Task, Timestamp};
 use vastflow_sdk::{Bound, Ctx, Data, EngineLink, Flow, Temporary};
 
 /// Runs a flow here and now, in memory: same graph, same handlers, same retries and timers, no store and no engine.
@@ -38,36 +37,25 @@ pub async fn run_in_memory<In: Data, Out: Data>(flow: &Flow<In, Out>, input: In)
     let id = RunId::new("in-memory")?;
     let start = Start { input: input.encode()?, ..Start::new(id.clone()) };
     let mut run = Local::new(bound, id);
-    run.tell(0, Input::Start(start))?;
+    run.tell(At::ROOT, Input::Start(start))?;
     run.drive().await?;
     run.output()
 }
 
 struct Local {
-    /// The scopes of the run, the root first.
-    scopes: Vec<LocalScope>,
-    places: FxHashMap<ScopeId, usize>,
+    tree: Tree,
     changes: Changes,
     events: Vec<Event>,
-    ready: VecDeque<(usize, Task)>,
-    later: BTreeSet<(Timestamp, usize, Task)>,
+    ready: VecDeque<(At, Task)>,
+    later: BTreeSet<(Timestamp, At, Task)>,
     /// What scopes say to each other and is not heard yet.
-    words: VecDeque<(usize, Peer, Word)>,
+    words: VecDeque<(At, Peer, Word)>,
     /// Calls that have to wait.
-    calls: JoinSet<(usize, TaskOutcome)>,
-    waiting: Vec<(usize, Task, Ctx)>,
+    calls: JoinSet<(At, TaskOutcome)>,
+    waiting: Vec<(At, Task, Ctx)>,
     temporary: Temporary,
     stop: Arc<StopWish>,
     link: Arc<dyn EngineLink>,
-}
-
-/// One scope of a run in memory.
-struct LocalScope {
-    id: ScopeId,
-    bound: Arc<Bound>,
-    state: State,
-    /// The scope around it, with the node and the key that it stands under there.
-    parent: Option<(usize, NodeIx, Box<str>)>,
 }
 
 /// Whether a call asked that the run stop, by whom and why.
@@ -83,10 +71,8 @@ impl EngineLink for StopWish {
 impl Local {
     fn new(bound: Arc<Bound>, id: RunId) -> Self {
         let stop = Arc::new(StopWish::default());
-        let root = LocalScope { id: ScopeId::root(id), bound, state: State::default(), parent: None };
         Local {
-            scopes: vec![root],
-            places: FxHashMap::default(),
+            tree: Tree::new(bound, id),
             changes: Changes::default(),
             events: Vec::new(),
             ready: VecDeque::new(),
@@ -100,17 +86,18 @@ impl Local {
         }
     }
 
-    fn tell(&mut self, at: usize, input: Input) -> Result<(), Error> {
+    fn tell(&mut self, at: At, input: Input) -> Result<(), Error> {
         let now = wall_clock();
         let times = Times { now: now.plus(TICK), recorded_at: now };
-        let scope = &mut self.scopes[at];
         // Nobody keeps a journal of it.
         self.events.clear();
-        match scope.state.step_into(scope.bound.plan(), input, times, &mut self.changes, &mut self.events) {
+        match self.tree.tell_into(at, input, times, &mut self.changes, &mut self.events) {
             Ok(()) => {}
             // The scope has moved on: nothing to tell.
             Err(StepError::Rejected(_)) => return Ok(()),
-            Err(StepError::Illegal(source)) => return Err(Error::Corrupt { id: scope.id.run().clone(), source }),
+            Err(StepError::Illegal(source)) => {
+                return Err(Error::Corrupt { id: self.tree.id(at).run().clone(), source });
+            }
         }
         for (task, due) in self.changes.queue.drain(..) {
             if due == Timestamp::ZERO {
@@ -124,50 +111,27 @@ impl Local {
         }
         for task in self.changes.cancel.drain(..) {
             let waiting = self.waiting.iter().find(|(of, called, _)| (*of, *called) == (at, task));
-            waiting.into_iter().for_each(|(_, _, ctx)| ctx.cancel_call(self.scopes[at].state.outcome()));
+            waiting.into_iter().for_each(|(_, _, ctx)| ctx.cancel_call(self.tree.state(at).outcome()));
         }
-        let words = std::mem::take(&mut self.changes.words);
-        self.words.extend(words.into_iter().map(|(peer, word)| (at, peer, word)));
+        self.words.extend(self.changes.words.drain(..).map(|(peer, word)| (at, peer, word)));
         Ok(())
     }
 
     /// Hands on what one scope says to another.
-    fn hand_on(&mut self, from: usize, peer: Peer, word: Word) -> Result<(), Error> {
-        let heard = match peer {
-            Peer::Parent => {
-                let parent = self.scopes[from].parent.clone();
-                parent.map(|(parent, node, key)| (parent, Peer::Child { node, key }))
-            }
-            Peer::Child { node, key } => self.child(from, node, key).map(|child| (child, Peer::Parent)),
-        };
-        match heard {
+    fn hand_on(&mut self, from: At, peer: &Peer, word: Word) -> Result<(), Error> {
+        match self.tree.hearer(from, peer) {
             Some((to, from)) => self.tell(to, Input::Told { from, word }),
             None => Ok(()),
         }
-    }
-
-    /// The scope that a node opened for `key`; a new one when it is not there yet.
-    fn child(&mut self, parent: usize, node: NodeIx, key: Box<str>) -> Option<usize> {
-        let outer = &self.scopes[parent];
-        let name = &outer.bound.plan().node(node)?.name;
-        let id = outer.id.child(name, &key);
-        if let Some(&known) = self.places.get(&id) {
-            return Some(known);
-        }
-        let bound = self.scopes[0].bound.of_scope(&id)?;
-        let at = self.scopes.len();
-        self.places.insert(id.clone(), at);
-        self.scopes.push(LocalScope { id, bound, state: State::default(), parent: Some((parent, node, key)) });
-        Some(at)
     }
 
     async fn drive(&mut self) -> Result<(), Error> {
         while !self.root().status().is_final() {
             let wish = lock(&self.stop.0).take();
             if let Some((by, why)) = wish {
-                self.tell(0, Input::Cancel { by: by.into(), why: why.into() })?;
+                self.tell(At::ROOT, Input::Cancel { by: by.into(), why: why.into() })?;
             } else if let Some((from, peer, word)) = self.words.pop_front() {
-                self.hand_on(from, peer, word)?;
+                self.hand_on(from, &peer, word)?;
             } else if let Some((at, task)) = self.ready.pop_front() {
                 self.begin(at, task).await?;
             } else {
@@ -178,28 +142,20 @@ impl Local {
     }
 
     fn root(&self) -> &State {
-        &self.scopes[0].state
+        self.tree.state(At::ROOT)
     }
 
-    async fn begin(&mut self, at: usize, task: Task) -> Result<(), Error> {
-        let scope = &self.scopes[at];
-        if !scope.state.expects(task) {
+    async fn begin(&mut self, at: At, task: Task) -> Result<(), Error> {
+        let (state, bound) = (self.tree.state(at), self.tree.bound(at));
+        if !state.expects(task) {
             return Ok(());
         }
-        if !scope.state.may_start(scope.bound.plan(), task) {
+        if !state.may_start(bound.plan(), task) {
             return self.tell(at, Input::NotStarted(task));
         }
-        let site = Site {
-            scope: &scope.id,
-            bound: &scope.bound,
-            state: &scope.state,
-            begun: self.root().started(),
-            temporary: self.temporary.clone(),
-            engine: &self.link,
-            now: wall_clock(),
-        };
-        let ctx = site.ctx(task);
-        let mut called = Called::begin(&scope.bound, &ctx, task);
+        let around = Surroundings { temporary: self.temporary.clone(), engine: &self.link, now: wall_clock() };
+        let ctx = self.tree.ctx(at, task, around);
+        let mut called = Called::begin(bound, &ctx, task);
         if let Some(outcome) = called.poll_once().await {
             return self.tell(at, Input::Outcome(outcome));
         }
@@ -250,14 +206,14 @@ impl Local {
     }
 
     fn output<Out: Data>(&self) -> Result<Out, Error> {
-        let root = &self.scopes[0];
-        let id = root.id.run().clone();
-        match root.state.outcome() {
+        let root = self.root();
+        let id = self.tree.id(At::ROOT).run().clone();
+        match root.outcome() {
             Some(RunOutcome::Failed(failure)) => Err(Error::RunFailed { id, failure }),
             Some(RunOutcome::Stopped { by, why }) => {
                 Err(Error::RunStopped { id, by: by.into_string(), why: why.into_string() })
             }
-            _ => Ok(Out::decode(&root.state.output(root.bound.plan()).unwrap_or_else(Payload::null))?),
+            _ => Ok(Out::decode(&root.output(self.tree.bound(At::ROOT).plan()).unwrap_or_else(Payload::null))?),
         }
     }
 }

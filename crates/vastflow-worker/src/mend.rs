@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::run::Rejection;
 use vastflow_core::{Seq, State, Task};
-use vastflow_store::{ClaimToken, Commit, QueuedTask, StoreError, TaskState};
+use vastflow_store::{ClaimToken, Commit, QueuedTask, TaskState};
 
 /// The first and the longest wait before a commit is repeated.
 const REPEAT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(5));
@@ -167,19 +167,5 @@ pub(crate) fn give_up(shared: &Shared, cell: &Cell, error: &Error) {
 
 /// What a rejection means to the one who asked. Asking twice for the same thing is no error.
 pub(crate) fn meaning(cell: &Cell, rejection: &Rejection) -> Result<(), Error> {
-    let id = cell.scope.run().clone();
-    match rejection {
-        Rejection::AlreadyStopping
-        | Rejection::AlreadyPaused
-        | Rejection::NotPaused
-        | Rejection::KnownSignal
-        | Rejection::NotAwaited => Ok(()),
-        Rejection::TooManySignals => Err(Error::TooManySignals { id }),
-        Rejection::NothingToResolve => Err(Error::NothingToResolve { id, at: cell.scope.path().to_owned() }),
-        Rejection::Ended(status) => Err(Error::RunEnded { id, status: *status }),
-        Rejection::Finishing => Err(Error::Finishing { id }),
-        Rejection::NotBegun => Err(Error::UnknownRun { id }),
-        Rejection::AlreadyBegun => Err(Error::AlreadyExists { id, flow: cell.bound.plan().flow().clone() }),
-        other => Err(Error::Store(StoreError::Invalid(other.to_string()))),
-    }
+    Error::of_rejection(&cell.scope, cell.bound.plan().flow(), rejection)
 }
