@@ -208,12 +208,6 @@ impl Called {
         Called { future, ctx: ctx.clone(), task, limit, began }
     }
 
-    /// How long it may take, if that is limited.
-    #[must_use]
-    pub const fn limit(&self) -> Option<Duration> {
-        self.limit
-    }
-
     /// The same without a limit: whoever has a clock of their own sees to it, with [`Called::too_late`].
     #[must_use]
     pub fn unlimited(self) -> Self {
@@ -267,7 +261,7 @@ impl fmt::Debug for Called {
     }
 }
 
-fn limit_of(bound: &Bound, task: Task) -> Option<Duration> {
+pub(crate) fn limit_of(bound: &Bound, task: Task) -> Option<Duration> {
     match task {
         Task::Hook { hook, .. } => bound.plan().spec().hook(hook).map(HookSpec::limit),
         task => bound.plan().node(task.node()?)?.attempt_timeout,

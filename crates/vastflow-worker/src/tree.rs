@@ -6,11 +6,12 @@
 
 pub use crate::call::Called;
 
-use crate::call::Site;
+use crate::call::{Site, limit_of};
 use crate::error::Error;
 use rustc_hash::FxHashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use vastflow_core::run::{Changes, Illegal, Input, Peer, Rejection, StepError, Times};
 use vastflow_core::{Event, NodeIx, Recorded, RunId, ScopeId, State, Task, Timestamp};
 use vastflow_sdk::{Bound, Ctx, EngineLink, Temporary};
@@ -181,6 +182,12 @@ impl Tree {
         let Scope { id, bound, state, .. } = &self.scopes[at.0];
         let Surroundings { temporary, engine, now } = around;
         Site { scope: id, bound, state, begun: self.state(At::ROOT).started(), temporary, engine, now }.ctx(task)
+    }
+
+    /// How long a call that answers `task` may take, if that is limited.
+    #[must_use]
+    pub fn limit(&self, at: At, task: Task) -> Option<Duration> {
+        limit_of(self.bound(at), task)
     }
 
     /// What a rejection means to the one who asked. Asking twice for the same thing is no error.

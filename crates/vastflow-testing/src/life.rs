@@ -1,0 +1,220 @@
+//! One run: what of it is recorded and outlives the process, and what the process makes of that.
+
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use vastflow_core::run::{Changes, Input, Peer, Rejection, StepError, Times, Word};
+use vastflow_core::{Event, Plan, Recorded, RunId, RunStatus, ScopeId, Seq, State, Task, Timestamp, codec};
+use vastflow_sdk::{Bound, Temporary};
+use vastflow_worker::tree::{At, Tree};
+
+/// One run.
+pub(crate) struct Life {
+    pub(crate) id: RunId,
+    pub(crate) bound: Arc<Bound>,
+    kept: BTreeMap<ScopeId, Kept>,
+    /// Which words were said: a store takes each only once.
+    said: BTreeSet<(ScopeId, ScopeId, u32)>,
+    pub(crate) memory: Memory,
+}
+
+/// What is recorded of a scope.
+#[derive(Default)]
+struct Kept {
+    journal: Vec<Recorded>,
+    /// What other scopes said and is not taken yet.
+    inbox: VecDeque<(Peer, Vec<u8>)>,
+}
+
+/// What dies with the process.
+pub(crate) struct Memory {
+    pub(crate) tree: Tree,
+    /// The tasks that exist, with the times from which they are visible.
+    queue: BTreeMap<At, BTreeMap<Task, Timestamp>>,
+    /// States folded from the bytes of what was recorded, to be compared with the ones that run ahead.
+    shadows: FxHashMap<At, State>,
+    pub(crate) temporary: Temporary,
+}
+
+/// What a step did.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Recorded {
+        /// What, in a few words.
+        what: String,
+        /// Calls that are to be told to stop.
+        cancelled: Vec<Task>,
+    },
+    Rejected(Rejection),
+}
+
+impl Memory {
+    fn new(bound: &Arc<Bound>, id: &RunId) -> Self {
+        Memory {
+            tree: Tree::new(Arc::clone(bound), id.clone()),
+            queue: BTreeMap::new(),
+            shadows: FxHashMap::default(),
+            temporary: Temporary::default(),
+        }
+    }
+}
+
+impl Life {
+    pub(crate) fn new(bound: Arc<Bound>, id: RunId) -> Self {
+        let memory = Memory::new(&bound, &id);
+        Life { id, bound, kept: BTreeMap::new(), said: BTreeSet::new(), memory }
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        self.memory.tree.state(At::ROOT)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.state().status().is_final()
+    }
+
+    /// Whether nothing of it is handed out.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state().status() == RunStatus::Paused
+    }
+
+    /// Whether this input would be recorded.
+    pub(crate) fn would_take(&self, at: At, input: &Input, now: Timestamp) -> bool {
+        let plan = self.memory.tree.bound(at).plan();
+        self.memory.tree.state(at).clone().step(plan, input.clone(), now, &mut ()).is_ok()
+    }
+
+    /// Tells a scope something, records what follows, and checks both laws.
+    pub(crate) fn tell(&mut self, at: At, input: Input, now: Timestamp) -> Result<Told, String> {
+        let settles = match &input {
+            Input::Outcome(outcome) => Some(outcome.task),
+            Input::Timer(task) | Input::NotStarted(task) => Some(*task),
+            _ => None,
+        };
+        let mut changes = Changes::default();
+        let times = Times { now, recorded_at: now };
+        let events = match self.memory.tree.tell(at, input, times, &mut changes) {
+            Ok(events) => events,
+            Err(StepError::Rejected(rejection)) => return Ok(Told::Rejected(rejection)),
+            Err(StepError::Illegal(illegal)) => return Err(format!("{}: {illegal}", self.memory.tree.id(at))),
+        };
+        self.record(at, &events, now)?;
+        let Changes { queue, obsolete, cancel, words, .. } = changes;
+        for (peer, word) in words {
+            self.send(at, &peer, &word)?;
+        }
+        let tasks = self.memory.queue.entry(at).or_default();
+        settles.into_iter().chain(obsolete).for_each(|task| _ = tasks.remove(&task));
+        tasks.extend(queue);
+        self.check(at)?;
+        Ok(Told::Recorded { what: self.in_words(at, &events), cancelled: cancel })
+    }
+
+    fn in_words(&self, at: At, events: &[Event]) -> String {
+        let Some(event) = events.first() else { return String::new() };
+        let (scope, plan) = (self.memory.tree.id(at), self.memory.tree.bound(at).plan());
+        let before = if scope.is_root() { String::new() } else { format!("{}/", scope.path()) };
+        match event.node().and_then(|node| plan.node(node)) {
+            Some(node) => format!("{} of {before}{}", event.name(), node.name),
+            None if scope.is_root() => event.name().to_owned(),
+            None => format!("{} of {}", event.name(), scope.path()),
+        }
+    }
+
+    /// Tells a scope the oldest words that wait for it, as many as are asked for.
+    pub(crate) fn deliver(&mut self, at: At, count: usize, now: Timestamp) -> Result<Told, String> {
+        let id = self.memory.tree.id(at).clone();
+        let waiting = self.kept.get(&id).map(|kept| &kept.inbox).into_iter().flatten().take(count);
+        let read = waiting.map(|(peer, body)| Ok((peer.clone(), codec::decode_word(body)?)));
+        let words: Result<Vec<_>, codec::CodecError> = read.collect();
+        let words = words.map_err(|error| format!("{id}: {error}"))?;
+        let taken = words.len();
+        let told = self.tell(at, Input::Mail(words), now)?;
+        if let (Told::Recorded { .. }, Some(kept)) = (&told, self.kept.get_mut(&id)) {
+            kept.inbox.drain(..taken);
+        }
+        match told {
+            Told::Rejected(why) => Err(format!("{id}: words from other scopes were refused: {why}")),
+            told => Ok(told),
+        }
+    }
+
+    /// How many words wait for a scope.
+    pub(crate) fn words_for(&self, at: At) -> usize {
+        self.kept.get(self.memory.tree.id(at)).map_or(0, |kept| kept.inbox.len())
+    }
+
+    /// The tasks that exist in a scope.
+    pub(crate) fn tasks(&self, at: At) -> impl Iterator<Item = (Task, Timestamp)> {
+        self.memory.queue.get(&at).into_iter().flatten().map(|(task, due)| (*task, *due))
+    }
+
+    /// What is recorded, by scope, the root first.
+    pub(crate) fn journals(&self) -> impl Iterator<Item = (&ScopeId, &[Recorded])> {
+        self.kept.iter().map(|(scope, kept)| (scope, &*kept.journal)).filter(|(_, journal)| !journal.is_empty())
+    }
+
+    /// The process has ended, and another one finds what is recorded.
+    pub(crate) fn crash(&mut self) -> Result<(), String> {
+        self.memory = Memory::new(&self.bound, &self.id);
+        for (scope, kept) in &self.kept {
+            let at = self.memory.tree.open(scope).ok_or_else(|| format!("{scope}: the plan has no such scope"))?;
+            for recorded in &kept.journal {
+                self.memory.tree.fold(at, recorded).map_err(|illegal| format!("{scope}: {illegal}"))?;
+            }
+            let state = self.memory.tree.state(at);
+            self.memory.queue.insert(at, outstanding(state, self.memory.tree.bound(at).plan()));
+            self.memory.shadows.insert(at, state.clone());
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, at: At, events: &[Event], now: Timestamp) -> Result<(), String> {
+        let id = self.memory.tree.id(at).clone();
+        let in_words = |error: codec::CodecError| format!("{id}: {error}");
+        let bytes = codec::encode(events, Vec::new()).map_err(in_words)?;
+        let kept = self.kept.entry(id.clone()).or_default();
+        let shadow = self.memory.shadows.entry(at).or_default();
+        let plan = self.memory.tree.bound(at).plan();
+        for event in codec::decode(&bytes).map_err(in_words)? {
+            shadow.evolve(plan, &event, now, &mut ()).map_err(|illegal| format!("{id}: {illegal}"))?;
+            kept.journal.push(Recorded { seq: Seq(kept.journal.len() as u64), at: now, event });
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, from: At, peer: &Peer, word: &Word) -> Result<(), String> {
+        let Some((to, speaker)) = self.memory.tree.hearer(from, peer) else {
+            return Err(format!("{}: it speaks to {peer:?}, who is not there", self.memory.tree.id(from)));
+        };
+        let (from, to) = (self.memory.tree.id(from), self.memory.tree.id(to));
+        if self.said.insert((from.clone(), to.clone(), word.kind())) {
+            let body = codec::encode_word(word).map_err(|error| format!("{from}: {error}"))?;
+            self.kept.entry(to.clone()).or_default().inbox.push_back((speaker, body));
+        }
+        Ok(())
+    }
+
+    /// Law 1: folding what was recorded gives the state. Law 2: the tasks are what the state asks for.
+    fn check(&self, at: At) -> Result<(), String> {
+        let Memory { tree, queue, shadows, .. } = &self.memory;
+        let (id, state) = (tree.id(at), tree.state(at));
+        if shadows.get(&at) != Some(state) {
+            return Err(format!("law 1 is broken in {id}: folding its journal gives another state than it is in"));
+        }
+        let asked = outstanding(state, tree.bound(at).plan());
+        match queue.get(&at) {
+            Some(found) if *found == asked => Ok(()),
+            found => {
+                let found = found.cloned().unwrap_or_default();
+                Err(format!("law 2 is broken in {id}: the journal asks for {asked:?}, the queue has {found:?}"))
+            }
+        }
+    }
+}
+
+fn outstanding(state: &State, plan: &Plan) -> BTreeMap<Task, Timestamp> {
+    let mut changes = Changes::default();
+    state.outstanding(plan, &mut changes);
+    changes.queue.into_iter().collect()
+}
