@@ -47,6 +47,8 @@ pub(crate) enum What {
     #[error("{0} steps without the clock moving: something begins again and again at once")]
     Endless(u64),
     #[error("{0}")]
+    Golden(String),
+    #[error("{0}")]
     Drill(String),
 }
 
@@ -60,7 +62,7 @@ impl Error {
     }
 
     /// A short code that stays the same when the text is improved: that of
-    /// [`vastflow_worker::Error::code`], or `law-broken`, `stuck`, `silent-handler`, `endless`, `drill`.
+    /// [`vastflow_worker::Error::code`], or `law-broken`, `stuck`, `silent-handler`, `endless`, `golden`, `drill`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match &self.what {
@@ -69,6 +71,7 @@ impl Error {
             What::Stuck(_) => "stuck",
             What::Silent { .. } => "silent-handler",
             What::Endless(_) => "endless",
+            What::Golden(_) => "golden",
             What::Drill(_) => "drill",
         }
     }

@@ -36,6 +36,8 @@
 //! - [`TestEngine::inject`] lets a call [fail, panic, hang, be slow, die, or run twice](Fault).
 //! - [`fail_each_node`], [`repeat_each_node`], [`crash_at_every_commit`], or a [`Drill`] with settings: a run again and
 //!   again, each time with another thing that goes wrong.
+//! - [`TestEngine::golden`] keeps the history of a run in a file, and says what a change of the flow or its code means:
+//!   for new runs, and for those that are under way. [`Golden::replay`] does it for a history from anywhere.
 //!
 //! # What it is, and what it is not
 //!
@@ -64,6 +66,7 @@ mod drill;
 mod engine;
 mod error;
 mod fault;
+mod golden;
 mod history;
 mod life;
 mod place;
@@ -75,6 +78,7 @@ pub use drill::{Drill, End, Stage, Tally, crash_at_every_commit, fail_each_node,
 pub use engine::{Moment, TestEngine};
 pub use error::Error;
 pub use fault::Fault;
+pub use golden::{Golden, Verdict};
 pub use history::History;
 pub use place::Place;
 pub use runs::{Starting, TestRun};
