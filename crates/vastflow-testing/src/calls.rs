@@ -12,6 +12,8 @@ use vastflow_worker::tree::{At, Called};
 
 /// How often others are let run before calls that do not hold the clock are taken for waiting.
 const GLANCES: usize = 32;
+/// How long a call is waited for, by the real clock, while something else could be done: it may wait for that.
+const MOMENT: Duration = Duration::from_millis(200);
 
 /// One call under way.
 pub(crate) struct Call {
@@ -27,6 +29,8 @@ pub(crate) struct Call {
     phase: Phase,
     /// The clock goes on while it runs.
     waits: bool,
+    /// It seems to wait for what others do.
+    meets: bool,
 }
 
 enum Phase {
@@ -81,7 +85,7 @@ impl Calls {
             _ => self.poll(call().unlimited(), now).await,
         };
         let limit = limit.map(|limit| (now.plus(limit), limit));
-        let mut call = Call { run, at, task, place, ctx, fault, began: now, limit, phase, waits };
+        let mut call = Call { run, at, task, place, ctx, fault, began: now, limit, phase, waits, meets: false };
         call.slow_down();
         self.all.push(call);
     }
@@ -108,14 +112,18 @@ impl Calls {
         }
     }
 
-    /// The calls whose answers are there, by number.
-    pub(crate) fn ended(&self, now: Timestamp) -> impl Iterator<Item = usize> {
-        let is_ended = move |call: &Call| match &call.phase {
+    /// The calls whose answers are there, or will be without time passing, by number. Which of them have ended already is
+    /// the real clock's business, so it makes no difference. Those that wait for others come last.
+    pub(crate) fn answers(&self, now: Timestamp) -> (Vec<usize>, Vec<usize>) {
+        let comes = |call: &Call| match &call.phase {
             Phase::Ended(_, at) => *at <= now,
             Phase::Hanging => call.ctx.is_cancelled(),
-            Phase::Running { .. } => false,
+            Phase::Running { .. } => call.holds_clock(),
         } || call.is_late(now);
-        self.all.iter().enumerate().filter(move |(_, call)| is_ended(call)).map(|(number, _)| number)
+        let coming = self.all.iter().enumerate().filter(|(_, call)| comes(call));
+        let (last, first): (Vec<_>, Vec<_>) = coming.partition(|(_, call)| call.meets);
+        let numbers = |calls: Vec<(usize, &Call)>| calls.into_iter().map(|(number, _)| number).collect();
+        (numbers(first), numbers(last))
     }
 
     /// The number of the call for a task.
@@ -142,24 +150,39 @@ impl Calls {
         self.all.iter().filter_map(due).min()
     }
 
-    /// Waits until no call holds the clock. Gives whether there were any.
-    pub(crate) async fn settle(&mut self, patience: Duration, now: Timestamp) -> Result<bool, What> {
-        let mut news = self.glance(now).await;
-        while let Some(place) = self.all.iter().find(|call| call.holds_clock()).map(|call| call.place.to_string()) {
-            match tokio::time::timeout(patience, self.running.join_next()).await {
-                Ok(Some(Ok((id, outcome)))) => news |= self.note(id, outcome, now),
+    /// Waits until a call has ended, if it has not. Gives whether it did; `only` says that nothing else can be done.
+    pub(crate) async fn wait_for(
+        &mut self,
+        number: usize,
+        only: bool,
+        patience: Duration,
+        now: Timestamp,
+    ) -> Result<bool, What> {
+        let limit = if only { patience } else { MOMENT.min(patience) };
+        let mut others_ended = false;
+        while let Some(Phase::Running { id, .. }) =
+            self.all.get(number).filter(|call| !call.is_late(now)).map(|call| &call.phase)
+        {
+            let id = *id;
+            match tokio::time::timeout(limit, self.running.join_next()).await {
+                Ok(Some(Ok((ended, outcome)))) => others_ended |= self.note(ended, outcome, now) && ended != id,
                 // One that was ended from outside.
                 Ok(Some(Err(_))) => {}
-                // It waits for what follows from others, which have ended.
-                Ok(None) | Err(_) if news => return Ok(true),
-                Ok(None) | Err(_) => return Err(What::Silent { place, patience }),
+                Ok(None) | Err(_) if others_ended || !only => {
+                    self.all[number].meets = true;
+                    return Ok(false);
+                }
+                Ok(None) | Err(_) => return Err(What::Silent { place: self.all[number].place.to_string(), patience }),
             }
         }
-        Ok(news)
+        // A slow one answers later.
+        Ok(matches!(&self.all[number].phase, Phase::Ended(_, at) if *at <= now)
+            || self.all[number].ctx.is_cancelled()
+            || self.all[number].is_late(now))
     }
 
-    /// Lets those run that do not hold the clock.
-    async fn glance(&mut self, now: Timestamp) -> bool {
+    /// Lets those run that do not hold the clock. Gives whether one of them has ended.
+    pub(crate) async fn glance(&mut self, now: Timestamp) -> bool {
         let mut news = false;
         if self.running.is_empty() {
             return news;

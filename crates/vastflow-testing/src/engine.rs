@@ -215,10 +215,10 @@ impl TestEngine {
         let mut steps = 0;
         loop {
             self.grant_wishes()?;
-            let moves = self.moves();
+            let (moves, is_last) = self.moves();
             if let Some(next) = moves.get(self.rng.below(moves.len())) {
-                self.make(*next).await?;
-            } else if !self.calls.settle(self.patience, self.now).await.map_err(|what| self.fail(what))? {
+                self.make(*next, is_last || moves.len() == 1).await?;
+            } else if !self.calls.glance(self.now).await {
                 return Ok(());
             }
             steps += 1;
@@ -270,8 +270,10 @@ impl TestEngine {
         tasks.chain(self.calls.next_due()).min()
     }
 
-    fn moves(&self) -> Vec<Move> {
-        let mut moves: Vec<Move> = self.calls.ended(self.now).map(Move::Answer).collect();
+    /// All that can be done now; and whether that is only to wait for calls that seem to wait for others.
+    fn moves(&self) -> (Vec<Move>, bool) {
+        let (answers, last) = self.calls.answers(self.now);
+        let mut moves: Vec<Move> = answers.into_iter().map(Move::Answer).collect();
         for (run, life) in self.lives.iter().enumerate().filter(|(_, life)| !life.is_held()) {
             for at in life.memory.tree.all() {
                 if life.words_for(at) > 0 {
@@ -285,14 +287,21 @@ impl TestEngine {
                 }));
             }
         }
-        moves
+        match moves.is_empty() {
+            true => (last.into_iter().map(Move::Answer).collect(), true),
+            false => (moves, false),
+        }
     }
 
-    async fn make(&mut self, next: Move) -> Result<(), Error> {
+    /// Makes a move; `only` says that nothing else can be done.
+    async fn make(&mut self, next: Move, only: bool) -> Result<(), Error> {
         match next {
             Move::Timer(run, at, task) => self.tell(run, at, Input::Timer(task)).map(drop),
             Move::Begin(run, at, task) => self.begin(run, at, task).await,
             Move::Answer(number) => {
+                if !self.wait_for(number, only).await? {
+                    return Ok(());
+                }
                 let (call, outcome) = self.calls.take(number, self.now);
                 self.answer(call, outcome).await
             }
@@ -336,6 +345,11 @@ impl TestEngine {
         }
     }
 
+    async fn wait_for(&mut self, number: usize, only: bool) -> Result<bool, Error> {
+        let ended = self.calls.wait_for(number, only, self.patience, self.now).await;
+        ended.map_err(|what| self.fail(what))
+    }
+
     /// Makes a call again that has ended, and delivers what comes of it twice.
     async fn again(&mut self, run: usize, at: At, task: Task, place: &Place) -> Result<(), Error> {
         // It may have become needless meanwhile.
@@ -343,15 +357,11 @@ impl TestEngine {
             return Ok(());
         }
         self.begin(run, at, task).await?;
-        let is_it =
-            |calls: &Calls, now| calls.number_of(run, at, task).filter(|number| calls.ended(now).any(|n| n == *number));
-        while is_it(&self.calls, self.now).is_none() {
-            if !self.calls.settle(self.patience, self.now).await.map_err(|what| self.fail(what))? {
-                // It answers later: as any other call then.
-                return Ok(());
-            }
+        let Some(number) = self.calls.number_of(run, at, task) else { return Ok(()) };
+        if !self.wait_for(number, true).await? {
+            // It answers later: as any other call then.
+            return Ok(());
         }
-        let Some(number) = is_it(&self.calls, self.now) else { return Ok(()) };
         let (_, outcome) = self.calls.take(number, self.now);
         self.tell(run, at, Input::Outcome(outcome.clone()))?;
         match self.tell(run, at, Input::Outcome(outcome))? {

@@ -52,7 +52,8 @@
 //!
 //! The clock stands still while a handler runs, however long it takes by the real clock: a handler may wait for files,
 //! sockets, or other tasks of tokio, and is waited for. A `tokio::time::sleep` in a handler takes real time; a wait
-//! that belongs to the flow is a sleep node, a retry, or a river's interval.
+//! that belongs to the flow is a sleep node, a retry, or a river's interval. Which of several handlers answers first by
+//! the real clock makes no difference, unless one takes longer than 200 ms while something else could be done.
 //!
 //! Every answer is a commit of its own, also that of a node that is not durable: an engine joins commits where it can,
 //! so it has fewer moments at which it can die. One moment is not met here: that a process dies when something has
