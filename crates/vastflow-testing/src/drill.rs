@@ -21,6 +21,23 @@ const TOLD: usize = 5;
 
 /// What a drill runs: a flow, or a function that makes one together with the world that it acts on. A drill makes a
 /// new world for every trial.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+/// use vastflow_sdk::{BoxError, Flow, Node, Result};
+/// use vastflow_testing::repeat_each_node;
+///
+/// fn counted() -> (Flow<u32, u32>, Arc<AtomicU32>) {
+///     let calls = Arc::new(AtomicU32::new(0));
+///     let count = Arc::clone(&calls);
+///     let add = move |n: u32| { count.fetch_add(1, Ordering::Relaxed); async move { Ok::<_, BoxError>(n + 1) } };
+///     (Flow::dag("add", |dag, n: Node<u32>| dag.node("add", add, n)).unwrap(), calls)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// repeat_each_node(counted, 1, |end| assert_eq!(end.world().load(Ordering::Relaxed), 2)).await?;
+/// # Ok(()) }
+/// ```
 pub trait Stage {
     /// What the flow takes.
     type In: Data;
@@ -57,6 +74,21 @@ where
 }
 
 /// How a trial ended: what a check looks at.
+///
+/// ```
+/// # use vastflow_sdk::{Flow, Node, Result};
+/// # use vastflow_testing::{End, crash_at_every_commit};
+/// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+/// fn check(end: &End<(), u32>) {
+///     assert_eq!(end.output().unwrap(), 42);
+///     assert!(end.trial().starts_with("crash "));
+///     assert!((1..=2).contains(&end.calls("double")));
+/// }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, n))?;
+/// crash_at_every_commit(&flow, 21, check).await?;
+/// # Ok(()) }
+/// ```
 pub struct End<World, Out> {
     world: World,
     trial: String,

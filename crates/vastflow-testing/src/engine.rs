@@ -62,6 +62,20 @@ pub struct TestEngine {
 }
 
 /// Before or after a commit took effect.
+///
+/// ```
+/// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+/// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+/// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+/// let mut engine = TestEngine::new(&flow)?;
+/// engine.crash_at(2, Moment::Before);
+/// let run = engine.start(&flow, 21)?; // the first commit
+/// engine.run_to_end(&run).await?;
+/// assert_eq!((engine.output(&run)?, engine.crashes()), (42, 1));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Moment {
     /// Before: what was to be recorded is lost.
@@ -147,7 +161,24 @@ impl TestEngine {
         self.seed
     }
 
-    /// Lets something go wrong with the next calls at a place.
+    /// Lets something go wrong with the next calls at a place. Faults of one place happen in the order in which they were
+    /// injected.
+    ///
+    /// ```
+    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// engine.inject("double", Fault::crash_before());
+    /// engine.inject("double", Fault::panic("oops"));
+    /// let run = engine.start(&flow, 21)?;
+    /// engine.run_to_end(&run).await?;
+    /// assert!(engine.output(&run).unwrap_err().to_string().contains("oops"));
+    /// assert_eq!(engine.faults_fired(), 2);
+    /// # Ok(()) }
+    /// ```
     pub fn inject(&mut self, place: impl Into<Place>, fault: Fault) {
         self.faults.add(place.into(), fault);
     }
@@ -165,6 +196,21 @@ impl TestEngine {
 
     /// The process dies, and another one goes on: what is recorded is read again; calls under way are lost, and made
     /// again.
+    ///
+    /// ```
+    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// let run = engine.start(&flow, 21)?;
+    /// engine.advance(3.hours()).await?;
+    /// engine.crash()?;
+    /// engine.advance(21.hours()).await?; // it slept on meanwhile
+    /// assert_eq!(engine.output(&run)?, 42);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// What is recorded makes no sense, which is a bug.
@@ -190,6 +236,19 @@ impl TestEngine {
     }
 
     /// How often code was called at a place, by all runs and all attempts, also when a fault answered in its place.
+    ///
+    /// ```
+    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// let run = engine.start(&flow, 21)?;
+    /// engine.run_to_end(&run).await?;
+    /// assert_eq!((engine.calls("double"), engine.calls(Place::undo("double"))), (1, 0));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn calls(&self, place: impl Into<Place>) -> usize {
         let place = place.into();
@@ -230,6 +289,21 @@ impl TestEngine {
 
     /// Lets time pass: every sleep, retry, poll and deadline on the way comes at its own time, in order.
     ///
+    /// ```
+    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// let run = engine.start(&flow, 21)?;
+    /// engine.advance(23.hours()).await?;
+    /// assert_eq!(engine.output(&run).unwrap_err().code(), "run-not-ended");
+    /// engine.advance(1.hours()).await?;
+    /// assert_eq!(engine.output(&run)?, 42);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`TestEngine::run_until_idle`].
     pub async fn advance(&mut self, time: Duration) -> Result<(), Error> {
@@ -244,6 +318,19 @@ impl TestEngine {
     }
 
     /// Lets time pass until nothing is left that time alone would bring.
+    ///
+    /// ```
+    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// let runs = [engine.start(&flow, 1)?, engine.start(&flow, 2)?];
+    /// engine.run_out().await?;
+    /// assert_eq!((engine.output(&runs[0])?, engine.output(&runs[1])?), (2, 4));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`TestEngine::run_until_idle`].

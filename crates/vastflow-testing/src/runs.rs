@@ -14,7 +14,22 @@ use vastflow_core::{Name, Payload, Plan, RunId, RunOutcome, RunStatus, ScopeId, 
 use vastflow_sdk::{Andes, Data, Flow, Headwaters, Temporary};
 use vastflow_worker::tree::At;
 
-/// A run in a [`TestEngine`], and what it gives.
+/// A run in a [`TestEngine`], and what it gives. It is told things, and looked at, through the engine.
+///
+/// ```
+/// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+/// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+/// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+/// let mut engine = TestEngine::new(&flow)?;
+/// let run = engine.start(&flow, 21)?;
+/// assert_eq!(run.id().as_str(), "run-1");
+/// let same = engine.handle::<u32>("run-1")?;
+/// engine.run_to_end(&same).await?;
+/// assert_eq!(engine.output(&run)?, 42);
+/// # Ok(()) }
+/// ```
 pub struct TestRun<Out> {
     id: RunId,
     output: PhantomData<fn() -> Out>,
@@ -206,6 +221,24 @@ impl TestEngine {
 impl TestEngine {
     /// Sends a signal to the node that waits for one of this name, or will.
     ///
+    /// ```
+    /// # use vastflow_sdk::{Flow, Node, Result};
+    /// # use vastflow_testing::TestEngine;
+    /// # async fn pay(by: String) -> Result<String> { Ok(format!("paid by {by}")) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// let flow = Flow::dag("approval", |dag, cents: Node<u32>| {
+    ///     let by: Node<String> = dag.wait_signal("approved", cents);
+    ///     dag.node("pay", pay, by)
+    /// })?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// let run = engine.start(&flow, 700)?;
+    /// engine.run_until_idle().await?;
+    /// engine.signal(&run, "approved", "Ann".to_owned())?;
+    /// engine.run_until_idle().await?;
+    /// assert_eq!(engine.output(&run)?, "paid by Ann");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As of a run of a real engine: see [`vastflow_worker::Signal::send`].
     pub fn signal<Out, T: Data>(&mut self, run: &TestRun<Out>, name: &str, payload: T) -> Result<(), Error> {
@@ -241,6 +274,23 @@ impl TestEngine {
 
     /// Asks that nothing new start.
     ///
+    /// ```
+    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// let run = engine.start(&flow, 21)?;
+    /// engine.pause(&run, "ops", "deployment")?;
+    /// engine.advance(9.days()).await?;
+    /// engine.resume(&run, "ops", "done")?;
+    /// assert_eq!(engine.calls("double"), 0);
+    /// engine.run_until_idle().await?;
+    /// assert_eq!(engine.output(&run)?, 42);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`vastflow_worker::Run::pause`].
     pub fn pause<Out>(&mut self, run: &TestRun<Out>, by: &str, why: &str) -> Result<(), Error> {
@@ -256,6 +306,20 @@ impl TestEngine {
     }
 
     /// Asks that the run stop.
+    ///
+    /// ```
+    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// let run = engine.start(&flow, 21)?;
+    /// engine.cancel(&run, "ops", "enough")?;
+    /// engine.run_to_end(&run).await?;
+    /// assert!(engine.output(&run).unwrap_err().to_string().contains("stopped by ops: enough"));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`vastflow_worker::Run::cancel`].
@@ -315,6 +379,20 @@ impl TestEngine {
 /// # Looking at runs
 impl TestEngine {
     /// Lets time pass until the run is over; gives how it ended.
+    ///
+    /// ```
+    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("wait", 1.days(), n)))?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// let run = engine.start(&flow, 21)?;
+    /// let began = engine.now();
+    /// assert_eq!(engine.run_to_end(&run).await?, vastflow_core::RunStatus::Succeeded);
+    /// assert_eq!(engine.now().since(began), 1.days());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// `stuck` when time alone does not bring its end; as [`TestEngine::run_until_idle`].

@@ -48,7 +48,15 @@ pub struct Golden {
     lines: Vec<String>,
 }
 
-/// What today's flow and code make of a golden history. Its `Display` says it in lines.
+/// What today's flow and code make of a golden history; see [`Golden`] for an example. Its `Display` says it in lines:
+///
+/// ```text
+/// the plan has changed:
+///   node hotel: retry: retries: 1 → 3
+///   node taxi: new
+/// RUNS THAT ARE UNDER WAY CANNOT GO ON:
+///   this program lacks node "car"
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     plan: Vec<String>,
