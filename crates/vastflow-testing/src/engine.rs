@@ -459,10 +459,13 @@ impl TestEngine {
 
     /// Tells a scope of a run something.
     pub(crate) fn tell(&mut self, run: usize, at: At, input: Input) -> Result<Went, Error> {
-        if self.dies_before() && self.lives[run].would_take(at, &input, self.now) {
+        let life = &self.lives[run];
+        // An engine that has no slot for what follows records it at once.
+        let may_ride = life.could_ride(at, &input) && self.rng.below(4) > 0;
+        if self.dies_before() && life.would_record(at, &input, may_ride, self.now) {
             return self.lose();
         }
-        self.commit(run, at, |life, now| life.tell(at, input, now))
+        self.commit(run, at, |life, now| life.tell(at, input, may_ride, now))
     }
 
     fn dies_before(&self) -> bool {
@@ -485,10 +488,13 @@ impl TestEngine {
         let told = step(&mut self.lives[run], self.now).map_err(|why| self.law(why))?;
         match told {
             Told::Rejected(rejection) => Ok(Went::Rejected(rejection)),
+            Told::Rides(cancelled) => {
+                self.cancel_calls(run, at, cancelled);
+                Ok(Went::Recorded)
+            }
             Told::Recorded { what, cancelled } => {
                 self.commits.push(what);
-                let outcome = self.lives[run].memory.tree.state(at).outcome();
-                cancelled.into_iter().for_each(|task| self.calls.cancel(run, at, task, outcome.clone()));
+                self.cancel_calls(run, at, cancelled);
                 if self.crash_at == Some((self.commits(), Moment::After)) {
                     self.crash_at = None;
                     self.crash()?;
@@ -496,6 +502,11 @@ impl TestEngine {
                 Ok(Went::Recorded)
             }
         }
+    }
+
+    fn cancel_calls(&mut self, run: usize, at: At, tasks: Vec<Task>) {
+        let outcome = self.lives[run].memory.tree.state(at).outcome();
+        tasks.into_iter().for_each(|task| self.calls.cancel(run, at, task, outcome.clone()));
     }
 
     /// Does what calls asked for.

@@ -55,9 +55,8 @@
 //! that belongs to the flow is a sleep node, a retry, or a river's interval. Which of several handlers answers first by
 //! the real clock makes no difference, unless one takes longer than 200 ms while something else could be done.
 //!
-//! Every answer is a commit of its own, also that of a node that is not durable: an engine joins commits where it can,
-//! so it has fewer moments at which it can die. One moment is not met here: that a process dies when something has
-//! begun already that follows from a node that is not durable.
+//! Every answer is a commit of its own, where an engine joins some: it has fewer moments at which it can die. The answer
+//! of a node that is not durable is mostly recorded with what follows from it, as an engine does it.
 //!
 //! **Absent:** stores, the network, the real clock, and anything that production code has to know about.
 

@@ -33,6 +33,8 @@ pub(crate) struct Memory {
     queue: BTreeMap<At, BTreeMap<Task, Timestamp>>,
     /// States folded from the bytes of what was recorded, to be compared with the ones that run ahead.
     shadows: FxHashMap<At, State>,
+    /// What nodes that are not durable did, and is recorded only with what follows; with the time of the first of it.
+    riding: BTreeMap<At, (Vec<Event>, Timestamp)>,
     pub(crate) temporary: Temporary,
 }
 
@@ -45,6 +47,8 @@ pub(crate) enum Told {
         /// Calls that are to be told to stop.
         cancelled: Vec<Task>,
     },
+    /// It will be recorded with what follows from it; these calls are to be told to stop.
+    Rides(Vec<Task>),
     Rejected(Rejection),
 }
 
@@ -54,6 +58,7 @@ impl Memory {
             tree: Tree::new(Arc::clone(bound), id.clone()),
             queue: BTreeMap::new(),
             shadows: FxHashMap::default(),
+            riding: BTreeMap::new(),
             temporary: Temporary::default(),
         }
     }
@@ -78,27 +83,47 @@ impl Life {
         self.state().status() == RunStatus::Paused
     }
 
-    /// Whether this input would be recorded.
-    pub(crate) fn would_take(&self, at: At, input: &Input, now: Timestamp) -> bool {
-        let plan = self.memory.tree.bound(at).plan();
-        self.memory.tree.state(at).clone().step(plan, input.clone(), now, &mut ()).is_ok()
+    /// Whether this input would be recorded at once.
+    pub(crate) fn would_record(&self, at: At, input: &Input, may_ride: bool, now: Timestamp) -> bool {
+        let (plan, mut state) = (self.memory.tree.bound(at).plan(), self.memory.tree.state(at).clone());
+        let (before, mut changes) = (state.status(), Changes::default());
+        let taken = state.step(plan, input.clone(), now, &mut changes).is_ok();
+        taken && !(may_ride && before == state.status() && is_ridden(&changes))
     }
 
-    /// Tells a scope something, records what follows, and checks both laws.
-    pub(crate) fn tell(&mut self, at: At, input: Input, now: Timestamp) -> Result<Told, String> {
+    /// Whether it is the outcome of a node that is not durable.
+    pub(crate) fn could_ride(&self, at: At, input: &Input) -> bool {
+        let Input::Outcome(outcome) = input else { return false };
+        let plan = self.memory.tree.bound(at).plan();
+        outcome.task.node().and_then(|node| plan.node(node)).is_some_and(|node| !node.durable)
+    }
+
+    /// Tells a scope something, records what follows, and checks both laws. What may ride is not recorded yet, if what
+    /// follows from it can begin at once.
+    pub(crate) fn tell(&mut self, at: At, input: Input, may_ride: bool, now: Timestamp) -> Result<Told, String> {
         let settles = match &input {
             Input::Outcome(outcome) => Some(outcome.task),
             Input::Timer(task) | Input::NotStarted(task) => Some(*task),
             _ => None,
         };
         let mut changes = Changes::default();
-        let times = Times { now, recorded_at: now };
+        let before = self.memory.tree.state(at).status();
+        let recorded_at = self.memory.riding.get(&at).map_or(now, |(_, at)| *at);
+        let times = Times { now, recorded_at };
         let events = match self.memory.tree.tell(at, input, times, &mut changes) {
             Ok(events) => events,
             Err(StepError::Rejected(rejection)) => return Ok(Told::Rejected(rejection)),
             Err(StepError::Illegal(illegal)) => return Err(format!("{}: {illegal}", self.memory.tree.id(at))),
         };
-        self.record(at, &events, now)?;
+        let rides = may_ride && before == self.memory.tree.state(at).status() && is_ridden(&changes);
+        let what = self.in_words(at, &events);
+        let (riding, _) = self.memory.riding.entry(at).or_insert_with(|| (Vec::new(), now));
+        riding.extend(events);
+        if !rides {
+            let events = std::mem::take(riding);
+            self.memory.riding.remove(&at);
+            self.record(at, &events, recorded_at)?;
+        }
         let Changes { queue, obsolete, cancel, words, .. } = changes;
         for (peer, word) in words {
             self.send(at, &peer, &word)?;
@@ -107,7 +132,7 @@ impl Life {
         settles.into_iter().chain(obsolete).for_each(|task| _ = tasks.remove(&task));
         tasks.extend(queue);
         self.check(at)?;
-        Ok(Told::Recorded { what: self.in_words(at, &events), cancelled: cancel })
+        Ok(if rides { Told::Rides(cancel) } else { Told::Recorded { what, cancelled: cancel } })
     }
 
     fn in_words(&self, at: At, events: &[Event]) -> String {
@@ -129,7 +154,7 @@ impl Life {
         let words: Result<Vec<_>, codec::CodecError> = read.collect();
         let words = words.map_err(|error| format!("{id}: {error}"))?;
         let taken = words.len();
-        let told = self.tell(at, Input::Mail(words), now)?;
+        let told = self.tell(at, Input::Mail(words), false, now)?;
         if let (Told::Recorded { .. }, Some(kept)) = (&told, self.kept.get_mut(&id)) {
             kept.inbox.drain(..taken);
         }
@@ -197,9 +222,9 @@ impl Life {
 
     /// Law 1: folding what was recorded gives the state. Law 2: the tasks are what the state asks for.
     fn check(&self, at: At) -> Result<(), String> {
-        let Memory { tree, queue, shadows, .. } = &self.memory;
+        let Memory { tree, queue, shadows, riding, .. } = &self.memory;
         let (id, state) = (tree.id(at), tree.state(at));
-        if shadows.get(&at) != Some(state) {
+        if !riding.contains_key(&at) && shadows.get(&at) != Some(state) {
             return Err(format!("law 1 is broken in {id}: folding its journal gives another state than it is in"));
         }
         let asked = outstanding(state, tree.bound(at).plan());
@@ -211,6 +236,12 @@ impl Life {
             }
         }
     }
+}
+
+/// Whether all that follows can begin at once, so that what it follows from can be recorded with it.
+fn is_ridden(changes: &Changes) -> bool {
+    let at_once = |(task, due): &(Task, Timestamp)| task.takes_slot() && *due == Timestamp::ZERO;
+    !changes.queue.is_empty() && changes.queue.iter().all(at_once) && changes.words.is_empty()
 }
 
 fn outstanding(state: &State, plan: &Plan) -> BTreeMap<Task, Timestamp> {

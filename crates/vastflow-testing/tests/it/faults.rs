@@ -223,3 +223,32 @@ async fn faults_reach_hooks_undo_actions_and_items() {
     assert_eq!((count(&log, "undo Some(7)"), count(&log, "undo Some(8)")), (2, 2), "{:?}", lines(&log));
     assert_eq!((engine.calls(Place::finally()), engine.crashes()), (2, 2));
 }
+
+#[tokio::test]
+async fn a_node_that_is_not_durable_runs_again_when_nothing_that_follows_is_recorded() {
+    let flow = |durable: bool| {
+        let drawn = Flow::dag("rides", |dag, n: Node<u32>| {
+            let a = dag.node("a", |n: u32| async move { ok(n + 1) }, n).durable(durable);
+            let b = dag.node("b", |n: u32| async move { ok(n + 1) }, a).durable(durable);
+            dag.node("c", |n: u32| async move { ok(n + 1) }, b)
+        });
+        drawn.unwrap()
+    };
+    for (durable, expected) in [(true, [1, 1, 2]), (false, [2, 2, 2])] {
+        let flow = flow(durable);
+        let ran = async |seed: u64| {
+            let mut engine = TestEngine::builder().flow(&flow).seed(seed).build().unwrap();
+            engine.inject("c", Fault::crash_before());
+            let run = engine.start(&flow, 1).unwrap();
+            engine.run_to_end(&run).await.unwrap();
+            assert_eq!(engine.output(&run).unwrap(), 4);
+            ["a", "b", "c"].map(|node| engine.calls(node))
+        };
+        let mut seen = Vec::new();
+        for seed in 0..20 {
+            seen.push(ran(seed).await);
+        }
+        assert!(seen.contains(&expected), "{seen:?}");
+        assert!(durable || seen.contains(&[1, 1, 2]), "not every engine has slots: {seen:?}");
+    }
+}
