@@ -38,11 +38,14 @@ pub(crate) fn start_task(
     // Another cell may have gone on with the scope; or the run may be told to stop, as of a time at which this task was
     // not due: then it would count as one that only waits, and must not be running.
     if inner.is_gone || inner.gathers_since_before(task) {
-        let (plan, len) = (cell.bound.root(), inner.state.len());
-        return begin_later(
-            shared,
-            Held { scope: cell.scope.clone(), task, token, plan, len, words: Vec::new(), lane },
-        );
+        let (plan, len, is_gone) = (cell.bound.root(), inner.state.len(), inner.is_gone);
+        drop(inner);
+        if !is_gone {
+            // What waits to ride with something that may take long goes out now.
+            cell.after(shared);
+        }
+        let held = Held { scope: cell.scope.clone(), task, token, plan, len, words: Vec::new(), lane };
+        return begin_later(shared, held);
     }
     if let Some(call) = inner.calls.iter_mut().find(|call| call.task == task) {
         // The store took this worker for dead and gave the task out again: the call under way answers that claim.

@@ -1,6 +1,6 @@
 //! What becomes of calls that fail, panic, or take too long.
 
-use crate::support::{Scene, TICK, fail, history, ok, on_every_store, recorded};
+use crate::support::{SECOND, Scene, TICK, fail, history, ok, on_every_store, recorded};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vastflow::prelude::*;
@@ -401,5 +401,49 @@ fn a_calls_deadline_is_the_earliest_of_all_limits() {
         let in_two_minutes = Timestamp::from_millis(u64::try_from(now).unwrap() + 120_000);
         engine.run("alone", 1_u32).deadline(in_two_minutes).await.unwrap().output::<u32>().await.unwrap();
         assert_eq!(scene.lines(), ["none", "60", "60", "60", "240", "120"]);
+    });
+}
+
+#[test]
+fn a_retry_does_not_wait_for_what_rides_on_a_node_that_is_not_durable() {
+    on_every_store(|place| async move {
+        let scene = place.scene("retry-and-riders");
+        let (a, b, c) = (Arc::clone(&scene), Arc::clone(&scene), Arc::clone(&scene));
+        let flow = Flow::dag("riders", |dag, n: Node<u32>| {
+            let quick = move |n: u32| {
+                let scene = Arc::clone(&a);
+                // Ends when the other has failed, so that its retry is due later than this is told.
+                async move {
+                    scene.entered.notified().await;
+                    tokio::time::sleep(SECOND).await;
+                    ok(n)
+                }
+            };
+            let long = move |n: u32| {
+                let scene = Arc::clone(&b);
+                async move {
+                    scene.go.notified().await;
+                    ok(n)
+                }
+            };
+            let weak = move |ctx: Ctx, n: u32| {
+                let scene = Arc::clone(&c);
+                async move {
+                    if ctx.attempt() == 1 {
+                        scene.entered.notify_one();
+                        return fail("not yet");
+                    }
+                    scene.go.notify_one();
+                    ok(n)
+                }
+            };
+            let long = dag.node("long", long, dag.node("quick", quick, n).durable(false));
+            let weak = dag.node("weak", weak, n).retry(1.times().every(4 * SECOND));
+            dag.node("sum", |(a, b): (u32, u32)| async move { ok(a + b) }, (long, weak))
+        });
+        let flow = flow.unwrap();
+        let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
+        // The retry is what lets the long one end.
+        assert_eq!(engine.start(&flow, 1).await.unwrap().output().await.unwrap(), 2);
     });
 }
