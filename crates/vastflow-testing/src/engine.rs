@@ -401,6 +401,10 @@ impl TestEngine {
     }
 
     async fn begin(&mut self, run: usize, at: At, task: Task) -> Result<(), Error> {
+        if self.lives[run].rides_since_before(at, task) {
+            let went = if self.dies_before() { self.lose() } else { self.commit(run, at, |life, _| life.flush(at)) };
+            return went.map(drop);
+        }
         let life = &self.lives[run];
         let tree = &life.memory.tree;
         let bound = Arc::clone(tree.bound(at));

@@ -146,6 +146,22 @@ impl Life {
         }
     }
 
+    /// Whether something of a scope rides since before a task was due: it is recorded before the task begins, because a
+    /// task that is due later than an event counts as one that only waits.
+    pub(crate) fn rides_since_before(&self, at: At, task: Task) -> bool {
+        let due = self.memory.tree.state(at).due(task);
+        self.memory.riding.get(&at).is_some_and(|(_, since)| due.is_some_and(|due| *since < due))
+    }
+
+    /// Records what rides.
+    pub(crate) fn flush(&mut self, at: At) -> Result<Told, String> {
+        let (events, since) = self.memory.riding.remove(&at).unwrap_or_default();
+        let what = self.in_words(at, &events);
+        self.record(at, &events, since)?;
+        self.check(at)?;
+        Ok(Told::Recorded { what, cancelled: Vec::new() })
+    }
+
     /// Tells a scope the oldest words that wait for it, as many as are asked for.
     pub(crate) fn deliver(&mut self, at: At, count: usize, now: Timestamp) -> Result<Told, String> {
         let id = self.memory.tree.id(at).clone();

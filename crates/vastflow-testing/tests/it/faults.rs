@@ -252,3 +252,24 @@ async fn a_node_that_is_not_durable_runs_again_when_nothing_that_follows_is_reco
         assert!(durable || seen.contains(&[1, 1, 2]), "not every engine has slots: {seen:?}");
     }
 }
+
+#[tokio::test]
+async fn a_retry_does_not_wait_for_what_rides() {
+    let flow = Flow::dag("riders", |dag, n: Node<u32>| {
+        let quick = dag.node("quick", |n: u32| async move { ok(n) }, n).durable(false);
+        let long = dag.node("long", |n: u32| async move { ok(n) }, quick);
+        let weak = dag.node("weak", |n: u32| async move { ok(n) }, n).retry(1.times().every(1.mins()));
+        dag.node("sum", |(a, b): (u32, u32)| async move { ok(a + b) }, (long, weak))
+    });
+    let flow = flow.unwrap();
+    for seed in 0..20 {
+        let mut engine = TestEngine::builder().flow(&flow).seed(seed).build().unwrap();
+        engine.inject("long", Fault::slow(9.hours()));
+        engine.inject("weak", Fault::fail("not yet"));
+        let run = engine.start(&flow, 1).unwrap();
+        engine.advance(1.mins()).await.unwrap();
+        assert_eq!(engine.calls("weak"), 2, "seed {seed}");
+        engine.run_to_end(&run).await.unwrap();
+        assert_eq!(engine.output(&run).unwrap(), 2);
+    }
+}
