@@ -265,3 +265,48 @@ fn outstanding(state: &State, plan: &Plan) -> BTreeMap<Task, Timestamp> {
     state.outstanding(plan, &mut changes);
     changes.queue.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vastflow_core::run::Start;
+    use vastflow_sdk::{Flow, Library, Node, Result};
+
+    async fn same(n: u32) -> Result<u32> {
+        Ok(n)
+    }
+
+    /// A run that has begun, with one task.
+    fn begun() -> Life {
+        let flow = Flow::dag("one", |dag, n: Node<'_, u32>| dag.node("n", same, n)).unwrap();
+        let mut library = Library::default();
+        library.add_flow(flow.name().clone(), Arc::clone(flow.code())).unwrap();
+        let id = RunId::new("r").unwrap();
+        let mut life = Life::new(Arc::new(library.bind(flow.plan()).unwrap()), id.clone());
+        life.tell(At::ROOT, Input::Start(Start::new(id)), false, Timestamp::ZERO).unwrap();
+        life.check(At::ROOT).unwrap();
+        life
+    }
+
+    #[test]
+    fn a_lost_or_a_stray_task_breaks_law_2() {
+        let mut life = begun();
+        let tasks = life.memory.queue.remove(&At::ROOT).unwrap();
+        assert!(life.check(At::ROOT).unwrap_err().starts_with("law 2 is broken in r"));
+        life.memory.queue.insert(At::ROOT, tasks);
+        life.check(At::ROOT).unwrap();
+        life.memory.queue.entry(At::ROOT).or_default().insert(Task::Grace, Timestamp::ZERO);
+        assert!(life.check(At::ROOT).unwrap_err().starts_with("law 2"));
+    }
+
+    #[test]
+    fn a_state_that_the_journal_does_not_give_breaks_law_1() {
+        let mut life = begun();
+        life.memory.shadows.clear();
+        assert!(life.check(At::ROOT).unwrap_err().starts_with("law 1 is broken in r"));
+        // What is recorded is what counts.
+        life.crash().unwrap();
+        life.check(At::ROOT).unwrap();
+        assert_eq!(life.tasks(At::ROOT).count(), 1);
+    }
+}
