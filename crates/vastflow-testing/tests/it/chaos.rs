@@ -53,9 +53,13 @@ impl Dice {
         mixed(self.0) % end
     }
 
-    fn place(&mut self) -> Place {
+    fn inject(&mut self, engine: &mut TestEngine) {
         let at = PLACES[usize::try_from(self.below(PLACES.len() as u64)).unwrap()];
-        if self.below(4) == 0 { Place::undo(at) } else { Place::node(at) }
+        match (self.below(4), self.fault()) {
+            // An undo action that hangs can only be killed.
+            (0, fault) if fault != Fault::hang() => engine.inject(Place::undo(at), fault),
+            (_, fault) => engine.inject(at, fault),
+        }
     }
 
     fn fault(&mut self) -> Fault {
@@ -96,33 +100,36 @@ fn left(history: &History, undone: &[String]) -> Vec<String> {
     done.filter(|key| !undone.contains(key)).collect()
 }
 
+/// Somebody resumes it, and decides where an operator has to.
+async fn care(engine: &mut TestEngine, run: &TestRun<u32>) {
+    for _ in 0..10 {
+        if engine.status(run).unwrap() == RunStatus::Paused {
+            engine.resume(run, "ops", "go on").unwrap();
+        }
+        engine.run_out().await.unwrap();
+        for (at, _) in engine.attention(run).unwrap() {
+            engine.resolve(run, &at, Choice::Retry, "again").unwrap();
+        }
+    }
+}
+
 async fn live(seed: u64) -> RunStatus {
     let (log, mut dice) = (Log::default(), Dice(seed));
     let flow = flow(&log);
     let mut engine = TestEngine::builder().flow(&flow).seed(seed).build().unwrap();
     for _ in 0..dice.below(4) {
-        let (place, fault) = (dice.place(), dice.fault());
-        engine.inject(place, fault);
+        dice.inject(&mut engine);
     }
     let run = engine.start(&flow, vec![1, 2, 3]).unwrap();
     for _ in 0..dice.below(6) {
         engine.advance(Duration::from_secs(dice.below(1_000))).await.unwrap();
         dice.operate(&mut engine, &run);
     }
-    // From here on somebody takes care of it.
-    for _ in 0..10 {
-        if engine.status(&run).unwrap() == RunStatus::Paused {
-            engine.resume(&run, "ops", "go on").unwrap();
-        }
-        engine.run_out().await.unwrap();
-        for (at, _) in engine.attention(&run).unwrap() {
-            engine.resolve(&run, &at, Choice::Retry, "again").unwrap();
-        }
-    }
+    care(&mut engine, &run).await;
     if !engine.status(&run).unwrap().is_final() {
         // A call without a limit that hangs.
         engine.cancel(&run, "ops", "it hangs").unwrap();
-        engine.run_out().await.unwrap();
+        care(&mut engine, &run).await;
     }
     let (status, history) = (engine.status(&run).unwrap(), engine.history(&run).unwrap());
     assert!(status.is_final(), "seed {seed}: {status}\n{}{history}", engine.view(&run).unwrap());
