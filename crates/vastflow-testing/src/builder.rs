@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A [`TestEngine`] to be made.
 ///
 /// ```
-/// use vastflow_sdk::{Flow, Node, Result};
+/// use vastflow::{Flow, Node, Result};
 /// use vastflow_testing::TestEngine;
 ///
 /// async fn double(n: u32) -> Result<u32> { Ok(n * 2) }

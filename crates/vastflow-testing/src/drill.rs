@@ -24,7 +24,7 @@ const TOLD: usize = 5;
 ///
 /// ```
 /// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
-/// use vastflow_sdk::{BoxError, Flow, Node, Result};
+/// use vastflow::{BoxError, Flow, Node, Result};
 /// use vastflow_testing::repeat_each_node;
 ///
 /// fn counted() -> (Flow<u32, u32>, Arc<AtomicU32>) {
@@ -76,7 +76,7 @@ where
 /// How a trial ended: what a check looks at.
 ///
 /// ```
-/// # use vastflow_sdk::{Flow, Node, Result};
+/// # use vastflow::{Flow, Node, Result};
 /// # use vastflow_testing::{End, crash_at_every_commit};
 /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
 /// fn check(end: &End<(), u32>) {
@@ -177,7 +177,7 @@ pub struct Tally {
 /// shorter.
 ///
 /// ```
-/// use vastflow_sdk::{Flow, Node, Result};
+/// use vastflow::{Flow, Node, Result};
 /// use vastflow_testing::Drill;
 ///
 /// async fn pay((cents, by): (u32, String)) -> Result<String> { Ok(format!("{by} paid {cents}")) }
@@ -350,7 +350,7 @@ impl<S: Stage> fmt::Debug for Drill<S> {
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
-/// use vastflow_sdk::{BoxError, Flow, Node, Result};
+/// use vastflow::{BoxError, Flow, Node, Result};
 /// use vastflow_testing::fail_each_node;
 ///
 /// type Rooms = Arc<Mutex<Vec<u32>>>;
@@ -388,7 +388,7 @@ pub async fn fail_each_node<S: Stage>(
 /// happens when a worker is taken for dead; then looks at the end. What a check is for: that it makes no difference.
 ///
 /// ```
-/// use vastflow_sdk::{Flow, Node, Result};
+/// use vastflow::{Flow, Node, Result};
 /// use vastflow_testing::repeat_each_node;
 ///
 /// async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
@@ -416,7 +416,7 @@ pub async fn repeat_each_node<S: Stage>(
 /// another one goes on with what is recorded; then looks at the end. What a check is for: that it makes no difference.
 ///
 /// ```
-/// use vastflow_sdk::{Flow, Node, Result};
+/// use vastflow::{Flow, Node, Result};
 /// use vastflow_testing::crash_at_every_commit;
 ///
 /// async fn double(n: u32) -> Result<u32> { Ok(n * 2) }

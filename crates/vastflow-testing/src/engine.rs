@@ -22,7 +22,7 @@ const ENDLESS: u64 = 1_000_000;
 /// Runs flows by a virtual clock, without a store, in this process. See the [crate's documentation](crate).
 ///
 /// ```
-/// use vastflow_sdk::{DurationExt, Flow, Node, Result};
+/// use vastflow::{DurationExt, Flow, Node, Result};
 /// use vastflow_testing::TestEngine;
 ///
 /// async fn remind(n: u32) -> Result<String> { Ok(format!("{n} days are over")) }
@@ -64,7 +64,7 @@ pub struct TestEngine {
 /// Before or after a commit took effect.
 ///
 /// ```
-/// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+/// # use vastflow::{DurationExt, Flow, Node, Result};
 /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
 /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -165,7 +165,7 @@ impl TestEngine {
     /// injected.
     ///
     /// ```
-    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow::{DurationExt, Flow, Node, Result};
     /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
     /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -198,7 +198,7 @@ impl TestEngine {
     /// again.
     ///
     /// ```
-    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow::{DurationExt, Flow, Node, Result};
     /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
     /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -238,7 +238,7 @@ impl TestEngine {
     /// How often code was called at a place, by all runs and all attempts, also when a fault answered in its place.
     ///
     /// ```
-    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow::{DurationExt, Flow, Node, Result};
     /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
     /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -290,7 +290,7 @@ impl TestEngine {
     /// Lets time pass: every sleep, retry, poll and deadline on the way comes at its own time, in order.
     ///
     /// ```
-    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow::{DurationExt, Flow, Node, Result};
     /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
     /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -320,7 +320,7 @@ impl TestEngine {
     /// Lets time pass until nothing is left that time alone would bring.
     ///
     /// ```
-    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow::{DurationExt, Flow, Node, Result};
     /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
     /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {

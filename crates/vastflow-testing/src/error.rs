@@ -7,13 +7,13 @@ use std::time::Duration;
 /// because that is what a test that returns it, or unwraps it, prints.
 ///
 /// ```
-/// use vastflow_sdk::{Flow, Node, Result};
+/// use vastflow::{Flow, Node, Result};
 /// use vastflow_testing::TestEngine;
 ///
 /// async fn pay(_: u32) -> Result<u32> { Err("no money".into()) }
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), vastflow_testing::Error> {
-/// let flow = Flow::dag("shop", |dag, n: Node<u32>| dag.node("pay", pay, n)).map_err(vastflow_worker::Error::from)?;
+/// let flow = Flow::dag("shop", |dag, n: Node<u32>| dag.node("pay", pay, n)).map_err(vastflow::Error::from)?;
 /// let mut engine = TestEngine::new(&flow)?;
 /// let run = engine.start(&flow, 7)?;
 /// engine.run_to_end(&run).await?;

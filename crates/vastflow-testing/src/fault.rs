@@ -7,7 +7,7 @@ use std::time::Duration;
 /// [`TestEngine::inject`](crate::TestEngine::inject).
 ///
 /// ```
-/// use vastflow_sdk::{DurationExt, Flow, Node, Result, TimesExt};
+/// use vastflow::{DurationExt, Flow, Node, Result, TimesExt};
 /// use vastflow_testing::{Fault, TestEngine};
 ///
 /// async fn charge(cents: u32) -> Result<u32> { Ok(cents) }

@@ -8,7 +8,7 @@ use vastflow_worker::RunEvent;
 /// All that is recorded of a run, scope by scope. Its `Display` is a line an event. Equal runs have equal histories.
 ///
 /// ```
-/// use vastflow_sdk::{Flow, Node, Result};
+/// use vastflow::{Flow, Node, Result};
 /// use vastflow_testing::TestEngine;
 ///
 /// async fn double(n: u32) -> Result<u32> { Ok(n * 2) }

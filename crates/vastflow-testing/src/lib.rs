@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use std::{collections::BTreeSet, sync::{Arc, Mutex}};
-//! use vastflow_sdk::{BoxError, Flow, Node, Result};
+//! use vastflow::{BoxError, Flow, Node, Result};
 //! use vastflow_testing::{crash_at_every_commit, fail_each_node, repeat_each_node};
 //!
 //! type Bookings = Arc<Mutex<BTreeSet<&'static str>>>;

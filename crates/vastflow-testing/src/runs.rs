@@ -17,7 +17,7 @@ use vastflow_worker::tree::At;
 /// A run in a [`TestEngine`], and what it gives. It is told things, and looked at, through the engine.
 ///
 /// ```
-/// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+/// # use vastflow::{DurationExt, Flow, Node, Result};
 /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
 /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -62,7 +62,7 @@ impl<Out> fmt::Debug for TestRun<Out> {
 /// A run about to start.
 ///
 /// ```
-/// # use vastflow_sdk::{Flow, Node, Result};
+/// # use vastflow::{Flow, Node, Result};
 /// # use vastflow_testing::TestEngine;
 /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
 /// # fn main() -> Result<()> {
@@ -222,7 +222,7 @@ impl TestEngine {
     /// Sends a signal to the node that waits for one of this name, or will.
     ///
     /// ```
-    /// # use vastflow_sdk::{Flow, Node, Result};
+    /// # use vastflow::{Flow, Node, Result};
     /// # use vastflow_testing::TestEngine;
     /// # async fn pay(by: String) -> Result<String> { Ok(format!("paid by {by}")) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -275,7 +275,7 @@ impl TestEngine {
     /// Asks that nothing new start.
     ///
     /// ```
-    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow::{DurationExt, Flow, Node, Result};
     /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
     /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -308,7 +308,7 @@ impl TestEngine {
     /// Asks that the run stop.
     ///
     /// ```
-    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow::{DurationExt, Flow, Node, Result};
     /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
     /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -381,7 +381,7 @@ impl TestEngine {
     /// Lets time pass until the run is over; gives how it ended.
     ///
     /// ```
-    /// # use vastflow_sdk::{DurationExt, Flow, Node, Result};
+    /// # use vastflow::{DurationExt, Flow, Node, Result};
     /// # use vastflow_testing::{Fault, Moment, Place, TestEngine};
     /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
@@ -389,7 +389,7 @@ impl TestEngine {
     /// let mut engine = TestEngine::new(&flow)?;
     /// let run = engine.start(&flow, 21)?;
     /// let began = engine.now();
-    /// assert_eq!(engine.run_to_end(&run).await?, vastflow_core::RunStatus::Succeeded);
+    /// assert_eq!(engine.run_to_end(&run).await?, vastflow::RunStatus::Succeeded);
     /// assert_eq!(engine.now().since(began), 1.days());
     /// # Ok(()) }
     /// ```

@@ -19,7 +19,7 @@ const GOLDEN: &str = "VASTFLOW_GOLDEN";
 /// A history in a file: a line of JSON for each node of the plan, and for each event.
 ///
 /// ```
-/// use vastflow_sdk::{Flow, Node, Result, TimesExt};
+/// use vastflow::{Flow, Node, Result, TimesExt};
 /// use vastflow_testing::{Golden, TestEngine};
 ///
 /// async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
@@ -229,7 +229,7 @@ impl TestEngine {
     /// file belongs into version control.
     ///
     /// ```no_run
-    /// # use vastflow_sdk::{Flow, Node, Result};
+    /// # use vastflow::{Flow, Node, Result};
     /// # use vastflow_testing::TestEngine;
     /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
     /// # async fn test() -> Result<()> {
