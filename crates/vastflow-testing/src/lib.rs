@@ -43,8 +43,9 @@
 //!
 //! It drives the same core, the same plans and the same calls of handlers as an engine; what a run does next is decided
 //! by the code that decides it in production. After every step it checks both laws: that folding what is recorded gives
-//! the state, and that the tasks that exist are those that the state asks for. It has no store and no leases: what stores
-//! and engines do with faults of theirs is tested elsewhere, once for all flows.
+//! the state, and that the tasks that exist are those that the state asks for. It has no store, no leases, and no lanes or
+//! windows: nobody waits in line. What stores and engines do with faults of theirs is tested elsewhere, once for all
+//! flows.
 //!
 //! Everything that could come in another order does: which ready task is called next, which answer is recorded next,
 //! which scope hears its words next. A **seed** chooses, and the same seed chooses the same; every error says which it
