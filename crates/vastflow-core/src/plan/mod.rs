@@ -2,10 +2,15 @@
 //! every run.
 
 mod check;
+mod definition;
+mod dot;
+mod mermaid;
 mod options;
+mod picture;
 mod spec;
 
 pub use check::{PlanError, PlanErrors};
+pub use definition::{DefinedNode, Definition};
 pub use spec::{
     BasinSpec, BranchSpec, CaseSpec, EdgeSpec, ForEachSpec, Gives, HookSpec, Join, NodeKind, NodeSpec, OnExhausted,
     Partial, PlanSpec, PollPolicy, Source, UndoSpec,
