@@ -1,10 +1,16 @@
-//! What a person sees of a run: its nodes with their states and durations, folded from the journal.
+//! What a person sees of a run: its nodes with their states, times, calls and errors, folded from the journal.
 
-use crate::event::{Event, Recorded, RunOutcome, RunStatus};
+mod timeline;
+mod track;
+
+pub use timeline::Timeline;
+
+use crate::event::{Recorded, RunOutcome, RunStatus};
 use crate::id::{Name, RunId};
 use crate::plan::Plan;
-use crate::run::{Illegal, NodeStatus, State};
+use crate::run::{Illegal, NodeStatus, State, node_ix};
 use crate::time::Timestamp;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -38,6 +44,8 @@ pub struct NodeView {
     pub name: Name,
     /// Where it stands.
     pub status: NodeStatus,
+    /// When it was first ready to go.
+    pub began_at: Option<Timestamp>,
     /// Calls of its handler that were recorded.
     pub calls: u32,
     /// Time spent in those calls.
@@ -46,6 +54,73 @@ pub struct NodeView {
     pub ended_at: Option<Timestamp>,
     /// What its last failed or unfinished call said.
     pub said: Option<String>,
+    /// Its calls, in the order in which they ended.
+    pub attempts: Vec<CallView>,
+    /// The states that it was in between waiting and its end.
+    pub phases: Vec<Phase>,
+    /// The scopes that it opened, in short.
+    pub inner: Option<Inner>,
+    /// Whom it waits for: a signal, an operator.
+    pub waits_for: Option<String>,
+}
+
+/// One call of a node's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallView {
+    /// What was called.
+    pub kind: CallKind,
+    /// Which attempt, tick or try it was, from 1.
+    pub number: u32,
+    /// When it was recorded.
+    pub ended_at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether it failed.
+    pub failed: bool,
+    /// What it said, if it failed or was a poll that found the work unfinished.
+    pub why: Option<String>,
+}
+
+/// What of a node's code was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum CallKind {
+    /// Its handler, or a river's `flow`.
+    Attempt,
+    /// A river's `cycle`.
+    Poll,
+    /// Its own `on_failure`.
+    Rescue,
+    /// What folds the results of items.
+    Fold,
+    /// Its undo action.
+    Undo,
+}
+
+/// A state that a node was in, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phase {
+    /// The state.
+    pub status: NodeStatus,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; none while it lasts.
+    pub until: Option<Timestamp>,
+}
+
+/// The scopes that a node opened, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inner {
+    /// How many are known: the items read so far, the arms taken.
+    pub scopes: u64,
+    /// How many have ended.
+    pub ended: u64,
+    /// How many of those failed.
+    pub failed: u64,
+    /// Of a branch: the arms that were taken.
+    pub keys: Vec<String>,
+    /// Those in which something waits for an operator.
+    pub parked: Vec<String>,
 }
 
 impl RunView {
@@ -57,13 +132,19 @@ impl RunView {
         let mut state = State::default();
         let mut nodes: Vec<NodeView> = plan.spec().nodes.iter().map(|node| NodeView::new(node.name.clone())).collect();
         for recorded in history {
+            let before = recorded.event.node().and_then(|node| state.node_status(node));
             state.evolve(plan, &recorded.event, recorded.at, &mut ())?;
             if let Some(node) = recorded.event.node() {
-                nodes[node.index()].note(recorded);
+                track::note(&mut nodes[node.index()], recorded, before);
             }
+            track::watch(&mut nodes, plan, &state, recorded);
         }
         for (ix, node) in nodes.iter_mut().enumerate() {
-            node.status = state.node_status(crate::run::node_ix(ix)).unwrap_or(NodeStatus::Waiting);
+            node.status = state.node_status(node_ix(ix)).unwrap_or(NodeStatus::Waiting);
+            node.wait_for(&plan.at(node_ix(ix)).kind);
+        }
+        for (node, why) in state.waiting_for_operator() {
+            nodes[node.index()].waits_for = Some(format!("an operator: {why}"));
         }
         let at = |recorded: Option<&Recorded>| recorded.map_or(Timestamp::ZERO, |recorded| recorded.at);
         let started_at = at(history.first());
@@ -80,30 +161,65 @@ impl RunView {
         }
         self
     }
+
+    /// The node with this name.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&NodeView> {
+        self.nodes.iter().find(|node| *node.name == *name)
+    }
+
+    /// The run as bars over time, for terminals: a line a node with its calls, polls and waits, long idle times made
+    /// short, at most 100 columns wide. Print it.
+    ///
+    /// ```
+    /// # use vastflow_core::plan::{NodeKind, NodeSpec, Plan, PlanSpec};
+    /// # use vastflow_core::run::Start;
+    /// # use vastflow_core::view::RunView;
+    /// # use vastflow_core::{Input, Name, Recorded, RunId, Seq, State, Timestamp};
+    /// # let mut spec = PlanSpec::new(Name::new("one")?);
+    /// # spec.nodes.push(NodeSpec::new(Name::new("fetch")?, NodeKind::Task));
+    /// # let plan = Plan::new(spec)?;
+    /// # let id: RunId = "r1".parse()?;
+    /// # let start = Input::Start(Start::new(id.clone()));
+    /// # let events = State::default().step(&plan, start, Timestamp::ZERO, &mut ())?;
+    /// # let recorded = |(at, event)| Recorded { seq: Seq(at as u64), at: Timestamp::ZERO, event };
+    /// # let history: Vec<Recorded> = events.into_iter().enumerate().map(recorded).collect();
+    /// let view = RunView::fold(id, &plan, &history)?;
+    /// assert!(view.timeline().to_string().contains("▸ fetch │"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn timeline(&self) -> Timeline<'_> {
+        Timeline(self)
+    }
 }
 
 impl NodeView {
     const fn new(name: Name) -> Self {
-        let status = NodeStatus::Waiting;
-        NodeView { name, status, calls: 0, busy: Duration::ZERO, ended_at: None, said: None }
+        NodeView {
+            name,
+            status: NodeStatus::Waiting,
+            began_at: None,
+            calls: 0,
+            busy: Duration::ZERO,
+            ended_at: None,
+            said: None,
+            attempts: Vec::new(),
+            phases: Vec::new(),
+            inner: None,
+            waits_for: None,
+        }
     }
 
-    fn note(&mut self, recorded: &Recorded) {
-        if let Some(call) = recorded.event.call().filter(|call| call.number > 0) {
-            self.calls += 1;
-            self.busy += Duration::from(call.took);
+    /// Its name, with the scopes that it opened: `each × 1000 (3 failed)`, `handle → pass`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match &self.inner {
+            Some(inner) if inner.scopes != 1 || !inner.keys.is_empty() || inner.failed > 0 => {
+                format!("{} {}", self.name, inner.text())
+            }
+            _ => self.name.to_string(),
         }
-        self.ended_at = Some(recorded.at);
-        self.said = match &recorded.event {
-            Event::AttemptFailed { failure, .. }
-            | Event::NodeFailed { failure, .. }
-            | Event::RescueFailed { failure, .. }
-            | Event::ReduceFailed { failure, .. }
-            | Event::NodeParked { failure, .. }
-            | Event::UndoFailed { failure, .. } => Some(failure.to_string()),
-            Event::Polled { cause, .. } => Some(cause.to_string()),
-            _ => None,
-        };
     }
 }
 
@@ -117,26 +233,37 @@ impl NodeStatus {
             NodeStatus::Dropped | NodeStatus::Skipped => '–',
             NodeStatus::Undone => '↩',
             NodeStatus::Waiting => '·',
+            NodeStatus::Parked => '!',
             _ => '▸',
         }
+    }
+
+    /// Whether nothing will happen with the node any more.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        use NodeStatus::{Dropped, Failed, Skipped, Succeeded, Undone};
+        matches!(self, Succeeded | Failed | Skipped | Dropped | Undone)
     }
 }
 
 impl fmt::Display for RunView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.nodes.iter().map(|node| node.name.len()).max().unwrap_or(0);
+        let titles: Vec<String> = self.nodes.iter().map(NodeView::title).collect();
+        let width = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
         writeln!(f, "run {} of {}: {} after {}", self.run, self.flow, self.status, Span(self.took))?;
-        for node in &self.nodes {
+        for (node, title) in self.nodes.iter().zip(titles) {
             let status = if node.calls == 0 && node.said.is_none() { 0 } else { 9 };
-            write!(f, "  {} {:width$}  {:status$}", node.status.sign(), node.name, node.status)?;
+            write!(f, "  {} {title:width$}  {:status$}", node.status.sign(), node.status)?;
             if node.calls > 0 {
                 write!(f, "  {:>9}", Span(node.busy).to_string())?;
             }
             if node.calls > 1 {
                 write!(f, "  {} calls", node.calls)?;
             }
-            if let Some(said) = &node.said {
-                write!(f, "  {said}")?;
+            match (&node.waits_for, &node.said) {
+                (Some(who), _) => write!(f, "  waits for {who}")?,
+                (None, Some(said)) => write!(f, "  {said}")?,
+                (None, None) => {}
             }
             writeln!(f)?;
         }
@@ -150,7 +277,7 @@ impl fmt::Display for RunView {
     }
 }
 
-/// A duration for people: `12 µs`, `3.4 ms`, `1.2 s`, `4 min 2 s`.
+/// A duration for people: `12 µs`, `3.4 ms`, `1.2 s`, `4 min 2 s`, `3 h 20 min`, `2 d 4 h`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -169,7 +296,11 @@ impl fmt::Display for Span {
             0..1_000 => write!(f, "{micros} µs"),
             1_000..1_000_000 => write!(f, "{}.{} ms", micros / 1_000, micros / 100 % 10),
             1_000_000..60_000_000 => write!(f, "{}.{} s", micros / 1_000_000, micros / 100_000 % 10),
-            _ => write!(f, "{} min {} s", micros / 60_000_000, micros / 1_000_000 % 60),
+            60_000_000..6_000_000_000 => write!(f, "{} min {} s", micros / 60_000_000, micros / 1_000_000 % 60),
+            6_000_000_000..172_800_000_000 => {
+                write!(f, "{} h {} min", micros / 3_600_000_000, micros / 60_000_000 % 60)
+            }
+            _ => write!(f, "{} d {} h", micros / 86_400_000_000, micros / 3_600_000_000 % 24),
         }
     }
 }

@@ -7,8 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use vastflow_core::event::{Choice, Origin};
 use vastflow_core::view::Span;
-use vastflow_core::{Event, Plan, Recorded, RunId, ScopeId, Seq};
+use vastflow_core::{Event, Plan, Recorded, RunId, RunStarted, ScopeId, Seq};
 
 /// Events read at once.
 const PAGE: usize = 256;
@@ -115,7 +116,7 @@ impl fmt::Display for RunEvent {
         let node = self.node.as_deref().unwrap_or("");
         let took = self.recorded.event.call().map(|call| Span(call.took.into()));
         match &self.recorded.event {
-            Event::RunStarted(started) => write!(f, "▸ {} started", started.flow),
+            Event::RunStarted(started) => write!(f, "{}", Begun(started)),
             Event::NodeSucceeded { .. } => write!(f, "✓ {node}"),
             Event::AttemptFailed { failure, .. } => write!(f, "↻ {node} failed, will be tried again: {failure}"),
             Event::NodeFailed { failure, .. } => write!(f, "✗ {node} failed: {failure}"),
@@ -123,14 +124,93 @@ impl fmt::Display for RunEvent {
             Event::Submitted { .. } => write!(f, "▸ {node} submitted"),
             Event::Polled { cause, .. } => write!(f, "… {node} not done yet: {cause}"),
             Event::NodeDropped { .. } => write!(f, "– {node} not started"),
-            Event::CancelRequested { by, why } => write!(f, "■ {by} asked to stop: {why}"),
-            Event::RunTimedOut => f.write_str("■ time is up"),
+            Event::NodeParked { failure, .. } => write!(f, "! {node} waits for an operator: {failure}"),
+            Event::Woke { .. } => write!(f, "✓ {node} slept enough"),
             Event::HookDone { hook, .. } => write!(f, "✓ {hook}"),
             Event::HookFailed { hook, failure, .. } => write!(f, "✗ {hook} failed: {failure}"),
+            Event::Undone { .. } => write!(f, "« {node} undone"),
+            Event::UndoFailed { failure, retry_at: Some(_), .. } => {
+                write!(f, "↻ {node}: its undo failed, will be tried again: {failure}")
+            }
+            Event::UndoFailed { failure, .. } => write!(f, "! {node}: its undo waits for an operator: {failure}"),
             Event::RunEnded { outcome } => write!(f, "● {outcome}"),
-            other => f.write_str(other.name()),
+            event => inner_line(f, node, event),
         }?;
         took.map_or(Ok(()), |took| write!(f, "  {took}"))
+    }
+}
+
+/// The lines of what happens with scopes inside.
+fn inner_line(f: &mut fmt::Formatter<'_>, node: &str, event: &Event) -> fmt::Result {
+    match event {
+        Event::BranchChosen { keys, .. } if keys.is_empty() => write!(f, "▸ {node} takes no arm"),
+        Event::BranchChosen { keys, .. } => write!(f, "▸ {node} → {}", keys.join(", ")),
+        Event::ItemsAdded { items, cursor, .. } => {
+            let more = if cursor.is_some() { ", and there are more" } else { "" };
+            write!(f, "▸ {node} × {}{more}", items.len())
+        }
+        Event::ChildEnded { key, end, .. } => match &end.result {
+            Ok(_) => write!(f, "✓ {}", At(node, key)),
+            Err(failure) => write!(f, "✗ {} failed: {failure}", At(node, key)),
+        },
+        Event::Reduced { count, .. } => write!(f, "▸ {node} folded {count}"),
+        Event::ReduceFailed { failure, .. } => {
+            write!(f, "↻ {node}: its reduction failed, will be tried again: {failure}")
+        }
+        Event::Clashed { keys, .. } => write!(f, "! {node} wrote over what others had written: {}", keys.join(", ")),
+        Event::ChildUndone { key, .. } => write!(f, "« {} undone", At(node, key)),
+        Event::ChildParked { key, waits: true, .. } => {
+            write!(f, "! in {} something waits for an operator", At(node, key))
+        }
+        Event::ChildParked { key, .. } => write!(f, "▸ in {} nothing waits for an operator any more", At(node, key)),
+        event => word_line(f, node, event),
+    }
+}
+
+/// The lines of what somebody said to the run.
+fn word_line(f: &mut fmt::Formatter<'_>, node: &str, event: &Event) -> fmt::Result {
+    match event {
+        Event::CancelRequested { by, why } => write!(f, "■ {by} asked to stop: {why}"),
+        Event::Killed { by, why } => write!(f, "■ {by} killed it: {why}"),
+        Event::RunTimedOut => f.write_str("■ time is up"),
+        Event::GraceOver => f.write_str("■ what is not needed any more is waited for no longer"),
+        Event::Paused { by, why } => write!(f, "‖ {by} paused it: {why}"),
+        Event::Resumed { by, why } => write!(f, "▸ {by} resumed it: {why}"),
+        Event::SignalReceived { name, .. } => write!(f, "» signal {name}"),
+        Event::Resolved { choice, by, why, .. } => {
+            let choice = match choice {
+                Choice::Retry => "try again",
+                Choice::Skip => "go on without it",
+                Choice::MarkDone(_) => "it is done",
+            };
+            write!(f, "▸ {node}: {by} says, {choice}: {why}")
+        }
+        Event::UndoRequested => f.write_str("« what was done is taken back"),
+        Event::WordsIgnored => f.write_str("… words came that nobody waits for any more"),
+        other => f.write_str(other.name()),
+    }
+}
+
+/// How a run began.
+struct Begun<'a>(&'a RunStarted);
+
+impl fmt::Display for Begun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "▸ {} started", self.0.flow)?;
+        match self.0.origin.as_deref() {
+            Some(Origin { run, verb, by, why, .. }) => write!(f, ", a {verb} of {run} by {by}: {why}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A scope, as it is named when somebody refers to it; a basin's has no key.
+struct At<'a>(&'a str, &'a str);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let At(node, key) = self;
+        if key.is_empty() { f.write_str(node) } else { write!(f, "{node}[{key}]") }
     }
 }
 
@@ -138,6 +218,8 @@ impl fmt::Display for RunEvent {
 mod tests {
     use super::*;
     use tokio::sync::Notify;
+    use vastflow_core::event::{Call, Item, Micros, ScopeEnd};
+    use vastflow_core::{Codec, Failure, FailureKind, Name, NodeIx, Payload, RunFailure, Timestamp};
     use vastflow_sdk::{Flow, Node};
     use vastflow_store::MemoryStore;
 
@@ -171,5 +253,59 @@ mod tests {
         drop(finished);
         while events.next().await.unwrap().is_some() {}
         assert_eq!(engine.shared.watchers.len(), 0, "a finished run has no news");
+    }
+
+    #[track_caller]
+    fn check(event: Event, line: &str) {
+        let node = event.node().map(|_| Name::new("each").unwrap());
+        let recorded = Recorded { seq: Seq::ZERO, at: Timestamp::ZERO, event };
+        assert_eq!(RunEvent { recorded, node }.to_string(), line);
+    }
+
+    #[test]
+    fn events_of_scopes_have_lines_of_their_own() {
+        let (node, payload) = (NodeIx(0), || Payload::new(Codec::Json, "1"));
+        let call = || Call { number: 1, took: Micros(1_500), writes: Vec::new() };
+        let keys = |keys: &[&str]| keys.iter().map(|key| Box::<str>::from(*key)).collect::<Vec<_>>();
+        let chosen = |of: &[&str]| Event::BranchChosen { node, keys: keys(of), input: None, call: call() };
+        check(chosen(&["pass", "mail"]), "▸ each → pass, mail  1.5 ms");
+        check(chosen(&[]), "▸ each takes no arm  1.5 ms");
+        let items = vec![Item { key: "a".into(), input: payload() }];
+        let added = |cursor| Event::ItemsAdded { node, items: items.clone(), cursor, call: call() };
+        check(added(None), "▸ each × 1  1.5 ms");
+        check(added(Some(payload())), "▸ each × 1, and there are more  1.5 ms");
+        let failure = || RunFailure { node: None, failure: Failure::new(FailureKind::Error, "boom") };
+        let ended = |result| Event::ChildEnded { node, key: "a".into(), end: ScopeEnd { result, writes: Vec::new() } };
+        check(ended(Ok(payload())), "✓ each[a]");
+        check(ended(Err(failure())), "✗ each[a] failed: boom");
+        check(Event::ChildUndone { node, key: "".into() }, "« each undone");
+        check(Event::Clashed { node, keys: keys(&["x", "y"]) }, "! each wrote over what others had written: x, y");
+        check(
+            Event::ChildParked { node, key: "a".into(), waits: true },
+            "! in each[a] something waits for an operator",
+        );
+        check(Event::Reduced { node, count: 3, acc: payload(), call: call() }, "▸ each folded 3  1.5 ms");
+    }
+
+    #[test]
+    fn what_somebody_said_names_who() {
+        let (node, failure) = (NodeIx(0), || Failure::new(FailureKind::Error, "boom"));
+        let (by, why) = (|| "ann".into(), || "lunch".into());
+        check(Event::Paused { by: by(), why: why() }, "‖ ann paused it: lunch");
+        check(Event::Resumed { by: by(), why: why() }, "▸ ann resumed it: lunch");
+        check(Event::Killed { by: by(), why: why() }, "■ ann killed it: lunch");
+        check(
+            Event::NodeParked { node, failure: failure(), call: Call::default() },
+            "! each waits for an operator: boom  0 µs",
+        );
+        let resolved = |choice| Event::Resolved { node, choice, by: by(), why: why() };
+        check(resolved(Choice::Skip), "▸ each: ann says, go on without it: lunch");
+        let name = Name::new("approved").unwrap();
+        let signal = Event::SignalReceived { id: "1".into(), name, payload: Payload::null() };
+        check(signal, "» signal approved");
+        check(Event::Undone { node, call: Call::default() }, "« each undone  0 µs");
+        let undo = |retry_at| Event::UndoFailed { node, failure: failure(), retry_at, call: Call::default() };
+        check(undo(None), "! each: its undo waits for an operator: boom  0 µs");
+        check(undo(Some(Timestamp::ZERO)), "↻ each: its undo failed, will be tried again: boom  0 µs");
     }
 }

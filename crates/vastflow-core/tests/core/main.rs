@@ -29,6 +29,7 @@ mod rescue;
 mod retries;
 mod river;
 mod stopping;
+mod timelines;
 mod transitions;
 mod undo;
 mod view;

@@ -99,3 +99,32 @@ fn waiting_for_a_finished_run_takes_no_time() {
         assert!(began.elapsed() < Duration::from_millis(500), "it took {:?}", began.elapsed());
     });
 }
+
+#[test]
+fn case_60_each_node_can_be_asked_for_its_times_attempts_and_error_after_the_end() {
+    on_every_store(|place| async move {
+        let step = |n: u32| async move { ok(n + 1) };
+        let weak = |ctx: Ctx, n: u32| async move { if ctx.attempt() == 1 { fail("busy") } else { ok(n) } };
+        let flow = Flow::dag("four", |dag, n: Node<u32>| {
+            let a = dag.node("a", step, n);
+            let b = dag.node("b", weak, a).retry(2.times().every(20.ms()));
+            let c = dag.node("c", step, b);
+            dag.node("d", |_: u32| async { fail::<u32>("no stock") }, c)
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow).start().await.unwrap();
+        let id = place.id("four");
+        engine.run("four", 1_u32).id(&id).await.unwrap().wait().await.unwrap();
+        let view = engine.handle(&id).await.unwrap().view().await.unwrap();
+        let began: Vec<_> = view.nodes.iter().map(|node| node.began_at.unwrap()).collect();
+        let ended: Vec<_> = view.nodes.iter().map(|node| node.ended_at.unwrap()).collect();
+        assert_eq!(began[1..], ended[..3], "each begins when the one before it ends");
+        let b = view.node("b").unwrap();
+        assert!(b.ended_at.unwrap().since(b.began_at.unwrap()) >= Duration::from_millis(20));
+        let attempts: Vec<_> = b.attempts.iter().map(|call| (call.number, call.why.as_deref())).collect();
+        assert_eq!(attempts, [(1, Some("busy")), (2, None)]);
+        assert_eq!(view.node("d").unwrap().said.as_deref(), Some("no stock"));
+        let lines = view.timeline().to_string();
+        assert!(lines.lines().all(|line| line.chars().count() <= 100) && lines.contains("✗ d │"), "{lines}");
+    });
+}
