@@ -268,20 +268,31 @@ impl Library {
         }
         let code = match &spec.code {
             // What a node does besides (its on_failure) is the flow's, the river itself is known by its own name.
-            Some(river) => self.rivers.get(river).map(|code| {
-                let besides = flow.nodes.get(&spec.name).cloned();
-                NodeCode { handler: Arc::clone(code), ..besides.unwrap_or_else(|| NodeCode::new(Arc::clone(code))) }
-            }),
+            Some(river) => match self.rivers.get(river) {
+                Some(code) => {
+                    let besides = flow.nodes.get(&spec.name).cloned();
+                    let besides = besides.unwrap_or_else(|| NodeCode::new(Arc::clone(code)));
+                    Some(NodeCode { handler: Arc::clone(code), ..besides })
+                }
+                // A node of a flow that was drawn into an Andes.
+                None => flow.nodes.get(&spec.name).or_else(|| self.node_of_flow(river)).cloned(),
+            },
             None => flow.nodes.get(&spec.name).cloned(),
         };
         match &code {
             Some(code) => needs.extend(code.lacks(plan, spec)),
             None => needs.push(match &spec.code {
+                Some(of_flow) if !spec.is_river() => format!("node {of_flow:?} of a flow"),
                 Some(river) => format!("river {river:?}"),
                 None => format!("node {:?}", spec.name),
             }),
         }
         code
+    }
+
+    /// The code that is named `flow:node`.
+    fn node_of_flow(&self, code: &str) -> Option<&NodeCode> {
+        self.flows.iter().find_map(|(flow, nodes)| nodes.nodes.get(code.strip_prefix(&**flow)?.strip_prefix(':')?))
     }
 
     fn hook(

@@ -28,7 +28,7 @@ mod river;
 mod shapes;
 mod values;
 
-pub use andes::{Andes, Chain, OfRiver, OfStreams, ParallelRiver, RiverExt, Stream};
+pub use andes::{Andes, Basin, Chain, OfRiver, OfStreams, ParallelRiver, RiverExt, Stream};
 pub use code::{Aggregator, Bound, BoxFuture, Code, FlowCode, Forwarder, Library, MissingCode, NameTaken, NodeCode};
 pub use ctx::{About, CallParts, Ctx, EngineLink};
 pub use dag::{Dag, Inputs, Node, Wire};

@@ -285,6 +285,17 @@ impl Graph {
     /// Draws the nodes of a flow with `group.` in front of their names, those that take the run's input behind `inputs`;
     /// gives the place of the node whose output is its result.
     pub(crate) fn flatten<In, Out>(&mut self, group: &str, flow: &Flow<In, Out>, inputs: &[EdgeSpec]) -> Option<usize> {
+        let group = self.flatten_nodes(group, flow, inputs)?;
+        self.result_of(&group, flow)
+    }
+
+    /// The same without a node for the result; gives the group's name.
+    pub(crate) fn flatten_nodes<In, Out>(
+        &mut self,
+        group: &str,
+        flow: &Flow<In, Out>,
+        inputs: &[EdgeSpec],
+    ) -> Option<Name> {
         let spec = flow.plan().spec();
         let group = self.checked(group)?;
         if spec.on_failure.is_some() || spec.finally.is_some() || spec.timeout.is_some() {
@@ -319,7 +330,7 @@ impl Graph {
             self.draw_spec(copy);
         }
         self.rivers.extend(flow.rivers().iter().map(|(name, code)| (name.clone(), Arc::clone(code))));
-        self.result_of(&group, flow)
+        Some(group)
     }
 
     /// The node that gives what a flow gives that was drawn here: its last, or one that puts several together.

@@ -36,10 +36,10 @@ pub use vastflow_core::{
     RunStatus, Timestamp,
 };
 pub use vastflow_sdk::{
-    Andes, AnyOf, Atlantic, BoxError, Branch, Bytes, Cases, Chain, Ctx, Cycle, Dag, Data, DataError, DurationExt, Edge,
-    Flow, ForEach, Graph, Handler, Headwaters, Inputs, Items, Join, Json, Keys, NOf, Node, NodeError, NodeOptions,
-    OnExhausted, OneKey, Page, ParallelRiver, Parts, Result, Retry, River, RiverAttr, RiverError, RiverExt, Settled,
-    Stream, TimesExt, any, n_of, settled,
+    Andes, AnyOf, Atlantic, Basin, BoxError, Branch, Bytes, Cases, Chain, Ctx, Cycle, Dag, Data, DataError,
+    DurationExt, Edge, Flow, ForEach, Graph, Handler, Headwaters, Inputs, Items, Join, Json, Keys, NOf, Node,
+    NodeError, NodeOptions, OnExhausted, OneKey, Page, ParallelRiver, Parts, Result, Retry, River, RiverAttr,
+    RiverError, RiverExt, Settled, Stream, TimesExt, any, n_of, settled,
 };
 pub use vastflow_worker::{
     Engine, EngineBuilder, Error, Events, Fork, Run, RunEvent, Signal, StartRun, TypedRun, Window, run_in_memory,
@@ -53,7 +53,7 @@ pub mod store {
 /// Everything that drawing and running a flow takes.
 pub mod prelude {
     pub use crate::{
-        Andes, Atlantic, Bytes, Ctx, Cycle, DurationExt, Engine, Flow, Graph, Headwaters, Node, NodeError, Open, Page,
-        ParallelRiver, Parts, Result, River, RiverAttr, RiverError, RiverExt, Run, TimesExt, any, n_of, settled,
+        Andes, Atlantic, Basin, Bytes, Ctx, Cycle, DurationExt, Engine, Flow, Graph, Headwaters, Node, NodeError, Open,
+        Page, ParallelRiver, Parts, Result, River, RiverAttr, RiverError, RiverExt, Run, TimesExt, any, n_of, settled,
     };
 }

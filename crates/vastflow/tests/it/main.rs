@@ -3,6 +3,7 @@
 #![allow(elided_lifetimes_in_paths, reason = "users write `Node<u32>`, and so do tests")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
 
+mod andes_cases;
 mod control;
 mod crash_points;
 mod ctx;
