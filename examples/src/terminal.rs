@@ -77,7 +77,7 @@ pub async fn show(run: &Run) -> Result<()> {
 /// What went wrong with it; as [`Run::view`].
 pub async fn conclude(run: &Run) -> Result<()> {
     let view = run.view().await?;
-    eprint!("\n{view}\n");
+    eprint!("\n{}\n", view.timeline());
     match view.status {
         RunStatus::Succeeded => Ok(()),
         status => Err(format!("run {} {status}; start it again with another id", run.id()).into()),
@@ -112,12 +112,16 @@ const DIM: &str = "2";
 const PLAIN: &str = "0";
 
 fn colour(event: &RunEvent, since: Timestamp) -> &'static str {
-    use vastflow::Event::{AttemptFailed, HookDone, HookFailed, NodeFailed, NodeSucceeded, RescueFailed};
-    match event.recorded.event {
+    use vastflow::Event::{
+        AttemptFailed, ChildEnded, HookDone, HookFailed, NodeFailed, NodeParked, NodeSucceeded, RescueFailed,
+        UndoFailed, Undone, Woke,
+    };
+    match &event.recorded.event {
         _ if event.recorded.at < since => DIM,
-        NodeSucceeded { .. } | HookDone { .. } => GREEN,
+        ChildEnded { end, .. } if end.result.is_err() => RED,
+        NodeSucceeded { .. } | HookDone { .. } | ChildEnded { .. } | Woke { .. } => GREEN,
         NodeFailed { .. } | RescueFailed { .. } | HookFailed { .. } => RED,
-        AttemptFailed { .. } => YELLOW,
+        AttemptFailed { .. } | NodeParked { .. } | Undone { .. } | UndoFailed { .. } => YELLOW,
         _ => PLAIN,
     }
 }

@@ -30,7 +30,8 @@ mod open;
 
 pub use open::{Open, OpenError, open};
 pub use vastflow_core::event::Choice;
-pub use vastflow_core::view::{NodeView, RunView, Span};
+pub use vastflow_core::run::NodeStatus;
+pub use vastflow_core::view::{CallKind, CallView, NodeView, Phase, RunView, Span};
 pub use vastflow_core::{
     Event, Failure, FailureKind, Name, Payload, Plan, PlanErrors, PlanHash, RunFailure, RunId, RunInfo, RunOutcome,
     RunStatus, Timestamp,

@@ -95,8 +95,8 @@ fn hear(known: &mut [Known; STEPS.len()], line: &str) -> Result<(), String> {
 /// Remarks about a step's commit.
 fn remarks(life: &Life, step: &Step) -> usize {
     let is_event = |line: &&String| {
-        // The table at the end is no event.
-        line.trim().to_lowercase().starts_with(step.commit) && !line.contains("succeeded")
+        // A bar of the timeline at the end is no event.
+        line.trim().to_lowercase().starts_with(step.commit) && !line.contains('│')
     };
     life.err.iter().filter(is_event).count()
 }

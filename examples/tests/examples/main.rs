@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod approval;
 mod attach_volume;
 mod checker;
 mod inspect;
+mod kyc;
 mod process;
 mod quickstart;
 mod random;
+mod trip;

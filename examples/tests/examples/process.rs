@@ -89,7 +89,7 @@ pub(crate) fn live(dir: &Path, example: &str, args: &[&str], kill: &Kill) -> Lif
 }
 
 /// Cargo puts examples beside the tests of the same package.
-fn program(example: &str) -> PathBuf {
+pub(crate) fn program(example: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().with_file_name("examples").join(example);
     let hint = "build it with `cargo build -p vastflow-examples --examples`, or test without `--test`";

@@ -16,8 +16,10 @@ const COLUMNS: usize = 100;
 const NAME: usize = 30;
 /// How wide the bars are.
 const BARS: usize = 40;
-/// Idle time is shown at most this many times as long as time in which something ran.
+/// Idle time is shown at most this many times as long as time in which something ran…
 const IDLE: u64 = 3;
+/// … unless the run is so short that a person would see it as it was.
+const SHORT: u64 = 10_000_000;
 
 /// The bars of a run; see [`RunView::timeline`].
 #[derive(Clone, Copy, Debug)]
@@ -79,10 +81,11 @@ struct Axis {
 impl Axis {
     fn of(view: &RunView, start: Timestamp) -> Self {
         let total = micros(view.took);
-        let mut calls: Vec<(u64, u64)> = view.nodes.iter().flat_map(|node| calls(node, start)).collect();
-        calls.sort_unstable();
+        let mut active: Vec<(u64, u64)> = view.nodes.iter().flat_map(|node| calls(node, start)).collect();
+        active.extend(view.nodes.iter().flat_map(|node| open(node, start, total)));
+        active.sort_unstable();
         let (mut idle, mut end, mut busy) = (Vec::new(), 0, 0);
-        for (from, to) in calls {
+        for (from, to) in active {
             if from > end {
                 idle.push((end, from - end, from - end));
             }
@@ -92,7 +95,7 @@ impl Axis {
         if total > end {
             idle.push((end, total - end, total - end));
         }
-        let room = busy.max(1).saturating_mul(IDLE);
+        let room = if total < SHORT { total } else { busy.max(1).saturating_mul(IDLE) };
         let limit = limit(idle.iter().map(|(_, long, _)| *long).collect(), room);
         idle.iter_mut().for_each(|(_, long, shown)| *shown = (*long).min(limit));
         let length = busy + idle.iter().map(|(_, _, shown)| shown).sum::<u64>();
@@ -149,6 +152,15 @@ fn calls(node: &NodeView, start: Timestamp) -> impl Iterator<Item = (u64, u64)> 
     node.attempts.iter().map(move |call| {
         let to = micros(call.ended_at.since(start));
         (to.saturating_sub(micros(call.took)), to)
+    })
+}
+
+/// When scopes of a node were under way: what runs in them is not known here, but something did.
+fn open(node: &NodeView, start: Timestamp, total: u64) -> impl Iterator<Item = (u64, u64)> {
+    let open = node.phases.iter().filter(|phase| phase.status == NodeStatus::Open);
+    open.map(move |phase| {
+        let until = phase.until.map_or(total, |until| micros(until.since(start)));
+        (micros(phase.since.since(start)), until)
     })
 }
 

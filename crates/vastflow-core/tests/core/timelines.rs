@@ -151,11 +151,11 @@ fn long_idle_times_are_made_short_and_say_so() {
     history.check(
         "\
 run r1 of order: needs-attention after 2 d 0 h
-  ✓ ask                    │███████                                 │ 2.0 s
-  ✓ each × 1000 (3 failed) │      █──────────                       │ 10.0 ms
-  ✓ ok                     │                ~~~~~~~~~~~~~~~~~~~~~   │ succeeded
-  ! pay                    │                                    ▒▒▒▒│ waits for an operator: no rou…
-                           └─────────────────────┊──────────────────┘ 2 d 0 h, ┊ idle 47 h 59 min
+  ✓ ask                    │████                                    │ 2.0 s
+  ✓ each × 1000 (3 failed) │   █─────                               │ 10.0 ms
+  ✓ ok                     │        ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ │ succeeded
+  ! pay                    │                                      ▒▒│ waits for an operator: no rou…
+                           └───────────────────────┊────────────────┘ 2 d 0 h, ┊ idle 47 h 59 min
     █ call   ▒ failed call   ─ scopes inside   ~ sleeps, or waits for somebody
 ",
     );
