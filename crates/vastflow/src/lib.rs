@@ -24,8 +24,9 @@
 //! again. What it does outside (a mail, a charge) should carry [`Ctx::idempotency_key`], which is the same each time.
 //!
 //! Where things are: drawing in [`Flow`], [`Dag`], [`Graph`], [`Andes`]; what a handler can ask in [`Ctx`]; running in
-//! [`Engine`] and [`Run`]; looking in [`RunView`]; stores in [`store`] and [`open`].
+//! [`Engine`] and [`Run`]; looking in [`RunView`]; stores in [`store`] and [`open`]; how and why in the [`guide`].
 
+pub mod guide;
 mod open;
 
 pub use open::{Open, OpenError, open};

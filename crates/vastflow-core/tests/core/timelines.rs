@@ -37,6 +37,7 @@ impl History {
             context: Vec::new(),
             info: RunInfo::default(),
             origin: None,
+            queued: false,
         };
         History { plan, events: Vec::new() }.at(0, Event::RunStarted(started.into()))
     }
