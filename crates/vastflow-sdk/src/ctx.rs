@@ -1,6 +1,9 @@
 //! What a handler can ask about the call it is in.
 
+use crate::child::{ChildAsk, ChildState};
+use crate::code::BoxFuture;
 use crate::data::{Bytes, Data, DataError, Parts, to_json};
+use crate::error::BoxError;
 use crate::values::{Temporary, Values};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -97,6 +100,13 @@ pub enum About {
 pub trait EngineLink: Send + Sync {
     /// Asks that a run stop.
     fn cancel(&self, run: &RunId, by: &str, why: &str);
+
+    /// Asks about a run that the caller's run started.
+    fn child(&self, id: RunId, ask: ChildAsk) -> BoxFuture<Result<ChildState, BoxError>> {
+        let _ = ask;
+        let why = format!("run {id} cannot be started here: a child run needs an engine with a store");
+        Box::pin(std::future::ready(Err(why.into())))
+    }
 }
 
 impl Ctx {
@@ -318,6 +328,10 @@ impl Ctx {
             About::Rescue(failure) => Some(failure),
             _ => None,
         }
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<dyn EngineLink> {
+        &self.0.call.engine
     }
 
     pub(crate) fn about(&self) -> &About {

@@ -238,6 +238,12 @@ impl Dag {
         at
     }
 
+    pub(crate) fn make_atomic(&self, at: Option<usize>) {
+        if let Some(at) = at {
+            self.graph.borrow_mut().spec_mut(at).atomic = true;
+        }
+    }
+
     pub(crate) fn draw_signal(&self, name: &str, wires: &[Wire]) -> Option<usize> {
         let signal = self.graph.borrow_mut().checked(name)?;
         let at = self.draw_kind(name, NodeKind::Signal { name: signal }, Arc::new(Nothing), &[]);

@@ -12,6 +12,7 @@
 //! **Absent:** stores, runtimes, threads, timers. Nothing here runs a flow.
 
 mod andes;
+mod child;
 mod code;
 mod ctx;
 mod dag;
@@ -29,6 +30,7 @@ mod shapes;
 mod values;
 
 pub use andes::{Andes, Basin, Chain, OfRiver, OfStreams, ParallelRiver, RiverExt, Stream};
+pub use child::{ChildAsk, ChildState};
 pub use code::{Aggregator, Bound, BoxFuture, Code, FlowCode, Forwarder, Library, MissingCode, NameTaken, NodeCode};
 pub use ctx::{About, CallParts, Ctx, EngineLink};
 pub use dag::{Dag, Inputs, Node, Wire};

@@ -5,12 +5,13 @@ use crate::claim::{load, started_of};
 use crate::error::Error;
 use crate::mend::catch_up;
 use crate::run::Run;
+use crate::shared::Shared;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 use vastflow_core::event::Choice;
 use vastflow_core::run::Input;
-use vastflow_core::{Name, ScopeId, State};
+use vastflow_core::{Name, RunId, ScopeId, State};
 use vastflow_sdk::{Bound, Data};
 use vastflow_store::{QueuedTask, TaskState};
 
@@ -156,34 +157,45 @@ impl Run {
     }
 
     async fn tell(&self, cell: &Arc<Cell>, input: Input) -> Result<(), Error> {
-        let (asks, told) = oneshot::channel();
-        cell.tell(self.shared(), input, Some(asks));
-        told.await.unwrap_or_else(|_| Err(self.shared().why_stopped()))
+        cell.ask(self.shared(), input).await
     }
 
-    /// The cell of a scope of the run, loaded if it is not active here.
     async fn cell_at(&self, path: &str) -> Result<Arc<Cell>, Error> {
-        let scope = ScopeId::from_parts(self.id().clone(), path);
-        if let Some(cell) = self.shared().cell(&scope) {
-            catch_up(self.shared(), &cell).await?;
-            return Ok(cell);
-        }
-        let started = started_of(self.shared(), self.id()).await?;
-        let started = started.ok_or_else(|| Error::UnknownRun { id: self.id().clone() })?;
-        let unknown = || Error::UnknownPlace { id: self.id().clone(), at: path.to_owned() };
-        let bound = match self.shared().bound(started.plan).await {
-            Err(Error::MissingCode(_)) => Arc::new(Bound::without_code(self.shared().plan(started.plan).await?)),
-            bound => bound?,
-        };
-        let bound = bound.of_scope(&scope).ok_or_else(unknown)?;
-        let state = load(self.shared(), &scope, &bound, State::default()).await?;
-        if state.is_empty() {
-            return Err(unknown());
-        }
-        let begun = (!scope.is_root()).then_some(started);
-        let has_code = bound.has_code();
-        let cell = Cell::within(scope, bound, begun, state);
-        // One without code is nobody else's.
-        Ok(if has_code { self.shared().admit(cell) } else { cell })
+        cell_at(self.shared(), self.id(), path).await
+    }
+}
+
+/// The cell of a scope of a run, loaded if it is not active here.
+pub(crate) async fn cell_at(shared: &Arc<Shared>, id: &RunId, path: &str) -> Result<Arc<Cell>, Error> {
+    let scope = ScopeId::from_parts(id.clone(), path);
+    if let Some(cell) = shared.cell(&scope) {
+        catch_up(shared, &cell).await?;
+        return Ok(cell);
+    }
+    let started = started_of(shared, id).await?;
+    let started = started.ok_or_else(|| Error::UnknownRun { id: id.clone() })?;
+    let unknown = || Error::UnknownPlace { id: id.clone(), at: path.to_owned() };
+    let bound = match shared.bound(started.plan).await {
+        Err(Error::MissingCode(_)) => Arc::new(Bound::without_code(shared.plan(started.plan).await?)),
+        bound => bound?,
+    };
+    let bound = bound.of_scope(&scope).ok_or_else(unknown)?;
+    let state = load(shared, &scope, &bound, State::default()).await?;
+    if state.is_empty() {
+        return Err(unknown());
+    }
+    let begun = (!scope.is_root()).then_some(started);
+    let has_code = bound.has_code();
+    let cell = Cell::within(scope, bound, begun, state);
+    // One without code is nobody else's.
+    Ok(if has_code { shared.admit(cell) } else { cell })
+}
+
+impl Cell {
+    /// Tells it something, and waits until that is recorded or refused.
+    pub(crate) async fn ask(self: &Arc<Self>, shared: &Arc<Shared>, input: Input) -> Result<(), Error> {
+        let (asks, told) = oneshot::channel();
+        self.tell(shared, input, Some(asks));
+        told.await.unwrap_or_else(|_| Err(shared.why_stopped()))
     }
 }

@@ -19,6 +19,7 @@
 mod again;
 mod call;
 mod cell;
+mod child;
 mod claim;
 mod clock;
 mod control;

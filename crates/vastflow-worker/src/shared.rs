@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use vastflow_core::run::Input;
 use vastflow_core::{Name, Plan, PlanHash, RunId, RunStarted, ScopeId, Timestamp};
-use vastflow_sdk::{Bound, EngineLink, Library, MissingCode, Temporary};
+use vastflow_sdk::{Bound, BoxError, BoxFuture, ChildAsk, ChildState, EngineLink, Library, MissingCode, Temporary};
 use vastflow_store::{OpId, Store, StoreError, WorkerId};
 
 /// What all parts of an engine share.
@@ -328,5 +328,13 @@ impl EngineLink for Link {
         if let Some(cell) = shared.cell(&ScopeId::root(run.clone())) {
             cell.tell(&shared, Input::Cancel { by: by.into(), why: why.into() }, None);
         }
+    }
+
+    fn child(&self, id: RunId, ask: ChildAsk) -> BoxFuture<Result<ChildState, BoxError>> {
+        let shared = self.0.upgrade();
+        Box::pin(async move {
+            let shared = shared.ok_or(Error::ShuttingDown)?;
+            Ok(crate::child::child(&shared, id, ask).await?)
+        })
     }
 }

@@ -5,6 +5,7 @@ use crate::claim::started_of;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::run::Run;
+use crate::shared::Shared;
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -114,7 +115,7 @@ impl StartRun {
         start.queued = shared.windows.concern(bound.plan().flow());
         let id = start.run.clone();
         let run = Run::new(self.engine.clone(), id.clone());
-        match tell(&self.engine, Arc::clone(&bound), start.clone(), self.temporary).await {
+        match tell(shared, Arc::clone(&bound), start.clone(), self.temporary).await {
             Err(Error::AlreadyExists { .. }) => join(&self.engine, &bound, &start).await,
             told => told.map(|()| run),
         }
@@ -123,8 +124,12 @@ impl StartRun {
 
 /// Tells a new cell to start; answers when the start is durable. Until then nobody else knows the cell: there may be a
 /// run of that id already, which this one must not stand for.
-async fn tell(engine: &Engine, bound: Arc<Bound>, start: Start, brings: Option<Temporary>) -> Result<(), Error> {
-    let shared = &engine.shared;
+pub(crate) async fn tell(
+    shared: &Arc<Shared>,
+    bound: Arc<Bound>,
+    start: Start,
+    brings: Option<Temporary>,
+) -> Result<(), Error> {
     let scope = ScopeId::root(start.run.clone());
     let (asks, told) = oneshot::channel();
     let cell = Cell::new(scope, bound, State::default());

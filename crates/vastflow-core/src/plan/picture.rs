@@ -273,6 +273,7 @@ fn lines(spec: &NodeSpec) -> Vec<String> {
     let mut lines = vec![short_name(spec).to_owned()];
     let mut note = |text: String| lines.push(text);
     match &spec.kind {
+        NodeKind::River { poll } if poll.times == u32::MAX => note(format!("looks every {}", Span(poll.interval))),
         NodeKind::River { poll } if poll.times > 0 => note(format!("poll {} × {}", poll.times, Span(poll.interval))),
         NodeKind::ForEach(foreach) => note(format!("window {}", foreach.window)),
         NodeKind::Signal { name } => note(format!("waits for signal {name}")),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
 
 mod andes_cases;
+mod child_runs;
 mod control;
 mod crash_points;
 mod ctx;
