@@ -165,11 +165,25 @@ impl Run {
     /// # Errors
     /// [`Error::UnknownRun`]; [`Error::Corrupt`]; store errors.
     pub async fn view(&self) -> Result<RunView, Error> {
+        self.view_within("").await
+    }
+
+    /// A scope of the run to look at: an item of a foreach or an arm of a branch as `outer[key]`, a basin as `outer[]`,
+    /// what is inside of those with `/` between.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPlace`] when the plan has no such scope, or it has not begun; as [`Run::view`].
+    pub async fn view_within(&self, scope: &str) -> Result<RunView, Error> {
         let started = started_of(self.shared(), &self.id).await?;
         let unknown = || Error::UnknownRun { id: self.id.clone() };
         let plan = self.shared().store.plan(started.ok_or_else(unknown)?.plan).await?.ok_or_else(unknown)?;
-        let scope = ScopeId::root(self.id.clone());
-        let history = self.shared().store.history(&scope, Seq::ZERO, usize::MAX).await?;
+        let no_scope = || Error::UnknownPlace { id: self.id.clone(), at: scope.to_owned() };
+        let place = ScopeId::from_parts(self.id.clone(), scope);
+        let plan = plan.of_scope(&place).ok_or_else(no_scope)?;
+        let history = self.shared().store.history(&place, Seq::ZERO, usize::MAX).await?;
+        if history.is_empty() {
+            return Err(no_scope());
+        }
         let view = RunView::fold(self.id.clone(), &plan, &history);
         let mut view = view.map_err(|source| Error::Corrupt { id: self.id.clone(), source })?.at(self.shared().now());
         view.missing = self.missing_code().await?.map_or_else(Vec::new, |missing| missing.needs);

@@ -128,3 +128,26 @@ fn case_60_each_node_can_be_asked_for_its_times_attempts_and_error_after_the_end
         assert!(lines.lines().all(|line| line.chars().count() <= 100) && lines.contains("✗ d │"), "{lines}");
     });
 }
+
+#[test]
+fn a_scope_can_be_looked_at_by_its_place() {
+    on_every_store(|place| async move {
+        let odd = |n: u32| async move { if n % 2 == 0 { fail("even") } else { ok(n) } };
+        let flow = Flow::dag("items", |dag, all: Node<Vec<u32>>| {
+            dag.for_each("each", all, |dag, n| dag.basin("deep", n, |dag, n| dag.node("odd", odd, n).retry(1.times())))
+                .finish_all()
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
+        let run = engine.start(&flow, vec![1, 2, 3]).await.unwrap();
+        run.output().await.unwrap_err();
+        assert_eq!(run.view().await.unwrap().node("each").unwrap().title(), "each × 3 (1 failed)");
+        let inner = run.view_within("each[1]/deep[]").await.unwrap();
+        let odd = inner.node("odd").unwrap();
+        assert_eq!((odd.calls, odd.said.as_deref()), (2, Some("even")));
+        for nowhere in ["each[7]", "other[1]", "each"] {
+            let error = run.view_within(nowhere).await.unwrap_err();
+            assert_eq!(error.code(), "unknown-place", "{nowhere}: {error}");
+        }
+    });
+}
