@@ -248,7 +248,8 @@ impl NodeStatus {
 
 impl fmt::Display for RunView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let titles: Vec<String> = self.nodes.iter().map(NodeView::title).collect();
+        let title = |node: &NodeView| node.title().replace(char::is_control, " ");
+        let titles: Vec<String> = self.nodes.iter().map(title).collect();
         let width = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
         writeln!(f, "run {} of {}: {} after {}", self.run, self.flow, self.status, Span(self.took))?;
         for (node, title) in self.nodes.iter().zip(titles) {
@@ -262,7 +263,7 @@ impl fmt::Display for RunView {
             }
             match (&node.waits_for, &node.said) {
                 (Some(who), _) => write!(f, "  waits for {who}")?,
-                (None, Some(said)) => write!(f, "  {said}")?,
+                (None, Some(said)) => write!(f, "  {}", said.replace(char::is_control, " "))?,
                 (None, None) => {}
             }
             writeln!(f)?;

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::error::Error;
 use std::collections::VecDeque;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -113,9 +113,20 @@ impl fmt::Debug for Events {
 
 impl fmt::Display for RunEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let node = self.node.as_deref().unwrap_or("");
-        let took = self.recorded.event.call().map(|call| Span(call.took.into()));
-        match &self.recorded.event {
+        // One line, whatever a handler or a key says, and nothing that a terminal would take for a command.
+        Line(self).to_string().chars().try_for_each(|c| f.write_char(if c.is_control() { ' ' } else { c }))
+    }
+}
+
+/// The line of an event, with texts as they came.
+struct Line<'a>(&'a RunEvent);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let event = self.0;
+        let node = event.node.as_deref().unwrap_or("");
+        let took = event.recorded.event.call().map(|call| Span(call.took.into()));
+        match &event.recorded.event {
             Event::RunStarted(started) => write!(f, "{}", Begun(started)),
             Event::NodeSucceeded { .. } => write!(f, "✓ {node}"),
             Event::AttemptFailed { failure, .. } => write!(f, "↻ {node} failed, will be tried again: {failure}"),
@@ -279,6 +290,7 @@ mod tests {
         check(ended(Ok(payload())), "✓ each[a]");
         check(ended(Err(failure())), "✗ each[a] failed: boom");
         check(Event::ChildUndone { node, key: "".into() }, "« each undone");
+        check(Event::ChildUndone { node, key: "a\n\u{1b}[31m".into() }, "« each[a  [31m] undone");
         check(Event::Clashed { node, keys: keys(&["x", "y"]) }, "! each wrote over what others had written: x, y");
         check(
             Event::ChildParked { node, key: "a".into(), waits: true },

@@ -132,7 +132,7 @@ fn case_60_each_node_can_be_asked_for_its_times_attempts_and_error_after_the_end
 #[test]
 fn a_scope_can_be_looked_at_by_its_place() {
     on_every_store(|place| async move {
-        let odd = |n: u32| async move { if n % 2 == 0 { fail("even") } else { ok(n) } };
+        let odd = |n: u32| async move { if n.is_multiple_of(2) { fail("even") } else { ok(n) } };
         let flow = Flow::dag("items", |dag, all: Node<Vec<u32>>| {
             dag.for_each("each", all, |dag, n| dag.basin("deep", n, |dag, n| dag.node("odd", odd, n).retry(1.times())))
                 .finish_all()
