@@ -58,6 +58,9 @@ pub struct NewTask {
     /// The committing worker goes on with it at once: it is claimed by that worker, with [`ClaimToken::FIRST`],
     /// unless the run is held or killed.
     pub keep: bool,
+    /// The committing worker calls it already: it is claimed by that worker, with [`ClaimToken::FIRST`], whatever the
+    /// control word says.
+    pub is_under_way: bool,
     /// The lane that it queues in: only workers that have room in it are given it. None: the common one.
     pub lane: Option<Name>,
 }
@@ -66,7 +69,7 @@ impl NewTask {
     /// A task in the common lane, for any worker.
     #[must_use]
     pub const fn new(task: Task, due: Timestamp) -> Self {
-        NewTask { task, due, keep: false, lane: None }
+        NewTask { task, due, keep: false, is_under_way: false, lane: None }
     }
 }
 

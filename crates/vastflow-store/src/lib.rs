@@ -26,7 +26,7 @@ pub use error::{Cause, StoreError};
 pub use ledger::{Append, Evicted, Ledger, QueuedTask, TaskState};
 pub use memory::MemoryStore;
 pub use query::{Counts, RunPage, RunQuery, RunRow};
-pub use work::{Claim, Claimed, Claims, Heartbeat, Lease, Pulse, Swept, Wakeups, WorkerId};
+pub use work::{Claim, Claimed, Claims, Heartbeat, Lease, Pulse, Swept, Wakeups, WindowState, WorkerId};
 
 use async_trait::async_trait;
 use std::sync::Arc;

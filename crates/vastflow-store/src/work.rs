@@ -57,8 +57,19 @@ pub struct Claims {
     pub more: bool,
     /// When the next task that is not visible yet will be; none when there is none.
     pub next_due: Option<Timestamp>,
-    /// Whether runs stay in line because a window is full.
-    pub is_full: bool,
+    /// How it stands with each window of the claim, in its order.
+    pub windows: Vec<WindowState>,
+}
+
+/// How it stands with a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowState {
+    /// Of which flow; none: of all together.
+    pub flow: Option<Name>,
+    /// How many runs are in flight.
+    pub in_flight: usize,
+    /// Whether others stay in line.
+    pub waits: bool,
 }
 
 /// A task in hand.

@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     /// What a run about to start brings along for its calls in this process. There may be a run of its id already,
     /// which must not get it, so it waits for the start to be recorded.
     pub(crate) brings: Option<Temporary>,
+    /// Whether the run was held when something of this scope was last recorded.
+    pub(crate) is_held: bool,
     /// Whether the engine let go of the cell, so that another may be the one of its scope.
     pub(crate) is_gone: bool,
 }
@@ -225,6 +227,7 @@ impl Cell {
         if gathered.events.is_empty() {
             shared.slots.give_back(gathered.slots);
             gathered.told.into_iter().for_each(Told::recorded);
+            gathered.refused.into_iter().for_each(|(told, answer)| told.answer(answer));
             return None;
         }
         Some(inner.commit(self, shared, gathered))
@@ -380,6 +383,8 @@ impl Inner {
         let node = from.node().and_then(|node| cell.bound.plan().node(node));
         let new = self.gathered.changes.queue.get(queued..).unwrap_or_default();
         let may_ride = node.is_some_and(|node| !node.durable)
+            && !self.is_held
+            && !self.state.is_paused()
             && !shared.draining.is_off()
             && !self.gathered.status_changed
             && new.iter().all(|(task, due)| {
@@ -465,7 +470,9 @@ impl Inner {
         let is_news = status_changed && cell.scope.is_root();
         let summary = is_news.then(|| self.state.summary(cell.bound.plan())).flatten().map(Arc::new);
         let end = summary.clone().filter(|_| status.is_final());
-        let word = Some(word(&self.state)).filter(|word| is_news && !status.is_final() && word_before != Some(*word));
+        // The last word is of no matter to a run that is over, unless scopes of it are held.
+        let matters = !status.is_final() || word_before == Some(Control::Held);
+        let word = Some(word(&self.state)).filter(|word| is_news && matters && word_before != Some(*word));
         let commit = Commit {
             op: shared.next_op(),
             scope: cell.scope.clone(),
@@ -497,7 +504,7 @@ impl Inner {
         let may_begin = cell.bound.has_code() && !shared.draining.is_off();
         let mut decide = |(task, due): (Task, Timestamp)| {
             if self.calls(task) {
-                return NewTask { keep: true, ..NewTask::new(task, due) };
+                return NewTask { keep: true, is_under_way: true, ..NewTask::new(task, due) };
             }
             // What queues in a lane waits for its turn there.
             let lane = cell.bound.plan().lane(task).cloned();

@@ -91,11 +91,12 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
             lanes.iter_mut().filter(|(name, _)| name == lane).for_each(|(_, room)| *room -= 1);
         }
         lanes.iter().for_each(|(lane, room)| shared.lanes.give_back(lane, *room));
-        let Claims { tasks, more, next_due, .. } = claimed.inspect_err(|_| {
+        let Claims { tasks, more, next_due, windows } = claimed.inspect_err(|_| {
             // These slots are no news: with hunger left, the next look would follow at once, again and again.
             shared.slots.set_hungry(false);
             shared.slots.give_back(max);
         })?;
+        shared.windows.note(windows);
         let used = tasks.iter().filter(|claimed| claimed.task.takes_slot()).count();
         shared.slots.set_hungry(more);
         shared.slots.give_back(max - used);

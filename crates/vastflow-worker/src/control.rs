@@ -74,8 +74,8 @@ impl Run {
     /// Asks that the run stop, with who asks and why: nothing new begins, what runs is told and waited for, what was done
     /// is undone where there are undo actions, then the hooks run. Asking again changes nothing: the first reason counts.
     ///
-    /// It takes no code to stop a run: one that this program lacks code for ends too, if no other engine works on the
-    /// store that may be running some of it. Its hooks and undo actions, if it has any, wait for a program that has them.
+    /// It takes no code to stop a run: one that this program lacks code for ends too, if it has no scopes open inside and no
+    /// other engine works on the store that may be running some of it. Its hooks and undo actions, if it has any, wait for a program that has them.
     ///
     /// # Errors
     /// [`Error::RunEnded`] when it is over; [`Error::UnknownRun`]; store errors.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::run::Rejection;
 use vastflow_core::{Seq, State, Task};
-use vastflow_store::{ClaimToken, Commit, QueuedTask, TaskState};
+use vastflow_store::{ClaimToken, Commit, Lease, QueuedTask, TaskState};
 
 /// The first and the longest wait before a commit is repeated.
 const REPEAT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(5));
@@ -117,6 +117,14 @@ fn begin_orphans(shared: &Arc<Shared>, cell: &Arc<Cell>, tasks: Vec<QueuedTask>)
 
 /// Begins a task when there is a slot for it. If it was on its way here after all, only one of the two begins.
 async fn begin_orphan(shared: Arc<Shared>, cell: Arc<Cell>, orphan: QueuedTask) {
+    if cell.bound.plan().lane(orphan.task).is_some() {
+        // It has lost its place in its lane, and queues there again.
+        let lease = Lease { scope: cell.scope.clone(), task: orphan.task, token: orphan.token };
+        if let Err(error) = shared.store.release(&[lease]).await {
+            tracing::warn!(scope = %cell.scope, "cannot give a task back: {error}");
+        }
+        return;
+    }
     while orphan.task.takes_slot() && !shared.slots.take() {
         tokio::select! {
             () = tokio::time::sleep(REPEAT.0) => {}

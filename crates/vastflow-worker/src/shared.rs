@@ -188,6 +188,13 @@ impl Shared {
         }
     }
 
+    /// A run is held: nothing rides in its scopes, which hear of it with their next commit only.
+    pub(crate) fn hold_scopes_of(&self, run: &RunId) {
+        let cells: Vec<Arc<Cell>> =
+            lock(&self.cells).values().filter(|cell| cell.scope.run() == run).cloned().collect();
+        cells.iter().for_each(|cell| cell.lock().is_held = true);
+    }
+
     /// The scopes whose code is running here.
     pub(crate) fn calling_cells(&self) -> Vec<Arc<Cell>> {
         let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();

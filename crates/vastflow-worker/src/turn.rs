@@ -99,6 +99,10 @@ fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Re
 /// A commit is durable: tell those who wait, and begin what follows from it.
 fn recorded(shared: &Arc<Shared>, cell: &Arc<Cell>, in_flight: InFlight, control: Control) {
     let InFlight { told, refused, kept, end, .. } = in_flight;
+    cell.lock().is_held = !control.hands_out();
+    if cell.scope.is_root() && !control.hands_out() {
+        shared.hold_scopes_of(cell.scope.run());
+    }
     for told in told {
         told.recorded();
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use vastflow_core::Name;
+use vastflow_store::WindowState;
 
 /// How many runs may be in flight at once, of a flow or of all.
 ///
@@ -65,11 +66,14 @@ struct Elastic {
     full: u32,
     /// Looks in a row at which it was empty.
     empty: u32,
+    /// How many runs were in flight at the last claim, and whether others stayed in line.
+    in_flight: usize,
+    waits: bool,
 }
 
 impl Elastic {
     const fn new(window: Window) -> Self {
-        Elastic { window, size: window.min, full: 0, empty: 0 }
+        Elastic { window, size: window.min, full: 0, empty: 0, in_flight: 0, waits: false }
     }
 
     /// One look at the window: whether it is full, whether it is empty, and how busy the processors are.
@@ -110,6 +114,16 @@ impl Windows {
         lock(&self.0).keys().any(|window| window.as_ref().is_none_or(|of| of == flow))
     }
 
+    /// Notes how it stands with them.
+    pub(crate) fn note(&self, states: Vec<WindowState>) {
+        let mut windows = lock(&self.0);
+        for state in states {
+            if let Some(elastic) = windows.get_mut(&state.flow) {
+                (elastic.in_flight, elastic.waits) = (state.in_flight, state.waits);
+            }
+        }
+    }
+
     /// How large they are now.
     pub(crate) fn sizes(&self) -> Vec<(Option<Name>, usize)> {
         lock(&self.0).iter().map(|(flow, elastic)| (flow.clone(), elastic.size)).collect()
@@ -135,12 +149,12 @@ pub(crate) async fn breathe(shared: Arc<Shared>) {
         let now = Busy::read();
         let (Some(was), Some(is)) = (before, now) else { continue };
         before = now;
-        let Ok(counts) = shared.store.counts().await else { continue };
-        let is_empty = counts.unfinished() == 0;
+        let mut has_waiting = false;
         for elastic in lock(&shared.windows.0).values_mut().filter(|elastic| elastic.window.is_elastic()) {
-            elastic.look(counts.queued > 0, is_empty, is.since(was));
+            elastic.look(elastic.waits, elastic.in_flight == 0, is.since(was));
+            has_waiting |= elastic.waits;
         }
-        if counts.queued > 0 {
+        if has_waiting {
             shared.slots.poke();
         }
     }

@@ -201,7 +201,13 @@ impl Start {
     /// Whether a run that began with `started` is the one that this start asks for.
     #[must_use]
     pub fn is_same_as(&self, started: &RunStarted) -> bool {
-        self.input == started.input && self.context == started.context && self.origin == started.origin
+        let kept = |origin: &Option<Box<Origin>>| {
+            // Who asks and why is of no matter to what is asked.
+            origin
+                .as_ref()
+                .map(|origin| (origin.run.clone(), origin.verb.clone(), origin.kept.clone(), origin.input.clone()))
+        };
+        self.input == started.input && self.context == started.context && kept(&self.origin) == kept(&started.origin)
     }
 }
 

@@ -3,9 +3,9 @@
 use super::queue::{Class, Kind};
 use super::scope::TaskState;
 use super::{Ledger, Run};
-use crate::work::{Claim, Claimed, Claims};
+use crate::work::{Claim, Claimed, Claims, WindowState};
 use rustc_hash::FxHashMap;
-use vastflow_core::{Name, RunStatus, Task};
+use vastflow_core::{Name, Task};
 
 /// The most timers and deliveries that one claim hands out.
 const INTERNAL_A_CLAIM: usize = 1_024;
@@ -56,39 +56,56 @@ impl Ledger {
 
     /// Runs that wait in line, as far as the windows let them in.
     fn claim_admits(&mut self, ask: &Claim, claims: &mut Claims) {
-        let waits = |ledger: &Self| ledger.queue.has_any(|kind| kind.class == Class::Admit && is_known(ask, kind));
-        if !waits(self) {
-            return;
-        }
-        let mut flights = self.in_flight();
+        let flights = if ask.windows.is_empty() { FxHashMap::default() } else { self.in_flight() };
+        let mut in_flight: Vec<usize> = ask.windows.iter().map(|(flow, _)| of(&flights, flow.as_ref())).collect();
         for _ in 0..ADMITTED_A_CLAIM {
-            let all: usize = flights.values().sum();
-            let plans = &self.plans;
-            let flow = |kind: &Kind| plans.get(&kind.plan).map(|plan| plan.flow().clone());
-            let has_room = |kind: &Kind| {
-                let of = flow(kind);
-                let own = of.as_ref().and_then(|flow| flights.get(flow)).copied().unwrap_or(0);
-                ask.windows.iter().all(|(window, most)| match window {
-                    None => all < *most,
-                    window if *window == of => own < *most,
-                    _ => true,
-                })
-            };
-            let wanted: Vec<Kind> =
-                self.queue.kinds().filter(|kind| kind.class == Class::Admit && has_room(kind)).collect();
+            let full: Vec<&Option<Name>> = ask
+                .windows
+                .iter()
+                .zip(&in_flight)
+                .filter(|((_, most), now)| *now >= most)
+                .map(|((flow, _), _)| flow)
+                .collect();
+            let kinds = self.queue.kinds().filter(|kind| kind.class == Class::Admit);
+            let wanted: Vec<Kind> = kinds.filter(|kind| !full.iter().any(|flow| self.concerns(flow, kind))).collect();
+            if wanted.is_empty() {
+                break;
+            }
             let Some(kind) = self.claim_one(ask, claims, |kind| wanted.contains(kind)) else { break };
-            if let Some(flow) = self.plans.get(&kind.plan).map(|plan| plan.flow().clone()) {
-                *flights.entry(flow).or_default() += 1;
+            for ((flow, _), now) in ask.windows.iter().zip(&mut in_flight) {
+                *now += usize::from(self.concerns(flow, &kind));
             }
         }
-        claims.is_full = waits(self);
+        let waits = |flow: &Option<Name>| {
+            self.queue.has_any(|kind| kind.class == Class::Admit && is_known(ask, kind) && self.concerns(flow, kind))
+        };
+        claims.windows = ask
+            .windows
+            .iter()
+            .zip(in_flight)
+            .map(|((flow, _), in_flight)| WindowState { flow: flow.clone(), in_flight, waits: waits(flow) })
+            .collect();
     }
 
-    /// How many runs of each flow have begun their work, or are about to, and have not ended.
-    fn in_flight(&self) -> FxHashMap<Name, usize> {
-        let mut flights: FxHashMap<Name, usize> = FxHashMap::default();
-        for run in self.runs.values().filter(|run| run.is_in_flight()) {
-            *flights.entry(run.summary.started.flow.clone()).or_default() += 1;
+    /// Whether a window is one of those that runs of this kind wait for.
+    fn concerns(&self, window: &Option<Name>, kind: &Kind) -> bool {
+        let flow = || self.plans.get(&kind.plan).map(|plan| plan.flow());
+        window.as_ref().is_none_or(|window| flow() == Some(window))
+    }
+
+    /// How many runs of each flow have begun their work, or are about to, and have not ended: all but those in line.
+    fn in_flight(&mut self) -> FxHashMap<Name, usize> {
+        let runs = &self.runs;
+        let is_held = |run: &Run| matches!(run.root.state_of(Task::Admit), Some(TaskState::Held));
+        self.held_in_line.retain(|id| runs.get(id).is_some_and(is_held));
+        let mut flights = self.tally.unfinished.clone();
+        let held = self.held_in_line.iter().filter_map(|id| Some((runs.get(id)?.summary.started.flow.clone(), 1)));
+        let queued = self.queue.lengths(Class::Admit);
+        let queued = queued.filter_map(|(plan, count)| Some((self.plans.get(&plan)?.flow().clone(), count)));
+        for (flow, count) in held.chain(queued) {
+            if let Some(flight) = flights.get_mut(&flow) {
+                *flight = flight.saturating_sub(count);
+            }
         }
         flights
     }
@@ -102,6 +119,9 @@ impl Ledger {
             let Some(scope) = run.scope_mut(&scope_id) else { continue };
             if !control.control.hands_out() {
                 scope.hold(task);
+                if task == Task::Admit {
+                    self.held_in_line.insert(scope_id.run().clone());
+                }
                 continue;
             }
             let Some((token, messages)) = scope.claim(task, ask.worker) else { continue };
@@ -112,14 +132,11 @@ impl Ledger {
     }
 }
 
-impl Run {
-    fn is_in_flight(&self) -> bool {
-        let status = self.summary.status;
-        let admitting = || {
-            let claimed = self.root.tasks_in(|state| matches!(state, TaskState::Claimed { .. }));
-            claimed.contains(&Task::Admit)
-        };
-        !status.is_final() && (status != RunStatus::Queued || admitting())
+/// How many runs of a flow, or of all, there are.
+fn of(flights: &FxHashMap<Name, usize>, flow: Option<&Name>) -> usize {
+    match flow {
+        Some(flow) => flights.get(flow).copied().unwrap_or(0),
+        None => flights.values().sum(),
     }
 }
 

@@ -20,7 +20,7 @@ use scope::Scope;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
-use vastflow_core::{Plan, PlanHash, RunId, ScopeId, Seq, Task, Timestamp};
+use vastflow_core::{Name, Plan, PlanHash, RunId, ScopeId, Seq, Task, Timestamp};
 
 /// Everything a store knows about its runs.
 ///
@@ -38,7 +38,36 @@ pub struct Ledger {
     workers: FxHashMap<WorkerId, Timestamp>,
     /// Workers that kept a task while they did not count as alive.
     strangers: FxHashSet<WorkerId>,
+    tally: Tally,
+    /// Runs that wait in line and are held there: they stand in no queue.
+    held_in_line: FxHashSet<RunId>,
+}
+
+/// How many runs there are, by status and by flow.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
     counts: Counts,
+    /// Runs of each flow that have not ended.
+    unfinished: FxHashMap<Name, usize>,
+}
+
+impl Tally {
+    fn add(&mut self, run: &RunSummary) {
+        *self.counts.of(run.status) += 1;
+        if !run.status.is_final() {
+            *self.unfinished.entry(run.started.flow.clone()).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, run: &RunSummary) {
+        *self.counts.of(run.status) -= 1;
+        if let (false, Some(count)) = (run.status.is_final(), self.unfinished.get_mut(&run.started.flow)) {
+            *count -= 1;
+            if *count == 0 {
+                self.unfinished.remove(&run.started.flow);
+            }
+        }
+    }
 }
 
 /// One run: its word, what lists show of it, and its scopes.
@@ -83,13 +112,13 @@ impl Ledger {
             return Ok(answer);
         }
         self.admit(commit)?;
-        let Ledger { runs, queue, counts, workers, strangers, .. } = self;
+        let Ledger { runs, queue, tally, workers, strangers, .. } = self;
         let Some(run) = runs.get_mut(commit.scope.run()) else {
             return Err(StoreError::Invalid("its run was not admitted".into()));
         };
         if let Some(summary) = &commit.summary {
-            *counts.of(run.summary.status) -= 1;
-            *counts.of(summary.status) += 1;
+            tally.remove(&run.summary);
+            tally.add(summary);
             run.summary = Arc::clone(summary);
             if summary.status.is_final() {
                 queue.tell_the_line();
@@ -115,7 +144,7 @@ impl Ledger {
             scope.remove(*task, &place, queue);
         }
         for new in &commit.queue {
-            if new.keep && control.control.hands_out() {
+            if new.is_under_way || new.keep && control.control.hands_out() {
                 scope.keep(new, commit.worker);
                 if !workers.contains_key(&commit.worker) {
                     strangers.insert(commit.worker);
@@ -164,7 +193,7 @@ impl Ledger {
     }
 
     fn insert_run(&mut self, id: RunId, key: u64, summary: Arc<RunSummary>, control: ControlWord) {
-        *self.counts.of(summary.status) += 1;
+        self.tally.add(&summary);
         self.next_key = self.next_key.max(key + 1);
         self.order.insert(key, id.clone());
         let root = ScopeId::root(id.clone());
@@ -206,6 +235,14 @@ fn set_control(run: &mut Run, control: crate::Control, queue: &mut Queue) {
         return;
     }
     run.control = ControlWord { control, revision: run.control.revision + 1 };
+    if control == crate::Control::Stopping {
+        // What is left to do is mostly not to begin, and that needs no room.
+        let place = run.place();
+        run.root.leave_lanes(&run.id, &place, queue);
+        for (id, scope) in &mut run.inner {
+            scope.leave_lanes(id, &place, queue);
+        }
+    }
     if control.hands_out() {
         let place = run.place();
         run.root.unhold(&run.id, &place, queue);

@@ -133,6 +133,11 @@ impl Queue {
         self.news |= self.has_any(|kind| kind.class == Class::Admit);
     }
 
+    /// How many tasks of a class there are of each plan.
+    pub(super) fn lengths(&self, class: Class) -> impl Iterator<Item = (PlanHash, usize)> {
+        self.ready.iter().filter(move |(kind, _)| kind.class == class).map(|(kind, line)| (kind.plan, line.len()))
+    }
+
     /// The kinds of which there are tasks.
     pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
         self.ready.keys().cloned()

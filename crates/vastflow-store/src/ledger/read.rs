@@ -61,7 +61,7 @@ impl Ledger {
     /// How many runs there are of each status.
     #[must_use]
     pub const fn counts(&self) -> Counts {
-        self.counts
+        self.tally.counts
     }
 
     /// The tasks that exist in a scope.
@@ -151,7 +151,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Corrupt`] when the run's plan is missing or a journal cannot be folded.
     pub fn requeue(&mut self, id: &RunId) -> Result<(), StoreError> {
-        let Ledger { runs, plans, queue, counts, .. } = self;
+        let Ledger { runs, plans, queue, tally, .. } = self;
         let Some(run) = runs.get_mut(id) else { return Ok(()) };
         let hash = run.summary.started.plan;
         let missing = || StoreError::corrupt(format!("run {id} follows plan {hash}, which is not there"));
@@ -168,8 +168,8 @@ impl Ledger {
             let body = plan.of_scope(id).ok_or_else(unknown)?;
             let state = scope.state(id, &body)?;
             if let Some(summary) = state.summary(&body).filter(|_| id.is_root()) {
-                *counts.of(run.summary.status) -= 1;
-                *counts.of(summary.status) += 1;
+                tally.remove(&run.summary);
+                tally.add(&summary);
                 run.summary = Arc::new(summary);
             }
             let mut changes = Changes::default();
@@ -196,7 +196,7 @@ impl Ledger {
         }
         let run = self.runs.remove(id)?;
         self.order.remove(&run.key);
-        *self.counts.of(run.summary.status) -= 1;
+        self.tally.remove(&run.summary);
         Some(Evicted(run))
     }
 

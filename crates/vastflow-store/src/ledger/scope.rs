@@ -187,6 +187,22 @@ impl Scope {
         Some((token, messages))
     }
 
+    /// What queues in a lane queues in the common one from now on.
+    pub(super) fn leave_lanes(&mut self, id: &ScopeId, place: &Place, queue: &mut Queue) {
+        for (task, entry) in self.tasks.iter_mut().filter(|(_, entry)| entry.lane.is_some()) {
+            let lane = entry.lane.take();
+            if let TaskState::Queued { ticket } = entry.state {
+                queue.remove(*task, entry.due, ticket, &place.in_lane(lane));
+                entry.state = TaskState::Queued { ticket: queue.push(id, *task, entry.due, place) };
+            }
+        }
+    }
+
+    /// Where a task stands, if it exists.
+    pub(super) fn state_of(&self, task: Task) -> Option<TaskState> {
+        self.tasks.get(&task).map(|entry| entry.state)
+    }
+
     /// Keeps a task back.
     pub(super) fn hold(&mut self, task: Task) {
         if let Some(entry) = self.tasks.get_mut(&task) {

@@ -92,7 +92,7 @@ macro_rules! conformance {
                 a_lane_is_served_by_those_who_know_it a_lane_gives_as_many_as_it_has_room_for
                 lanes_count_for_the_maximum a_lane_survives_being_given_back a_window_lets_in_as_many_as_it_holds
                 what_ends_makes_room windows_of_flows_do_not_wait_for_each_other the_line_is_first_come_first_served
-                who_is_about_to_begin_counts without_a_window_all_are_let_in a_run_in_line_can_be_stopped
+                who_is_about_to_begin_counts who_is_held_in_line_takes_no_place a_stopping_run_needs_no_lane without_a_window_all_are_let_in a_run_in_line_can_be_stopped
             }
             inbox {
                 messages_are_handed_over_in_order settling_empties_the_inbox at_most_512_are_handed_over

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vastflow_core::plan::{EdgeSpec, NodeKind, NodeSpec, PlanSpec, Source};
 use vastflow_core::run::Input;
 use vastflow_core::{Name, Plan, Task};
-use vastflow_store::{Claim, Claimed, Claims, Commit};
+use vastflow_store::{Claim, Claimed, Claims, Commit, Control};
 
 /// Three nodes side by side, two of which queue in the lane `gpu`.
 fn lanes() -> Arc<Plan> {
@@ -99,6 +99,11 @@ fn windows(sizes: &[(Option<&str>, usize)]) -> Claim {
     Claim { windows: windows.into(), ..Claim::new(BOB, ALL, LEASE, T0) }
 }
 
+/// Whether somebody stays in line.
+fn is_full(claims: &Claims) -> bool {
+    claims.windows.iter().any(|window| window.waits)
+}
+
 fn let_in(claims: &Claims) -> Vec<&str> {
     let admits = claims.tasks.iter().filter(|claimed| claimed.task == Task::Admit);
     admits.map(|claimed| claimed.scope.run().as_str()).collect()
@@ -116,14 +121,14 @@ fn admitted(story: &mut Story, claims: &[Claimed]) -> Commit {
 pub async fn a_window_lets_in_as_many_as_it_holds(probe: Probe) {
     let mut stories = line_up(&probe, "f", &["a", "b", "c"]).await;
     let claims = probe.claim_with(windows(&[(Some("f"), 2)])).await;
-    assert_eq!((let_in(&claims), claims.is_full), (vec!["a", "b"], true));
+    assert_eq!((let_in(&claims), is_full(&claims)), (vec!["a", "b"], true));
     for story in &mut stories[..2] {
         probe.done(admitted(story, &claims.tasks)).await;
     }
     let claims = probe.claim_with(windows(&[(Some("f"), 2)])).await;
-    assert_eq!((let_in(&claims), claims.is_full), (vec![], true));
+    assert_eq!((let_in(&claims), is_full(&claims)), (vec![], true));
     let claims = probe.claim_with(windows(&[(Some("f"), 3)])).await;
-    assert_eq!((let_in(&claims), claims.is_full), (vec!["c"], false));
+    assert_eq!((let_in(&claims), is_full(&claims)), (vec!["c"], false));
 }
 
 /// The end of a run makes room for the next.
@@ -143,7 +148,7 @@ pub async fn windows_of_flows_do_not_wait_for_each_other(probe: Probe) {
     line_up(&probe, "f", &["a", "b"]).await;
     line_up(&probe, "g", &["c", "d"]).await;
     let claims = probe.claim_with(windows(&[(Some("f"), 1), (Some("g"), 9), (None, 2)])).await;
-    assert_eq!((let_in(&claims), claims.is_full), (vec!["a", "c"], true));
+    assert_eq!((let_in(&claims), is_full(&claims)), (vec!["a", "c"], true));
 }
 
 /// Who came first is let in first.
@@ -169,6 +174,31 @@ pub async fn who_is_about_to_begin_counts(probe: Probe) {
 pub async fn without_a_window_all_are_let_in(probe: Probe) {
     line_up(&probe, "f", &["a", "b"]).await;
     assert_eq!(let_in(&probe.claim_with(windows(&[(Some("g"), 0)])).await), ["a", "b"]);
+}
+
+/// A run that is held in line takes no place in the window.
+pub async fn who_is_held_in_line_takes_no_place(probe: Probe) {
+    let mut stories = line_up(&probe, "f", &["a", "b", "c"]).await;
+    let claims = probe.claim_with(windows(&[(None, 1)])).await;
+    probe.done(admitted(&mut stories[0], &claims.tasks)).await;
+    let mut pause = stories[1].tell(Input::Pause { by: "ops".into(), why: "later".into() });
+    pause.control = Some(Control::Held);
+    probe.done(pause).await;
+    for node in 0..3 {
+        probe.done(stories[0].finish(attempt(node, 1))).await;
+    }
+    assert_eq!(let_in(&probe.claim_with(windows(&[(None, 1)])).await), ["c"]);
+}
+
+/// What is left to do of a run that is being stopped needs no room in a lane.
+pub async fn a_stopping_run_needs_no_lane(probe: Probe) {
+    let mut story = begin_lanes(&probe).await;
+    let mut cancel = story.tell(Input::Cancel { by: "ops".into(), why: "enough".into() });
+    cancel.control = Some(Control::Stopping);
+    probe.done(cancel).await;
+    let mut left = nodes(&probe.claim_with(with_lanes(ALL, &[])).await);
+    left.sort_unstable();
+    assert_eq!(left, [0, 1, 2]);
 }
 
 /// A run that is stopped in line is not let in any more.

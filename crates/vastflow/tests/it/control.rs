@@ -297,6 +297,7 @@ fn retry_keeps_what_succeeded_and_fork_changes_the_middle() {
         assert_eq!(again.output::<u32>().await.unwrap(), 81);
         assert_eq!(calls.load(Ordering::Relaxed), 1, "what succeeded is kept");
         assert_eq!(run.retry("ops", "mended").await.unwrap().id(), again.id(), "asked twice, done once");
+        assert_eq!(run.retry("bob", "me too").await.unwrap().id(), again.id(), "whoever asks");
         assert!(matches!(again.retry("ops", "?").await.unwrap_err(), Error::RunEnded { .. }));
 
         let forked = again.fork(Fork::at("second").output(&100_u32), "ops", "what if").await.unwrap();
@@ -340,5 +341,76 @@ fn a_stop_reaches_the_items_of_a_foreach() {
         run.cancel("ops", "enough").await.unwrap();
         assert!(matches!(run.output().await.unwrap_err(), Error::RunStopped { .. }));
         assert_eq!((scene.count("in"), scene.count("out")), (3, 3), "what runs is waited for, and nothing new starts");
+    });
+}
+
+#[test]
+fn a_pause_while_something_rides_holds_what_follows_and_nothing_hangs() {
+    on_every_store(|place| async move {
+        let scene = place.scene("pause-rider");
+        let step = |name: &'static str| {
+            let scene = Arc::clone(&scene);
+            move |n: u32| {
+                let scene = Arc::clone(&scene);
+                async move {
+                    scene.note(name);
+                    if name == "b" {
+                        scene.entered.notify_one();
+                        scene.go.notified().await;
+                    }
+                    ok(n + 1)
+                }
+            }
+        };
+        let flow = Flow::dag("riders", |dag, n: Node<u32>| {
+            let a = dag.node("a", step("a"), n).durable(false);
+            let b = dag.node("b", step("b"), a).durable(false);
+            dag.node("c", step("c"), b)
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
+        let run = engine.start(&flow, 0).await.unwrap();
+        scene.entered.notified().await;
+        run.pause("ops", "deploy").await.unwrap();
+        scene.go.notify_one();
+        while !ended(&run, 1).await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(scene.lines(), ["a", "b"], "what runs is recorded, and nothing starts");
+        run.resume("ops", "done").await.unwrap();
+        assert_eq!(run.output().await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_kill_of_a_paused_run_reaches_its_items() {
+    on_every_store(|place| async move {
+        let scene = place.scene("kill-paused");
+        let seen = Arc::clone(&scene);
+        let wait = move |ctx: Ctx, n: u32| {
+            let scene = Arc::clone(&seen);
+            async move {
+                if scene.note("in") == 1 {
+                    scene.entered.notify_one();
+                }
+                ctx.cancelled().await;
+                if scene.note("told") == 1 {
+                    scene.go.notify_one();
+                }
+                ok(n)
+            }
+        };
+        let flow = Flow::dag("items", |dag, all: Node<Vec<u32>>| {
+            dag.for_each("each", all, move |dag, n| dag.node("wait", wait, n))
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
+        let run = engine.start(&flow, vec![1, 2]).await.unwrap();
+        scene.entered.notified().await;
+        run.pause("ops", "wait").await.unwrap();
+        run.kill("ops", "no").await.unwrap();
+        assert!(matches!(run.output().await.unwrap_err(), Error::RunStopped { .. }));
+        scene.go.notified().await;
     });
 }
