@@ -175,7 +175,7 @@ fn typed_branches_foreaches_and_basins_nest() {
         let flow = Flow::dag("collatz", move |dag, numbers: Node<Vec<u64>>| {
             let steps = dag.for_each("each", numbers, move |dag, n| {
                 dag.basin("deep", n, move |dag, n| {
-                    dag.branch("even-or-odd", n, |n: &u64| if n % 2 == 0 { "even" } else { "odd" })
+                    dag.branch("even-or-odd", n, |n: &u64| if n.is_multiple_of(2) { "even" } else { "odd" })
                         .case("even", move |dag, n| dag.node("half", half, n))
                         .case("odd", move |dag, n| dag.node("more", more, n))
                         .join()
@@ -186,7 +186,7 @@ fn typed_branches_foreaches_and_basins_nest() {
         .unwrap();
         let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
         let numbers: Vec<u64> = (1..=20).collect();
-        let expected: u64 = numbers.iter().map(|n| if n % 2 == 0 { n / 2 } else { 3 * n + 1 }).sum();
+        let expected: u64 = numbers.iter().map(|n| if n.is_multiple_of(2) { n / 2 } else { 3 * n + 1 }).sum();
         assert_eq!(engine.start(&flow, numbers.clone()).await.unwrap().output().await.unwrap(), expected);
         assert_eq!(vastflow::run_in_memory(&flow, numbers).await.unwrap(), expected);
     });
@@ -220,7 +220,7 @@ fn a_failed_item_fails_the_foreach_and_names_the_item() {
     on_every_store(|place| async move {
         let flow = Flow::dag("some-fail", |dag, numbers: Node<Vec<u64>>| {
             dag.for_each("each", numbers, |dag, n| {
-                dag.node("odd", |n: u64| async move { if n % 2 == 0 { fail("even") } else { ok(n) } }, n)
+                dag.node("odd", |n: u64| async move { if n.is_multiple_of(2) { fail("even") } else { ok(n) } }, n)
             })
             .window(1)
         })
