@@ -89,7 +89,10 @@ async fn items(count: usize) -> Result<Vec<Figure>, BoxError> {
     let seconds = whole.as_secs_f64();
     let first = Figure { what: "foreach", items: count / 10, seconds: tenth.as_secs_f64(), ..Figure::default() };
     let ratio = Some(seconds / tenth.as_secs_f64());
-    Ok(vec![first, Figure { what: "foreach", items: count, seconds, rss_mb: Some(megabytes(rss)), ratio, ..Figure::default() }])
+    Ok(vec![
+        first,
+        Figure { what: "foreach", items: count, seconds, rss_mb: Some(megabytes(rss)), ratio, ..Figure::default() },
+    ])
 }
 
 async fn one_foreach(count: usize) -> Result<(Duration, u64), BoxError> {
@@ -170,7 +173,8 @@ async fn reopened(count: usize) -> Result<Vec<Figure>, BoxError> {
 }
 
 fn planned(nodes: usize) -> Result<Vec<Figure>, BoxError> {
-    let shapes: [(&str, fn(usize) -> _); 3] = [("chain", flows::chain), ("fan", flows::fan), ("independent", flows::independent)];
+    let shapes: [(&str, fn(usize) -> _); 3] =
+        [("chain", flows::chain), ("fan", flows::fan), ("independent", flows::independent)];
     let mut figures = Vec::new();
     for (what, draw) in shapes {
         let mut took = Vec::new();

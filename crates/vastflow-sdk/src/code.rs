@@ -331,7 +331,8 @@ impl Bound {
     }
 
     fn none_of(plan: Arc<Plan>, root: PlanHash) -> Self {
-        let inside = |node: NodeIx| plan.bodies(node).iter().map(|body| Arc::new(Bound::none_of(Arc::clone(body), root)));
+        let inside =
+            |node: NodeIx| plan.bodies(node).iter().map(|body| Arc::new(Bound::none_of(Arc::clone(body), root)));
         let named = plan.spec().nodes.iter().filter_map(|spec| plan.find(&spec.name));
         let bodies = named.map(|node| (node, inside(node).collect())).collect();
         Bound { plan, root, nodes: Vec::new(), bodies, on_failure: None, finally: None, has_code: false }

@@ -71,6 +71,7 @@ mod past;
 mod record;
 mod recover;
 mod row;
+mod scopes;
 mod seam;
 mod shared;
 mod store;

@@ -2,7 +2,7 @@
 
 use crate::row::{self, COLUMNS};
 use crate::tables::keep_plans;
-use crate::whole::{Reader, Whole};
+use crate::whole::{Read, Reader, Take, Whole};
 use crate::{fail, record};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql};
 use std::path::{Path, PathBuf};
@@ -68,11 +68,27 @@ impl Past {
         found().map_err(|why| self.wrap(why))?.transpose()
     }
 
-    /// One run with all there is of it.
-    pub(crate) fn whole(&self, id: &RunId) -> Result<Option<Whole>, StoreError> {
+    /// One run with all that a ledger needs of it.
+    pub(crate) fn whole(&self, id: &RunId) -> Result<Option<(RunRow, Whole)>, StoreError> {
         let Some(row) = self.run(id)? else { return Ok(None) };
-        let read = Reader::new(&self.connection).and_then(|reader| reader.whole(row));
-        read.map_err(|why| self.wrap(why))?.map(Some)
+        let whole = self.take(|reader, take| reader.parts(row.key, id, take))?;
+        Ok(Some((row, whole)))
+    }
+
+    /// The same of one inner scope of a run that has this key; nothing when there is no such scope.
+    pub(crate) fn scope(&self, key: u64, scope: &ScopeId) -> Result<Whole, StoreError> {
+        self.take(|reader, take| reader.scope(key, scope, take))
+    }
+
+    fn take(&self, read: impl FnOnce(&Reader<'_>, Take<'_>) -> Read<()>) -> Result<Whole, StoreError> {
+        let mut whole = Whole::default();
+        let mut take = |part| {
+            whole.take(part);
+            Ok(())
+        };
+        let done = Reader::new(&self.connection).and_then(|reader| read(&reader, &mut take));
+        done.map_err(|why| self.wrap(why))??;
+        Ok(whole)
     }
 
     /// Events of a scope from position `after` on. Reads and decodes no more than that takes.

@@ -3,9 +3,10 @@
 use crate::backlog::Synced;
 use crate::log::segment::{self, Passed};
 use crate::record::{Entered, Entry};
+use crate::scopes::PastScopes;
 use crate::shared::fingerprint;
 use crate::tables::Opened;
-use crate::whole::Reader;
+use crate::whole::{Part, Reader};
 use crate::{batch, fail};
 use rusqlite::{Connection, Row};
 use rustc_hash::FxHashSet;
@@ -14,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{Plan, RunId, RunStatus, ScopeId};
-use vastflow_store::{ControlWord, Counts, Ledger, StoreError};
+use vastflow_store::{ControlWord, Counts, Ledger, RunRow, StoreError};
 
 /// What the disk remembers.
 pub(crate) struct Recovered {
@@ -27,6 +28,8 @@ pub(crate) struct Recovered {
     pub(crate) last: u64,
     /// The finished runs of which only the tables know.
     pub(crate) past: Counts,
+    /// The inner scopes of which only the tables know.
+    pub(crate) past_scopes: PastScopes,
     /// Finished runs that are in the tables and in memory again, because something is left to do for them.
     pub(crate) reloaded: Vec<u64>,
 }
@@ -39,6 +42,7 @@ pub(crate) fn recover(store: &Path, opened: &Opened) -> Result<Recovered, StoreE
         ledger: Ledger::default(),
         runs: BTreeMap::new(),
         past: opened.finished,
+        past_scopes: PastScopes::default(),
         reloaded: Vec::new(),
     };
     recovery.plans()?;
@@ -52,8 +56,8 @@ pub(crate) fn recover(store: &Path, opened: &Opened) -> Result<Recovered, StoreE
     })?;
     let last = tail.last().map_or(opened.watermark, |(seq, _)| *seq);
     recovery.requeue()?;
-    let Recovery { ledger, past, reloaded, .. } = recovery;
-    Ok(Recovered { ledger, retained, tail, passed, last, past, reloaded })
+    let Recovery { ledger, past, past_scopes, reloaded, .. } = recovery;
+    Ok(Recovered { ledger, retained, tail, passed, last, past, past_scopes, reloaded })
 }
 
 fn in_batch(seq: u64, error: StoreError) -> StoreError {
@@ -70,6 +74,7 @@ struct Recovery<'a> {
     /// The runs in the ledger, by key.
     runs: BTreeMap<u64, RunId>,
     past: Counts,
+    past_scopes: PastScopes,
     reloaded: Vec<u64>,
 }
 
@@ -112,7 +117,7 @@ impl Recovery<'_> {
             self.load(&format!("status = '{status}'"))?;
         }
         let mut waiting = Vec::new();
-        self.rows("SELECT DISTINCT run FROM inbox WHERE delivered = 0", |this, row| {
+        self.rows("SELECT DISTINCT run FROM inbox", |this, row| {
             waiting.push(row.get::<_, i64>(0).map_err(|why| this.wrap(why))?.cast_unsigned());
             Ok(())
         })?;
@@ -126,12 +131,37 @@ impl Recovery<'_> {
 
     /// Brings runs back from the tables.
     fn load(&mut self, condition: &str) -> Result<(), StoreError> {
-        let Recovery { store, tables, ledger, runs, .. } = self;
-        let reader = Reader::new(tables);
-        let load = reader.and_then(|reader| {
-            reader.each(condition, |whole| {
-                runs.insert(whole.row.key, whole.row.id.clone());
-                whole.restore(ledger)
+        let Recovery { store, tables, ledger, runs, past_scopes, .. } = self;
+        let load = Reader::new(tables).and_then(|reader| {
+            reader.each(condition, |RunRow { key, id, control, summary, .. }| {
+                runs.insert(key, id.clone());
+                ledger.restore_run(id.clone(), key, summary, control);
+                reader.parts(key, &id, &mut |part| match part {
+                    Part::Append(scope, append) => ledger.fold_past(&scope, &append),
+                    Part::Over(path) => {
+                        past_scopes.insert(key, &path);
+                        Ok(())
+                    }
+                    Part::Letter(from, message) => {
+                        ledger.restore_message(&from, message);
+                        Ok(())
+                    }
+                })
+            })
+        });
+        load.map_err(|why| fail::sqlite("reading", store, why))?
+    }
+
+    /// An inner scope that had ended is in memory again, if it is there at all, because a commit in the log is about it.
+    fn recall(&mut self, key: u64, scope: &ScopeId) -> Result<(), StoreError> {
+        let Recovery { store, tables, ledger, past_scopes, .. } = self;
+        if !past_scopes.may_have(key, scope) || ledger.has_scope(scope) {
+            return Ok(());
+        }
+        let load = Reader::new(tables).and_then(|reader| {
+            reader.scope(key, scope, &mut |part| match part {
+                Part::Append(scope, append) => ledger.fold_past(&scope, &append),
+                _ => Ok(()),
             })
         });
         load.map_err(|why| fail::sqlite("reading", store, why))?
@@ -187,7 +217,9 @@ impl Recovery<'_> {
         }
         let id = self.known(key)?;
         let scope = ScopeId::from_parts(id.clone(), commit.path);
+        self.recall(key, &scope)?;
         for message in commit.messages(&id) {
+            self.recall(key, &message.to)?;
             self.ledger.restore_message(&scope, message);
         }
         let delivered = usize::try_from(commit.head.delivered).unwrap_or(usize::MAX);

@@ -50,11 +50,20 @@ impl Store for SqliteStore {
     }
 
     async fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
-        if let Some(found) = self.look_at(scope.run(), |inner| inner.ledger.history(scope, after, limit)).await? {
-            return Ok(found);
+        let look = |inner: &mut Inner| {
+            let is_past = Shared::may_be_past(inner, scope.run()) || inner.may_be_past(scope).is_some();
+            (!is_past).then(|| (inner.ledger.kept_from(scope), inner.ledger.history(scope, after, limit)))
+        };
+        let (kept_from, kept) = self.look(look).await?.unwrap_or((Seq(u64::MAX), Vec::new()));
+        if after >= kept_from {
+            return Ok(kept);
         }
+        // What memory let go of is in the tables.
+        let before = usize::try_from(kept_from.0 - after.0).unwrap_or(usize::MAX).min(limit);
         let scope = scope.clone();
-        self.read(move |past| past.history(&scope, after, limit)).await
+        let mut found = self.read(move |past| past.history(&scope, after, before)).await?;
+        found.extend(kept.into_iter().take(limit - before));
+        Ok(found)
     }
 
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError> {

@@ -5,6 +5,7 @@ use crate::batch::Batch;
 use crate::log::segment::Passed;
 use crate::past::Readers;
 use crate::recover::Recovered;
+use crate::scopes::PastScopes;
 use crate::wake::Wake;
 use crate::whole::Whole;
 use crate::{fail, record};
@@ -14,8 +15,8 @@ use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
-use vastflow_core::{Plan, RunId};
-use vastflow_store::{Answer, Counts, Evicted, Ledger, Reply, StoreError};
+use vastflow_core::{Plan, RunId, ScopeId, Seq};
+use vastflow_store::{Answer, Counts, Forgotten, Ledger, Reply, RunRow, StoreError};
 
 /// The bytes after which a batch is closed and another begun.
 const BATCH: usize = 8 << 20;
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) retained: FxHashSet<u64>,
     /// The runs that only the tables know.
     pub(crate) past: Counts,
+    /// The inner scopes of other runs that only the tables know.
+    pub(crate) past_scopes: PastScopes,
     /// Batches that the log thread has not begun; the last one is being filled.
     batches: VecDeque<Batch>,
     /// The place of the newest batch.
@@ -68,11 +71,12 @@ pub(crate) struct Inner {
 
 impl Inner {
     pub(crate) fn new(recovered: Recovered, watermark: u64) -> Self {
-        let Recovered { ledger, retained, past, last, passed, reloaded, .. } = recovered;
+        let Recovered { ledger, retained, past, past_scopes, last, passed, reloaded, .. } = recovered;
         Inner {
             ledger,
             retained,
             past,
+            past_scopes,
             batches: VecDeque::new(),
             last,
             is_busy: false,
@@ -121,15 +125,56 @@ impl Inner {
     }
 
     /// A finished run is in memory again, unless others came back while this one was read: they may be the same.
-    pub(crate) fn reload(&mut self, run: Whole, reloads_before: &mut u64) -> Result<(), StoreError> {
-        if self.reloads != *reloads_before || self.ledger.run_with_key(run.row.key).is_some() {
+    pub(crate) fn reload(&mut self, (row, run): (RunRow, Whole), reloads_before: &mut u64) -> Result<(), StoreError> {
+        let RunRow { key, id, control, summary, .. } = row;
+        if self.reloads != *reloads_before || self.ledger.run_with_key(key).is_some() {
             return Ok(());
         }
         *reloads_before += 1;
         self.reloads += 1;
-        self.late.insert(run.row.key, self.watermark);
-        *self.past.of(run.row.summary.status) -= 1;
+        self.late.insert(key, self.watermark);
+        *self.past.of(summary.status) -= 1;
+        self.ledger.restore_run(id, key, summary, control);
+        run.over.iter().for_each(|path| self.past_scopes.insert(key, path));
         run.restore(&mut self.ledger)
+    }
+
+    /// The same for an inner scope that has ended.
+    pub(crate) fn recall(&mut self, scope: Whole, reloads_before: &mut u64) -> Result<(), StoreError> {
+        let is_known = |(scope, _): &(ScopeId, _)| self.ledger.has_scope(scope);
+        if self.reloads != *reloads_before || scope.heads.first().is_some_and(is_known) {
+            return Ok(());
+        }
+        *reloads_before += 1;
+        self.reloads += 1;
+        scope.restore(&mut self.ledger)
+    }
+
+    /// Whether only the tables may know an inner scope of a run that is in memory; gives the run's key.
+    pub(crate) fn may_be_past(&self, scope: &ScopeId) -> Option<u64> {
+        let (key, _) = self.ledger.standing(scope.run())?;
+        (self.past_scopes.may_have(key, scope) && !self.ledger.has_scope(scope)).then_some(key)
+    }
+
+    /// Lets go of events that are in the tables, and of scopes that are over with them.
+    fn trim(&mut self, key: u64, path: &str, end: Seq) -> [Option<Forgotten>; 2] {
+        let Some((id, status)) = self.ledger.run_with_key(key).and_then(|id| Some((id, self.ledger.standing(id)?.1)))
+        else {
+            return [None, None];
+        };
+        if status.is_final() {
+            // It goes as a whole.
+            return [None, None];
+        }
+        let scope = ScopeId::from_parts(id.clone(), path);
+        [self.ledger.trim(&scope, end), self.let_go(key, &scope)]
+    }
+
+    /// Forgets an inner scope if it is over and in the tables.
+    pub(crate) fn let_go(&mut self, key: u64, scope: &ScopeId) -> Option<Forgotten> {
+        let forgotten = self.ledger.evict_scope(scope)?;
+        self.past_scopes.insert(key, scope.path());
+        Some(forgotten)
     }
 
     /// A commit was answered that found its run finished: it is forgotten again, once all of it is in the tables.
@@ -162,7 +207,7 @@ impl Inner {
     }
 
     /// Forgets a few finished runs and gives them, to be dropped without the lock; none when there were none.
-    fn evict(&mut self) -> Option<Vec<Evicted>> {
+    fn evict(&mut self) -> Option<Vec<Forgotten>> {
         let before = self.ledger.counts();
         let count = self.evictable.len().min(EVICTIONS);
         let mut evicted = Vec::with_capacity(count);
@@ -174,6 +219,7 @@ impl Inner {
                 match self.ledger.evict(&id) {
                     Some(run) => {
                         self.late.remove(&key);
+                        self.past_scopes.forget(key);
                         evicted.push(run);
                     }
                     None => self.stubborn.push_back(key),
@@ -263,6 +309,18 @@ impl Shared {
         evictable.extend(stubborn.drain(..again).chain(finished));
         drop(inner);
         self.evict();
+    }
+
+    /// These journals are in the tables up to these lengths.
+    pub(crate) fn trim<'a>(&self, journals: impl Iterator<Item = (u64, &'a str, Seq)>) {
+        let mut journals = journals.peekable();
+        while journals.peek().is_some() {
+            let mut inner = self.lock();
+            let some = journals.by_ref().take(EVICTIONS);
+            let forgotten: Vec<_> = some.flat_map(|(key, path, end)| inner.trim(key, path, end)).flatten().collect();
+            drop(inner);
+            drop(forgotten);
+        }
     }
 
     fn evict(&self) {

@@ -23,7 +23,7 @@ mod work;
 pub use commit::{ClaimToken, Commit, Committed, Message, NewTask, OpId};
 pub use control::{Control, ControlWord};
 pub use error::{Cause, StoreError};
-pub use ledger::{Append, Evicted, Ledger, QueuedTask, TaskState};
+pub use ledger::{Append, Forgotten, Head, Ledger, QueuedTask, TaskState};
 pub use memory::MemoryStore;
 pub use query::{Counts, RunPage, RunQuery, RunRow};
 pub use work::{Claim, Claimed, Claims, Heartbeat, Lease, Pulse, Swept, Wakeups, WorkerId};

@@ -3,9 +3,11 @@
 mod bulk;
 mod file;
 mod fold;
+mod mail;
 mod write;
 
 pub(crate) use file::{Opened, keep_plans, open};
+pub(crate) use mail::Inboxes;
 
 use crate::backlog::Synced;
 use crate::fail;
@@ -23,6 +25,7 @@ pub(crate) struct Tables {
     pub(crate) store: PathBuf,
     pub(crate) connection: Connection,
     pub(crate) watermark: u64,
+    pub(crate) inboxes: Inboxes,
     /// Held until the last write is done.
     pub(crate) lock: Lock,
 }
@@ -50,13 +53,14 @@ impl Tables {
         let watermark = batches.last().map_or(self.watermark, |(seq, _)| *seq);
         self.write(&fold, watermark).map_err(|why| fail::sqlite("writing to", &self.store, why))?;
         self.watermark = watermark;
+        self.shared.trim(fold.lengths());
         self.shared.forget(fold.finished(), watermark);
         self.drop_segments()
     }
 
     fn write(&mut self, fold: &Fold<'_>, watermark: u64) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        write::all(&transaction, fold, watermark)?;
+        write::all(&transaction, fold, &mut self.inboxes, watermark)?;
         transaction.commit()
     }
 

@@ -1,12 +1,15 @@
 //! The rules of a store as a plain data structure: no I/O, no locks, no clock.
 
+mod journal;
+mod past;
 mod queue;
 mod read;
 mod scope;
 mod workers;
 
-pub use read::Evicted;
-pub use scope::{Append, QueuedTask, TaskState};
+pub use journal::{Append, Head};
+pub use past::Forgotten;
+pub use scope::{QueuedTask, TaskState};
 
 use crate::commit::{Commit, Committed};
 use crate::control::ControlWord;
@@ -129,9 +132,9 @@ impl Ledger {
     fn refuse(&self, commit: &Commit) -> Option<Committed> {
         let run = self.runs.get(commit.scope.run());
         let scope = run.and_then(|run| run.scope(&commit.scope));
-        let len = scope.map_or(Seq::ZERO, Scope::len);
+        let len = scope.map_or(Seq::ZERO, |scope| scope.journal.len());
         let control = run.map_or_else(ControlWord::default, |run| run.control);
-        if scope.is_some_and(|scope| scope.has_op(commit.expected, commit.op)) {
+        if scope.is_some_and(|scope| scope.journal.has_op(commit.expected, commit.op)) {
             return Some(Committed::Duplicate { control });
         }
         let holds = |(task, token)| scope.is_some_and(|scope: &Scope| scope.holds(task, token));
@@ -192,7 +195,7 @@ impl Ledger {
                 continue;
             }
             let Some((token, messages)) = scope.claim(task, ask.worker) else { continue };
-            let len = scope.len();
+            let len = scope.journal.len();
             tasks.push(Claimed { scope: scope_id, task, token, plan, len, control, messages });
         }
     }

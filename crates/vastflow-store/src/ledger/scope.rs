@@ -1,28 +1,15 @@
 //! One scope: its journal, its tasks, its inbox.
 
+use super::journal::{Append, Journal};
 use super::queue::{Place, Queue};
-use crate::commit::{ClaimToken, Commit, Message, OpId};
-use crate::error::StoreError;
+use crate::commit::{ClaimToken, Commit, Message};
 use crate::work::WorkerId;
 use rustc_hash::FxHashSet;
 use std::collections::{BTreeMap, VecDeque};
-use vastflow_core::{Event, Plan, Recorded, ScopeId, Seq, State, Task, Timestamp};
+use vastflow_core::{ScopeId, Task, Timestamp};
 
 /// The most messages that one claim hands over.
 const MESSAGES_A_CLAIM: usize = 512;
-
-/// What one commit appended to a journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Append {
-    /// The position of its first event.
-    pub first: Seq,
-    /// When it was recorded.
-    pub at: Timestamp,
-    /// The commit.
-    pub op: OpId,
-    /// What it recorded.
-    pub events: Vec<Event>,
-}
 
 /// A task that exists in a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +43,7 @@ pub enum TaskState {
 
 #[derive(Debug, Default)]
 pub(super) struct Scope {
-    appends: Vec<Append>,
-    len: Seq,
+    pub(super) journal: Journal,
     tasks: BTreeMap<Task, Entry>,
     inbox: Option<Box<Inbox>>,
 }
@@ -74,20 +60,11 @@ struct Inbox {
     waiting: VecDeque<(ScopeId, Message)>,
     /// How many of `waiting` the current claim was given.
     handed_over: usize,
-    /// All that ever came, so that nothing comes twice.
-    seen: FxHashSet<(ScopeId, u32)>,
+    /// What waits, so that nothing waits twice.
+    known: FxHashSet<(ScopeId, u32)>,
 }
 
 impl Scope {
-    pub(super) const fn len(&self) -> Seq {
-        self.len
-    }
-
-    pub(super) fn has_op(&self, first: Seq, op: OpId) -> bool {
-        let at = self.appends.binary_search_by_key(&first, |append| append.first);
-        at.is_ok_and(|at| self.appends[at].op == op)
-    }
-
     pub(super) fn holds(&self, task: Task, token: ClaimToken) -> bool {
         let entry = self.tasks.get(&task);
         entry.is_some_and(|e| e.token == token.0 && matches!(e.state, TaskState::Claimed { .. }))
@@ -96,12 +73,7 @@ impl Scope {
     /// Moves the commit's events to the end of the journal.
     pub(super) fn append(&mut self, commit: &mut Commit) {
         let events = std::mem::take(&mut commit.events);
-        self.push(Append { first: self.len, at: commit.at, op: commit.op, events });
-    }
-
-    pub(super) fn push(&mut self, append: Append) {
-        self.len = append.first.after(append.events.len());
-        self.appends.push(append);
+        self.journal.push(Append { first: self.journal.len(), at: commit.at, op: commit.op, events });
     }
 
     /// Whether no task exists.
@@ -109,35 +81,9 @@ impl Scope {
         self.tasks.is_empty()
     }
 
-    pub(super) fn appends(&self) -> &[Append] {
-        &self.appends
-    }
-
-    pub(super) fn history(&self, after: Seq, limit: usize) -> Vec<Recorded> {
-        let from = self.appends.partition_point(|append| append.first.after(append.events.len()) <= after);
-        let all = self.appends[from..].iter().flat_map(|append| {
-            let numbered = (append.first.0..).map(Seq).zip(&append.events);
-            numbered.map(|(seq, event)| Recorded { seq, at: append.at, event: event.clone() })
-        });
-        all.skip_while(|recorded| recorded.seq < after).take(limit).collect()
-    }
-
-    /// Whether the journal says how the scope began; before that there is nothing to do in it but to hear so.
-    pub(super) fn has_begun(&self) -> bool {
-        let first = self.appends.first().and_then(|append| append.events.first());
-        matches!(first, Some(Event::RunStarted(_)))
-    }
-
-    /// What the journal folds into.
-    pub(super) fn state(&self, id: &ScopeId, plan: &Plan) -> Result<State, StoreError> {
-        let mut state = State::default();
-        for append in &self.appends {
-            for event in &append.events {
-                let illegal = |illegal| StoreError::corrupt(format!("scope {id}: {illegal}"));
-                state.evolve(plan, event, append.at, &mut ()).map_err(illegal)?;
-            }
-        }
-        Ok(state)
+    /// Whether nothing goes on in it and nothing is about to.
+    pub(super) fn is_over(&self) -> bool {
+        self.journal.has_ended() && self.is_idle() && !self.has_mail()
     }
 
     /// A task exists from now on, waiting in the queue. One that exists already stays as it is.
@@ -158,9 +104,11 @@ impl Scope {
     pub(super) fn settle(&mut self, id: &ScopeId, task: Task, place: Place, queue: &mut Queue) {
         self.tasks.remove(&task);
         let Some(inbox) = self.inbox.as_mut().filter(|_| task == Task::Deliver) else { return };
-        inbox.waiting.drain(..inbox.handed_over);
+        inbox.forget(inbox.handed_over);
         inbox.handed_over = 0;
-        if !inbox.waiting.is_empty() {
+        if inbox.waiting.is_empty() {
+            self.inbox = None;
+        } else {
             self.insert(id, Task::Deliver, Timestamp::ZERO, place, queue);
         }
     }
@@ -228,7 +176,7 @@ impl Scope {
     /// The oldest `count` messages were delivered.
     pub(super) fn forget_delivered(&mut self, count: usize) {
         if let Some(inbox) = &mut self.inbox {
-            inbox.waiting.drain(..count.min(inbox.waiting.len()));
+            inbox.forget(count);
         }
     }
 
@@ -237,10 +185,10 @@ impl Scope {
         self.inbox.as_ref().is_some_and(|inbox| !inbox.waiting.is_empty())
     }
 
-    /// Takes in a message; false when it came before.
+    /// Takes in a message; false when one of its kind and sender waits already.
     pub(super) fn receive(&mut self, from: &ScopeId, message: Message) -> bool {
         let inbox = self.inbox.get_or_insert_default();
-        let is_new = inbox.seen.insert((from.clone(), message.kind));
+        let is_new = inbox.known.insert((from.clone(), message.kind));
         if is_new {
             inbox.waiting.push_back((from.clone(), message));
         }
@@ -249,6 +197,13 @@ impl Scope {
 }
 
 impl Inbox {
+    /// The oldest `count` messages wait no more.
+    fn forget(&mut self, count: usize) {
+        for (from, message) in self.waiting.drain(..count.min(self.waiting.len())) {
+            self.known.remove(&(from, message.kind));
+        }
+    }
+
     fn hand_over(&mut self) -> Vec<(ScopeId, Message)> {
         self.handed_over = self.waiting.len().min(MESSAGES_A_CLAIM);
         self.waiting.iter().take(self.handed_over).cloned().collect()

@@ -3,6 +3,7 @@
 pub mod batches;
 pub mod control;
 pub mod duplicates;
+pub mod ended;
 pub mod fence;
 pub mod form;
 pub mod inbox;
@@ -100,6 +101,10 @@ macro_rules! conformance {
                 a_repetition_is_told_the_word_of_now a_repetition_brings_nothing_back repetitions_at_once
                 a_refused_commit_is_not_remembered another_name_is_another_commit
             }
+            ended {
+                its_journal_can_be_read its_journal_is_still_guarded it_hears_what_it_is_told what_waits_for_it_stays
+                it_may_be_opened_again its_run_goes_on
+            }
             workers {
                 a_lease_is_kept_to_its_end a_heartbeat_extends_the_lease a_claim_extends_the_lease
                 a_worker_that_was_given_up_is_told a_worker_knows_whether_it_is_alone
@@ -162,7 +167,7 @@ mod tests {
         macro_rules! written {
             ($($topic:literal)*) => { [$(($topic, include_str!(concat!($topic, ".rs")))),*] };
         }
-        let files = written!["journal" "form" "fence" "queue" "timers" "keep" "control" "inbox" "duplicates" "workers"
+        let files = written!["journal" "form" "fence" "queue" "timers" "keep" "control" "inbox" "duplicates" "ended" "workers"
             "plans" "listing" "batches" "reopen"];
         let names = files.iter().flat_map(|(topic, text)| {
             let cases = text.split("\npub async fn ").skip(1);
