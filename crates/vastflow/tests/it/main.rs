@@ -9,6 +9,7 @@ mod ctx;
 mod ends;
 mod faults;
 mod graph_cases;
+mod killed;
 mod lives;
 mod looks;
 mod river_cases;
