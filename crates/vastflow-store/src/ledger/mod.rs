@@ -5,6 +5,7 @@ mod past;
 mod queue;
 mod read;
 mod scope;
+mod tasks;
 mod workers;
 
 pub use journal::{Append, Head};
@@ -33,7 +34,7 @@ const INTERNAL_A_CLAIM: usize = 1_024;
 /// mutex, an embedded store adds a disk.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    runs: FxHashMap<RunId, Run>,
+    runs: FxHashMap<RunId, Box<Run>>,
     /// Runs by key, which is the order of their starts.
     order: BTreeMap<u64, RunId>,
     next_key: u64,
@@ -169,7 +170,7 @@ impl Ledger {
         self.order.insert(key, id.clone());
         let root = ScopeId::root(id.clone());
         let run = Run { id: root, key, summary, control, root: Scope::default(), inner: BTreeMap::new() };
-        self.runs.insert(id, run);
+        self.runs.insert(id, Box::new(run));
     }
 
     /// Hands out visible tasks, highest priority first, then oldest first. Timers and deliveries take no slot of a

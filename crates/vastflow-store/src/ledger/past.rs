@@ -173,14 +173,14 @@ impl Ledger {
     /// Forgets a run that is final and has no tasks; none when it is not or has some. For stores that keep finished
     /// runs elsewhere.
     pub fn evict(&mut self, id: &RunId) -> Option<Forgotten> {
-        let over = |run: &Run| run.summary.status.is_final() && run.scopes().all(|scope| scope.is_idle());
+        let over = |run: &Box<Run>| run.summary.status.is_final() && run.scopes().all(|scope| scope.is_idle());
         if !self.runs.get(id).is_some_and(over) {
             return None;
         }
         let run = self.runs.remove(id)?;
         self.order.remove(&run.key);
         *self.counts.of(run.summary.status) -= 1;
-        Some(Forgotten(Kind::Run(Box::new(run))))
+        Some(Forgotten(Kind::Run(run)))
     }
 
     /// The next run gets at least this key: one more than the highest that a disk remembers.

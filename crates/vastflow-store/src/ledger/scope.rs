@@ -2,10 +2,11 @@
 
 use super::journal::{Append, Journal};
 use super::queue::{Place, Queue};
+use super::tasks::Tasks;
 use crate::commit::{ClaimToken, Commit, Message};
 use crate::work::WorkerId;
 use rustc_hash::FxHashSet;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use vastflow_core::{ScopeId, Task, Timestamp};
 
 /// The most messages that one claim hands over.
@@ -44,12 +45,12 @@ pub enum TaskState {
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     pub(super) journal: Journal,
-    tasks: BTreeMap<Task, Entry>,
+    tasks: Tasks,
     inbox: Option<Box<Inbox>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+pub(super) struct Entry {
     due: Timestamp,
     token: u32,
     state: TaskState,
@@ -66,7 +67,7 @@ struct Inbox {
 
 impl Scope {
     pub(super) fn holds(&self, task: Task, token: ClaimToken) -> bool {
-        let entry = self.tasks.get(&task);
+        let entry = self.tasks.get(task);
         entry.is_some_and(|e| e.token == token.0 && matches!(e.state, TaskState::Claimed { .. }))
     }
 
@@ -88,7 +89,7 @@ impl Scope {
 
     /// A task exists from now on, waiting in the queue. One that exists already stays as it is.
     pub(super) fn insert(&mut self, id: &ScopeId, task: Task, due: Timestamp, place: Place, queue: &mut Queue) {
-        self.tasks.entry(task).or_insert_with(|| {
+        self.tasks.insert_with(task, || {
             let ticket = queue.push(id, task, due, place);
             Entry { due, token: 0, state: TaskState::Queued { ticket } }
         });
@@ -97,12 +98,12 @@ impl Scope {
     /// A task exists from now on, in the hands of `by`.
     pub(super) fn keep(&mut self, task: Task, due: Timestamp, by: WorkerId) {
         let state = TaskState::Claimed { by };
-        self.tasks.entry(task).or_insert(Entry { due, token: ClaimToken::FIRST.0, state });
+        self.tasks.insert_with(task, || Entry { due, token: ClaimToken::FIRST.0, state });
     }
 
     /// A task is answered. The inbox lets go of what it handed over with it, and is delivered again if more came.
     pub(super) fn settle(&mut self, id: &ScopeId, task: Task, place: Place, queue: &mut Queue) {
-        self.tasks.remove(&task);
+        self.tasks.remove(task);
         let Some(inbox) = self.inbox.as_mut().filter(|_| task == Task::Deliver) else { return };
         inbox.forget(inbox.handed_over);
         inbox.handed_over = 0;
@@ -115,14 +116,14 @@ impl Scope {
 
     /// A task exists no more, whoever holds it.
     pub(super) fn remove(&mut self, task: Task, place: Place, queue: &mut Queue) {
-        if let Some(Entry { due, state: TaskState::Queued { ticket }, .. }) = self.tasks.remove(&task) {
+        if let Some(Entry { due, state: TaskState::Queued { ticket }, .. }) = self.tasks.remove(task) {
             queue.remove(task, due, ticket, place);
         }
     }
 
     /// Hands a queued task to a worker; none when it is not queued.
     pub(super) fn claim(&mut self, task: Task, by: WorkerId) -> Option<(ClaimToken, Vec<(ScopeId, Message)>)> {
-        let entry = self.tasks.get_mut(&task).filter(|e| matches!(e.state, TaskState::Queued { .. }))?;
+        let entry = self.tasks.get_mut(task).filter(|e| matches!(e.state, TaskState::Queued { .. }))?;
         entry.token += 1;
         entry.state = TaskState::Claimed { by };
         let token = ClaimToken(entry.token);
@@ -135,7 +136,7 @@ impl Scope {
 
     /// Keeps a task back.
     pub(super) fn hold(&mut self, task: Task) {
-        if let Some(entry) = self.tasks.get_mut(&task) {
+        if let Some(entry) = self.tasks.get_mut(task) {
             entry.state = TaskState::Held;
         }
     }
@@ -148,19 +149,19 @@ impl Scope {
 
     /// A task goes back into the queue. Its token stays, so that the next claim's is higher.
     pub(super) fn give_back(&mut self, id: &ScopeId, task: Task, place: Place, queue: &mut Queue) {
-        if let Some(entry) = self.tasks.get_mut(&task) {
+        if let Some(entry) = self.tasks.get_mut(task) {
             let ticket = queue.push(id, task, entry.due, place);
             entry.state = TaskState::Queued { ticket };
         }
     }
 
     pub(super) fn tasks_in(&self, wanted: impl Fn(TaskState) -> bool) -> Vec<Task> {
-        self.tasks.iter().filter(|(_, entry)| wanted(entry.state)).map(|(task, _)| *task).collect()
+        self.tasks.iter().filter(|(_, entry)| wanted(entry.state)).map(|(task, _)| task).collect()
     }
 
     pub(super) fn tasks(&self) -> Vec<QueuedTask> {
-        let show = |(task, entry): (&Task, &Entry)| QueuedTask {
-            task: *task,
+        let show = |(task, entry): (Task, &Entry)| QueuedTask {
+            task,
             due: entry.due,
             token: ClaimToken(entry.token),
             state: entry.state,
