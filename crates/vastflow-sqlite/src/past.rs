@@ -68,6 +68,14 @@ impl Past {
         found().map_err(|why| self.wrap(why))?.transpose()
     }
 
+    fn key(&self, id: &RunId) -> Result<Option<i64>, StoreError> {
+        let found = || {
+            let mut select = self.connection.prepare_cached("SELECT key FROM runs WHERE id = ?1")?;
+            select.query_row([id.as_str()], |row| row.get(0)).optional()
+        };
+        found().map_err(|why| self.wrap(why))
+    }
+
     /// One run with all that a ledger needs of it.
     pub(crate) fn whole(&self, id: &RunId) -> Result<Option<(RunRow, Whole)>, StoreError> {
         let Some(row) = self.run(id)? else { return Ok(None) };
@@ -93,12 +101,12 @@ impl Past {
 
     /// Events of a scope from position `after` on. Reads and decodes no more than that takes.
     pub(crate) fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
-        let Some(run) = self.run(scope.run())? else { return Ok(Vec::new()) };
+        let Some(key) = self.key(scope.run())? else { return Ok(Vec::new()) };
         let sql = "SELECT events FROM journal WHERE run = ?1 AND path = ?2 AND first >= coalesce(
                      (SELECT max(first) FROM journal WHERE run = ?1 AND path = ?2 AND first <= ?3), 0) ORDER BY first";
         let mut select = self.connection.prepare_cached(sql).map_err(|why| self.wrap(why))?;
         let from = i64::try_from(after.0).unwrap_or(i64::MAX);
-        let mut rows = select.query((run.key.cast_signed(), scope.path(), from)).map_err(|why| self.wrap(why))?;
+        let mut rows = select.query((key, scope.path(), from)).map_err(|why| self.wrap(why))?;
         let mut page = Page { after, limit, events: Vec::new() };
         while page.events.len() < limit
             && let Some(row) = rows.next().map_err(|why| self.wrap(why))?

@@ -21,6 +21,8 @@ use vastflow_store::{ControlWord, Counts, Ledger, RunRow, StoreError};
 pub(crate) struct Recovered {
     pub(crate) ledger: Ledger,
     pub(crate) retained: FxHashSet<u64>,
+    /// Fingerprints that two ids have.
+    pub(crate) doubles: FxHashSet<u64>,
     /// Batches that the tables do not have.
     pub(crate) tail: Vec<Synced>,
     pub(crate) passed: Vec<Passed>,
@@ -47,17 +49,27 @@ pub(crate) fn recover(store: &Path, opened: &Opened) -> Result<Recovered, StoreE
     };
     recovery.plans()?;
     recovery.runs()?;
-    let mut retained = recovery.ids()?;
+    let (mut retained, mut doubles) = recovery.ids()?;
     let mut tail = Vec::new();
     let passed = segment::read_tail(store, opened.watermark, |seq, blob| {
-        recovery.replay(&blob, &mut retained).map_err(|why| in_batch(seq, why))?;
+        recovery.replay(&blob, (&mut retained, &mut doubles)).map_err(|why| in_batch(seq, why))?;
         tail.push((seq, blob));
         Ok(())
     })?;
     let last = tail.last().map_or(opened.watermark, |(seq, _)| *seq);
     recovery.requeue()?;
     let Recovery { ledger, past, past_scopes, reloaded, .. } = recovery;
-    Ok(Recovered { ledger, retained, tail, passed, last, past, past_scopes, reloaded })
+    Ok(Recovered { ledger, retained, doubles, tail, passed, last, past, past_scopes, reloaded })
+}
+
+/// Fingerprints of ids, and those that two of them have.
+type Known<'a> = (&'a mut FxHashSet<u64>, &'a mut FxHashSet<u64>);
+
+fn note(id: &str, (retained, doubles): Known<'_>) {
+    let fingerprint = fingerprint(id);
+    if !retained.insert(fingerprint) {
+        doubles.insert(fingerprint);
+    }
 }
 
 fn in_batch(seq: u64, error: StoreError) -> StoreError {
@@ -122,9 +134,13 @@ impl Recovery<'_> {
             Ok(())
         })?;
         waiting.into_iter().try_for_each(|key| self.known(key).map(drop))?;
-        let highest = self.tables.query_row("SELECT max(key) FROM runs", [], |row| row.get::<_, Option<i64>>(0));
+        let highest = self.tables.query_row(
+            "SELECT max(max(value), coalesce((SELECT max(key) FROM runs), -1)) FROM meta WHERE key = 'pruned'",
+            [],
+            |row| row.get::<_, Option<i64>>(0),
+        );
         if let Some(highest) = highest.map_err(|why| self.wrap(why))? {
-            self.ledger.begin_keys_at(highest.cast_unsigned() + 1);
+            self.ledger.begin_keys_at((highest + 1).cast_unsigned());
         }
         Ok(())
     }
@@ -186,33 +202,33 @@ impl Recovery<'_> {
     }
 
     /// Fingerprints of all ids in the tables.
-    fn ids(&mut self) -> Result<FxHashSet<u64>, StoreError> {
-        let mut retained = FxHashSet::default();
+    fn ids(&mut self) -> Result<(FxHashSet<u64>, FxHashSet<u64>), StoreError> {
+        let (mut retained, mut doubles) = (FxHashSet::default(), FxHashSet::default());
         self.rows("SELECT id FROM runs ORDER BY id", |this, row| {
             let id = row.get_ref(0).and_then(|id| Ok(id.as_str()?)).map_err(|why| this.wrap(why))?;
-            retained.insert(fingerprint(id));
+            note(id, (&mut retained, &mut doubles));
             Ok(())
         })?;
-        Ok(retained)
+        Ok((retained, doubles))
     }
 
     /// Takes in a batch of the log.
-    fn replay(&mut self, blob: &[u8], retained: &mut FxHashSet<u64>) -> Result<(), StoreError> {
+    fn replay(&mut self, blob: &[u8], known: Known<'_>) -> Result<(), StoreError> {
         for record in batch::open(blob)? {
             match Entry::read(record?)? {
                 Entry::Plan(json) => self.plan(json)?,
-                Entry::Commit(commit) => self.commit(*commit, retained)?,
+                Entry::Commit(commit) => self.commit(*commit, (&mut *known.0, &mut *known.1))?,
             }
         }
         Ok(())
     }
 
-    fn commit(&mut self, commit: Entered<'_>, retained: &mut FxHashSet<u64>) -> Result<(), StoreError> {
+    fn commit(&mut self, commit: Entered<'_>, known: Known<'_>) -> Result<(), StoreError> {
         let key = commit.head.key;
         if let Some(id) = &commit.run {
             let missing = || StoreError::corrupt(format!("run {id} begins without saying how"));
             let summary = commit.summary.as_ref().ok_or_else(missing)?.whole()?;
-            retained.insert(fingerprint(id));
+            note(id, known);
             self.begin(key, id.clone(), summary, ControlWord::default());
         }
         let id = self.known(key)?;

@@ -1,15 +1,17 @@
 //! [`Store`] for [`SqliteStore`]: reads come from memory, and from the tables for what memory has forgotten.
 
+use crate::backlog::Ask;
 use crate::past::Past;
 use crate::shared::{Inner, Shared};
 use crate::store::{CLOSED, SqliteStore};
 use async_trait::async_trait;
 use std::cmp::Reverse;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Pulse, QueuedTask, Reply, RunPage,
-    RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Prune, Pruned, Pulse, QueuedTask, Reply,
+    RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 impl SqliteStore {
@@ -144,6 +146,13 @@ impl Store for SqliteStore {
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {
         self.look(|inner| inner.ledger.tasks(scope)).await
+    }
+
+    async fn prune(&self, ask: &Prune) -> Result<Pruned, StoreError> {
+        let after = self.look(|inner| inner.last).await?;
+        let (reply, answer) = oneshot::channel();
+        self.shared.backlog.ask(Ask { after, prune: ask.clone(), reply });
+        answer.await.map_err(|_| self.shared.closed())?
     }
 
     async fn close(&self) -> Result<(), StoreError> {

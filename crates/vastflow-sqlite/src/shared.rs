@@ -6,6 +6,7 @@ use crate::log::segment::Passed;
 use crate::past::Readers;
 use crate::recover::Recovered;
 use crate::scopes::PastScopes;
+use crate::tables::Victim;
 use crate::wake::Wake;
 use crate::whole::Whole;
 use crate::{fail, record};
@@ -57,7 +58,11 @@ pub(crate) struct Inner {
     stubborn: VecDeque<u64>,
     /// Finished runs that came back into memory or to which something was added, and the batch that they wait for.
     late: FxHashMap<u64, u64>,
-    /// How often a run came back into memory.
+    /// Finished runs that are being deleted.
+    doomed: FxHashSet<u64>,
+    /// Fingerprints that two ids have.
+    doubles: FxHashSet<u64>,
+    /// How often a run came back into memory, or went for good.
     reloads: u64,
     /// The last batch that is in the tables.
     watermark: u64,
@@ -71,7 +76,7 @@ pub(crate) struct Inner {
 
 impl Inner {
     pub(crate) fn new(recovered: Recovered, watermark: u64) -> Self {
-        let Recovered { ledger, retained, past, past_scopes, last, passed, reloaded, .. } = recovered;
+        let Recovered { ledger, retained, doubles, past, past_scopes, last, passed, reloaded, .. } = recovered;
         Inner {
             ledger,
             retained,
@@ -83,6 +88,8 @@ impl Inner {
             late: reloaded.iter().map(|key| (*key, last)).collect(),
             evictable: reloaded.into(),
             stubborn: VecDeque::new(),
+            doomed: FxHashSet::default(),
+            doubles,
             reloads: 0,
             watermark,
             passed,
@@ -127,7 +134,7 @@ impl Inner {
     /// A finished run is in memory again, unless others came back while this one was read: they may be the same.
     pub(crate) fn reload(&mut self, (row, run): (RunRow, Whole), reloads_before: &mut u64) -> Result<(), StoreError> {
         let RunRow { key, id, control, summary, .. } = row;
-        if self.reloads != *reloads_before || self.ledger.run_with_key(key).is_some() {
+        if self.reloads != *reloads_before || self.is_doomed(key) || self.ledger.run_with_key(key).is_some() {
             return Ok(());
         }
         *reloads_before += 1;
@@ -185,6 +192,34 @@ impl Inner {
         // Without a change, one that ended a moment ago may not be in the tables yet: they will say so.
         if self.late.contains_key(&key) {
             self.evictable.push_back(key);
+        }
+    }
+
+    /// A run is to be deleted; false when it is in use.
+    fn doom(&mut self, victim: &Victim) -> bool {
+        if self.late.get(&victim.key).is_some_and(|batch| *batch > self.watermark) {
+            return false;
+        }
+        if let Some(id) = self.ledger.run_with_key(victim.key).cloned() {
+            if self.ledger.evict(&id).is_none() {
+                return false;
+            }
+            *self.past.of(victim.status) += 1;
+            self.past_scopes.forget(victim.key);
+        }
+        self.doomed.insert(victim.key)
+    }
+
+    /// Whether a run is about to be deleted.
+    pub(crate) fn is_doomed(&self, key: u64) -> bool {
+        self.doomed.contains(&key)
+    }
+
+    /// A run begins.
+    pub(crate) fn retain(&mut self, id: &str) {
+        let fingerprint = fingerprint(id);
+        if !self.retained.insert(fingerprint) {
+            self.doubles.insert(fingerprint);
         }
     }
 
@@ -320,6 +355,27 @@ impl Shared {
             let forgotten: Vec<_> = some.flat_map(|(key, path, end)| inner.trim(key, path, end)).flatten().collect();
             drop(inner);
             drop(forgotten);
+        }
+    }
+
+    /// Marks runs to be deleted, so that none of them comes back into memory; drops those that are in use.
+    pub(crate) fn doom(&self, victims: &mut Vec<Victim>) {
+        let mut inner = self.lock();
+        victims.retain(|victim| inner.doom(victim));
+    }
+
+    /// Runs are deleted: nothing is known of them any more.
+    pub(crate) fn bury(&self, victims: &[Victim]) {
+        let mut inner = self.lock();
+        inner.reloads += 1;
+        inner.doomed.clear();
+        for Victim { key, id, status } in victims {
+            *inner.past.of(*status) -= 1;
+            inner.late.remove(key);
+            let fingerprint = fingerprint(id);
+            if !inner.doubles.contains(&fingerprint) {
+                inner.retained.remove(&fingerprint);
+            }
         }
     }
 

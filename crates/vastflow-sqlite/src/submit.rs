@@ -1,11 +1,15 @@
 //! The way of a commit: encoded, applied to the ledger, put into the batch, answered after the sync.
 
 use crate::record::{Draft, Head};
-use crate::shared::{Inner, Shared, answer, fingerprint};
+use crate::shared::{Inner, Shared, answer};
 use rustc_hash::FxHashSet;
 use std::sync::MutexGuard;
+use std::time::Duration;
 use vastflow_core::{RunId, ScopeId, Task};
 use vastflow_store::{Answer, Commit, Committed, Reply, StoreError};
+
+/// How long to wait until a run is deleted.
+const DOOMED: Duration = Duration::from_millis(1);
 
 impl Shared {
     /// Commits a batch.
@@ -50,7 +54,16 @@ impl Shared {
             for one in missing {
                 match one {
                     Missing::Run(id) => match self.readers.with(|past| past.whole(id))? {
-                        Some(run) => self.open()?.reload(run, &mut reloads)?,
+                        Some(run) => {
+                            let mut inner = self.open()?;
+                            if inner.is_doomed(run.0.key) {
+                                drop(inner);
+                                // It is gone in a moment, and its id is free then.
+                                std::thread::sleep(DOOMED);
+                            } else {
+                                inner.reload(run, &mut reloads)?;
+                            }
+                        }
                         None => drop(absent.runs.insert(id.clone())),
                     },
                     Missing::Scope(key, scope) => {
@@ -114,7 +127,7 @@ impl Inner {
         let committed = self.ledger.apply(commit);
         if let Ok(Committed::Done { control }) = committed {
             if known.is_none() {
-                self.retained.insert(fingerprint(commit.scope.run()));
+                self.retain(commit.scope.run());
             }
             let head = Head::new(key, commit.control.map(|_| control), delivered);
             self.append(|out| draft.finish(head, out))?;

@@ -10,12 +10,14 @@
 
 -- format: the version of this layout. watermark: the last batch of the log that is in these tables.
 -- succeeded, failed, stopped: how many runs of that status there are. syncs: how often a part of the log was let go.
+-- pruned: the highest key of a run that was deleted, so that none gets it again.
 CREATE TABLE meta(
     key         TEXT PRIMARY KEY,
     value       INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-INSERT INTO meta(key, value) VALUES ('watermark', 0), ('succeeded', 0), ('failed', 0), ('stopped', 0), ('format', 2);
+INSERT INTO meta(key, value) VALUES ('watermark', 0), ('succeeded', 0), ('failed', 0), ('stopped', 0), ('pruned', -1),
+       ('format', 2);
 
 -- The structure of every flow that ever ran here, as JSON.
 CREATE TABLE plans(
@@ -48,6 +50,13 @@ CREATE INDEX runs_by_flow ON runs(flow);
 CREATE INDEX runs_by_status ON runs(status)
     WHERE status = 'running' OR status = 'paused' OR status = 'needs-attention' OR status = 'stopping'
         OR status = 'failed' OR status = 'stopped';
+
+CREATE INDEX runs_by_end ON runs(ended_at) WHERE ended_at IS NOT NULL;
+
+-- Runs that were deleted, whose journals are being deleted too.
+CREATE TABLE pruned(
+    run         INTEGER PRIMARY KEY
+);
 
 CREATE TABLE labels(
     key         TEXT NOT NULL,

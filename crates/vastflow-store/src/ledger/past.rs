@@ -8,6 +8,7 @@ use super::{Append, Head, Ledger, Run, set_control};
 use crate::commit::Message;
 use crate::control::{Control, ControlWord};
 use crate::error::StoreError;
+use crate::prune::{Doomed, Keep, Prune};
 use std::sync::Arc;
 use vastflow_core::run::{Changes, RunSummary};
 use vastflow_core::{RunId, ScopeId, Seq, Task, Timestamp};
@@ -173,14 +174,45 @@ impl Ledger {
     /// Forgets a run that is final and has no tasks; none when it is not or has some. For stores that keep finished
     /// runs elsewhere.
     pub fn evict(&mut self, id: &RunId) -> Option<Forgotten> {
-        let over = |run: &Box<Run>| run.summary.status.is_final() && run.scopes().all(|scope| scope.is_idle());
-        if !self.runs.get(id).is_some_and(over) {
+        if !self.is_over(id) {
             return None;
         }
         let run = self.runs.remove(id)?;
         self.order.remove(&run.key);
         *self.counts.of(run.summary.status) -= 1;
         Some(Forgotten(Kind::Run(run)))
+    }
+
+    /// Deletes runs that are over; gives their ids, and whether there are more to delete.
+    pub fn prune(&mut self, ask: &Prune) -> (Vec<RunId>, bool) {
+        let doomed: Vec<RunId> = match &ask.which {
+            Doomed::Runs(ids) => ids.iter().filter(|id| self.is_over(id)).cloned().collect(),
+            Doomed::Old(keep) => self.doomed_by(keep),
+        };
+        let more = doomed.len() > ask.limit;
+        let gone = doomed.into_iter().take(ask.limit).filter(|id| self.evict(id).is_some());
+        (gone.collect(), more)
+    }
+
+    /// Runs that are over and not kept, oldest first.
+    fn doomed_by(&self, keep: &Keep) -> Vec<RunId> {
+        let covered = |(key, id): (&u64, &RunId)| {
+            let run = self.runs.get(id).filter(|run| keep.covers(&run.summary))?;
+            Some((*key, id.clone(), keep.is_too_old(&run.summary)))
+        };
+        let mut covered: Vec<_> = self.order.iter().filter_map(covered).collect();
+        let newest = keep.newest.map_or(0, |newest| covered.len().saturating_sub(newest));
+        let mut place = 0;
+        covered.retain(|(_, id, is_too_old)| {
+            place += 1;
+            (*is_too_old || place <= newest) && self.is_over(id)
+        });
+        covered.into_iter().map(|(_, id, _)| id).collect()
+    }
+
+    fn is_over(&self, id: &RunId) -> bool {
+        let over = |run: &Box<Run>| run.summary.status.is_final() && run.scopes().all(|scope| scope.is_idle());
+        self.runs.get(id).is_some_and(over)
     }
 
     /// The next run gets at least this key: one more than the highest that a disk remembers.

@@ -11,6 +11,7 @@ pub mod journal;
 pub mod keep;
 pub mod listing;
 pub mod plans;
+pub mod prune;
 pub mod queue;
 pub mod reopen;
 pub mod timers;
@@ -122,6 +123,10 @@ macro_rules! conformance {
                 runs_are_found_by_flow runs_are_found_by_status runs_are_found_by_labels filters_work_together
                 filtered_pages_are_full runs_are_counted
             }
+            prune {
+                nothing_is_left_of_it its_id_is_free what_goes_on_stays the_old_go too_many_go
+                a_call_keeps_to_its_limit late_commits_find_nothing
+            }
             batches {
                 answers_are_in_order a_batch_is_applied_in_order refusals_do_not_stop_the_others an_element_is_whole
                 later_elements_see_earlier_ones an_empty_batch_is_answered many_submitters_are_all_answered
@@ -168,7 +173,7 @@ mod tests {
             ($($topic:literal)*) => { [$(($topic, include_str!(concat!($topic, ".rs")))),*] };
         }
         let files = written!["journal" "form" "fence" "queue" "timers" "keep" "control" "inbox" "duplicates" "ended" "workers"
-            "plans" "listing" "batches" "reopen"];
+            "plans" "prune" "listing" "batches" "reopen"];
         let names = files.iter().flat_map(|(topic, text)| {
             let cases = text.split("\npub async fn ").skip(1);
             cases.map(|case| (*topic, case.split('(').next().unwrap_or_default()))

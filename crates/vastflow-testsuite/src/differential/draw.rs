@@ -39,7 +39,7 @@ impl World {
 
     fn draw_start(&mut self) -> Drawn {
         let at = self.rng.below(self.plans.len());
-        let mut story = Story::new(self.plans[at].clone(), &format!("r{}", self.runs.len()));
+        let mut story = Story::new(self.plans[at].clone(), &format!("r{}", self.next_run()));
         let labels = if self.rng.chance(50) { vec![("team".into(), "red".into())] } else { Vec::new() };
         let deadline = if self.rng.chance(20) { Some(self.soon()) } else { None };
         let priority = i8::try_from(self.rng.below(5)).unwrap_or(0) - 2;
