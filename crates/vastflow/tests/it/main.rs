@@ -12,6 +12,7 @@ mod graph_cases;
 mod killed;
 mod lives;
 mod looks;
+mod retention;
 mod river_cases;
 mod rivers;
 mod scope_cases;
