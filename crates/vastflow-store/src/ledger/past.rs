@@ -211,8 +211,8 @@ impl Ledger {
     }
 
     fn is_over(&self, id: &RunId) -> bool {
-        let over = |run: &Box<Run>| run.summary.status.is_final() && run.scopes().all(|scope| scope.is_idle());
-        self.runs.get(id).is_some_and(over)
+        let Some(run) = self.runs.get(id) else { return false };
+        run.summary.status.is_final() && run.scopes().all(|scope| scope.is_idle())
     }
 
     /// The next run gets at least this key: one more than the highest that a disk remembers.
