@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use vastflow::{BoxError, Engine, Flow, Node, Open, Page, Result};
+use vastflow::{BoxError, Engine, Flow, Node, Open, Page, PlanErrors, Result};
 
 pub(crate) const ALL: [&str; 4] = ["W5", "W6", "W7", "W10"];
 
@@ -172,9 +172,11 @@ async fn reopened(count: usize) -> Result<Vec<Figure>, BoxError> {
     Ok(vec![figure("opened", opened[opened.len() - 1], ratio), figure("first-step", stepped, None)])
 }
 
+/// Draws a flow of so many nodes.
+type Draw = fn(usize) -> Result<Flow<String, String>, PlanErrors>;
+
 fn planned(nodes: usize) -> Result<Vec<Figure>, BoxError> {
-    let shapes: [(&str, fn(usize) -> _); 3] =
-        [("chain", flows::chain), ("fan", flows::fan), ("independent", flows::independent)];
+    let shapes: [(&str, Draw); 3] = [("chain", flows::chain), ("fan", flows::fan), ("independent", flows::independent)];
     let mut figures = Vec::new();
     for (what, draw) in shapes {
         let mut took = Vec::new();

@@ -29,7 +29,6 @@ impl PastScopes {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a part of a fingerprint is one too")]
 fn short(path: &str) -> u32 {
     (fingerprint(path) >> 32) as u32
 }

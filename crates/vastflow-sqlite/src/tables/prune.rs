@@ -104,11 +104,15 @@ fn find(tables: &Connection, doomed: &Doomed, limit: usize) -> Result<Vec<Victim
         Doomed::Old(keep) => keep,
     };
     let (covered, values) = covered(keep);
+    let most = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
+    let with = |bound: Value| values.iter().cloned().chain([bound, most.clone()]).collect::<Vec<_>>();
     let mut found = Vec::new();
     if let Some(since) = keep.ended_since {
-        let since = Value::Integer(since.millis().cast_signed());
-        let sql = format!("SELECT {COLUMNS} FROM runs WHERE {covered} AND {FINAL} AND ended_at < ? ORDER BY ended_at");
-        select(tables, &sql, &values, since, limit, &mut found)?;
+        let values = with(Value::Integer(since.millis().cast_signed()));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM runs WHERE {covered} AND {FINAL} AND ended_at < ? ORDER BY ended_at LIMIT ?"
+        );
+        select(tables, &sql, values, &mut found)?;
     }
     if let Some(newest) = keep.newest {
         let boundary = match newest.checked_sub(1) {
@@ -119,8 +123,9 @@ fn find(tables: &Connection, doomed: &Doomed, limit: usize) -> Result<Vec<Victim
             None => Some(i64::MAX),
         };
         if let Some(boundary) = boundary {
-            let sql = format!("SELECT {COLUMNS} FROM runs WHERE {covered} AND {FINAL} AND key < ? ORDER BY key");
-            select(tables, &sql, &values, Value::Integer(boundary), limit, &mut found)?;
+            let sql =
+                format!("SELECT {COLUMNS} FROM runs WHERE {covered} AND {FINAL} AND key < ? ORDER BY key LIMIT ?");
+            select(tables, &sql, with(Value::Integer(boundary)), &mut found)?;
         }
     }
     found.sort_by_key(|victim| victim.key);
@@ -129,17 +134,8 @@ fn find(tables: &Connection, doomed: &Doomed, limit: usize) -> Result<Vec<Victim
     Ok(found)
 }
 
-fn select(
-    tables: &Connection,
-    sql: &str,
-    values: &[Value],
-    last: Value,
-    limit: usize,
-    found: &mut Vec<Victim>,
-) -> Result<()> {
-    let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
-    let mut select = tables.prepare_cached(&format!("{sql} LIMIT ?"))?;
-    let values = values.iter().cloned().chain([last, limit]);
+fn select(tables: &Connection, sql: &str, values: Vec<Value>, found: &mut Vec<Victim>) -> Result<()> {
+    let mut select = tables.prepare_cached(sql)?;
     for one in select.query_map(params_from_iter(values), victim)? {
         found.push(one?);
     }
