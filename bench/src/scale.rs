@@ -4,6 +4,7 @@
 //! itself, taken in the same run: only that ratio means something beyond this machine.
 
 use crate::flows;
+use crate::load::cpu_time;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,22 +20,29 @@ const STARTS: usize = 512;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// One figure. What a work has no such field for is left out.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Figure {
     what: &'static str,
     items: usize,
     seconds: f64,
     rss_mb: Option<f64>,
     bytes_per_run: Option<f64>,
-    /// How many times as long, or as large, as with a tenth of the items.
+    /// How many times as long as with a tenth of the items.
     ratio: Option<f64>,
+    /// The same of the processor time, which others on the machine do not lengthen as much.
+    cpu_ratio: Option<f64>,
 }
 
 impl Figure {
     fn print(&self, work: &str) {
         let Figure { what, items, seconds, .. } = self;
         print!("RESULT {work} store=sqlite what={what} items={items} seconds={seconds:.3}");
-        let rest = [("rss_mb", self.rss_mb, 1), ("bytes_per_run", self.bytes_per_run, 0), ("ratio", self.ratio, 2)];
+        let rest = [
+            ("rss_mb", self.rss_mb, 1),
+            ("bytes_per_run", self.bytes_per_run, 0),
+            ("ratio", self.ratio, 2),
+            ("cpu_ratio", self.cpu_ratio, 2),
+        ];
         for (name, value, digits) in rest {
             if let Some(value) = value {
                 print!(" {name}={value:.digits$}");
@@ -84,30 +92,42 @@ fn many() -> Result<Flow<u64, u64>, BoxError> {
 }
 
 async fn items(count: usize) -> Result<Vec<Figure>, BoxError> {
-    let (tenth, _) = one_foreach(count / 10).await?;
-    let (whole, rss) = one_foreach(count).await?;
-    let seconds = whole.as_secs_f64();
-    let first = Figure { what: "foreach", items: count / 10, seconds: tenth.as_secs_f64(), ..Figure::default() };
-    let ratio = Some(seconds / tenth.as_secs_f64());
-    Ok(vec![
-        first,
-        Figure { what: "foreach", items: count, seconds, rss_mb: Some(megabytes(rss)), ratio, ..Figure::default() },
-    ])
+    let tenth = one_foreach(count / 10).await?;
+    let whole = one_foreach(count).await?;
+    let seconds = |took: &Took| took.wall.as_secs_f64();
+    let first = Figure { what: "foreach", items: count / 10, seconds: seconds(&tenth), ..Figure::default() };
+    let all = Figure {
+        items: count,
+        seconds: seconds(&whole),
+        rss_mb: Some(megabytes(whole.rss)),
+        ratio: Some(seconds(&whole) / seconds(&tenth)),
+        cpu_ratio: Some(whole.cpu.as_secs_f64() / tenth.cpu.as_secs_f64()),
+        ..first
+    };
+    Ok(vec![first, all])
 }
 
-async fn one_foreach(count: usize) -> Result<(Duration, u64), BoxError> {
+/// What a foreach took.
+struct Took {
+    wall: Duration,
+    cpu: Duration,
+    rss: u64,
+}
+
+/// Runs a foreach until all of it is in the tables.
+async fn one_foreach(count: usize) -> Result<Took, BoxError> {
     let dir = tempfile::tempdir_in(".")?;
     let flow = many()?;
     let engine = open(&dir.path().join("bench.db"), &flow).await?;
     let peak = Peak::watch();
-    let began = Instant::now();
+    let (began, cpu) = (Instant::now(), cpu_time());
     let run = engine.start(&flow, count as u64).await?;
     let folded = run.output().await?;
     engine.shutdown_within(HOUR).await?;
     if folded != count as u64 {
         return Err(format!("{folded} of {count} items were folded").into());
     }
-    Ok((began.elapsed(), peak.rss()))
+    Ok(Took { wall: began.elapsed(), cpu: cpu_time().saturating_sub(cpu), rss: peak.rss() })
 }
 
 /// Runs that sleep for an hour: what each costs in memory; then as many as a tenth of them, due at once.

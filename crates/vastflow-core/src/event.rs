@@ -271,6 +271,8 @@ pub enum Event {
     },
     /// Words came from other scopes that nobody waits for any more.
     WordsIgnored,
+    /// A run that waited in line may begin its work.
+    Admitted,
 }
 
 /// An item of a foreach.
@@ -340,6 +342,7 @@ impl Event {
             Event::ChildUndone { .. } => "ChildUndone",
             Event::ChildParked { .. } => "ChildParked",
             Event::WordsIgnored => "WordsIgnored",
+            Event::Admitted => "Admitted",
         }
     }
 
@@ -440,6 +443,8 @@ pub struct RunStarted {
     pub info: RunInfo,
     /// The run that this one goes on from, if there is one.
     pub origin: Option<Box<Origin>>,
+    /// It waits in line until it is admitted.
+    pub queued: bool,
 }
 
 /// The run that another one goes on from, and what that one keeps of it.
@@ -519,6 +524,8 @@ impl fmt::Display for RunOutcome {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunStatus {
+    /// It waits in line until it is admitted.
+    Queued,
     /// It goes on.
     Running,
     /// Somebody asked that nothing new start for a while.
@@ -537,7 +544,8 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
         Self::Running,
         Self::Paused,
         Self::NeedsAttention,
@@ -557,6 +565,7 @@ impl RunStatus {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            RunStatus::Queued => "queued",
             RunStatus::Running => "running",
             RunStatus::Paused => "paused",
             RunStatus::NeedsAttention => "needs-attention",

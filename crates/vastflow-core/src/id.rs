@@ -378,6 +378,8 @@ pub enum Task {
     },
     /// A timer: the end waits no longer for what was not needed any more.
     Grace,
+    /// Let a run begin its work that waits in line for it.
+    Admit,
 }
 
 impl Task {
@@ -390,7 +392,7 @@ impl Task {
     /// Whether user code runs for the task, so that it takes one of a worker's slots.
     #[must_use]
     pub const fn takes_slot(self) -> bool {
-        !self.is_timer() && !matches!(self, Task::Deliver)
+        !self.is_timer() && !matches!(self, Task::Deliver | Task::Admit)
     }
 
     /// The node that the task belongs to, if it belongs to one.
@@ -404,7 +406,7 @@ impl Task {
             | Task::Undo { node, .. }
             | Task::Wake { node }
             | Task::NodeDeadline { node } => Some(node),
-            Task::Hook { .. } | Task::RunDeadline | Task::Deliver | Task::Grace => None,
+            Task::Hook { .. } | Task::RunDeadline | Task::Deliver | Task::Grace | Task::Admit => None,
         }
     }
 }

@@ -97,7 +97,10 @@ impl NodeView {
         self.said = match &recorded.event {
             Event::AttemptFailed { failure, .. }
             | Event::NodeFailed { failure, .. }
-            | Event::RescueFailed { failure, .. } => Some(failure.to_string()),
+            | Event::RescueFailed { failure, .. }
+            | Event::ReduceFailed { failure, .. }
+            | Event::NodeParked { failure, .. }
+            | Event::UndoFailed { failure, .. } => Some(failure.to_string()),
             Event::Polled { cause, .. } => Some(cause.to_string()),
             _ => None,
         };
@@ -111,7 +114,8 @@ impl NodeStatus {
         match self {
             NodeStatus::Succeeded => '✓',
             NodeStatus::Failed => '✗',
-            NodeStatus::Dropped => '–',
+            NodeStatus::Dropped | NodeStatus::Skipped => '–',
+            NodeStatus::Undone => '↩',
             NodeStatus::Waiting => '·',
             _ => '▸',
         }

@@ -196,6 +196,11 @@ impl Library {
         Ok(())
     }
 
+    /// Puts the code of a flow in the place of what was there under its name, if anything was.
+    pub fn replace_flow(&mut self, name: Name, code: Arc<FlowCode>) {
+        self.flows.insert(name, code);
+    }
+
     /// Adds a river or an Atlantic.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ struct StartRest<'a> {
     context: Cow<'a, Writes>,
     info: Cow<'a, RunInfo>,
     origin: Cow<'a, Option<Box<Origin>>>,
+    queued: bool,
 }
 
 /// What the readable columns do not say of how it ended.
@@ -35,10 +36,13 @@ struct EndRest<'a> {
 }
 
 pub(crate) fn start_rest(started: &RunStarted) -> Result<Vec<u8>, StoreError> {
-    let RunStarted { seed, input, context, info, origin, .. } = started;
+    let RunStarted { seed, input, context, info, origin, queued, .. } = started;
     let origin = Cow::Borrowed(origin);
     let (context, info) = (Cow::Borrowed(context), Cow::Borrowed(info));
-    record::to_extend(&StartRest { seed: *seed, input: input.codec(), context, info, origin }, Vec::new())
+    record::to_extend(
+        &StartRest { seed: *seed, input: input.codec(), context, info, origin, queued: *queued },
+        Vec::new(),
+    )
 }
 
 pub(crate) fn end_rest(outcome: Option<&RunOutcome>, output: Option<&Payload>) -> Result<Vec<u8>, StoreError> {
@@ -92,6 +96,7 @@ fn inner(row: &Row<'_>, key: u64) -> Result<RunRow, StoreError> {
         context: start.context.into_owned(),
         info: start.info.into_owned(),
         origin: start.origin.into_owned(),
+        queued: start.queued,
     };
     let summary = RunSummary {
         status: RunStatus::parse(text(row, 4)?).ok_or_else(|| StoreError::corrupt("its status is unknown"))?,

@@ -231,6 +231,7 @@ impl Inner {
     pub(crate) fn counts(&self) -> Counts {
         let (now, past) = (self.ledger.counts(), self.past);
         Counts {
+            queued: now.queued,
             running: now.running,
             paused: now.paused,
             needs_attention: now.needs_attention,

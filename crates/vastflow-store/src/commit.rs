@@ -4,7 +4,7 @@ use crate::control::{Control, ControlWord};
 use crate::work::WorkerId;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
-use vastflow_core::{Event, Payload, ScopeId, Seq, Task, Timestamp};
+use vastflow_core::{Event, Name, Payload, ScopeId, Seq, Task, Timestamp};
 
 /// Names one commit for ever, so that repeating it after a lost answer is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ pub struct Commit {
 }
 
 /// A task to queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTask {
     /// Which.
     pub task: Task,
@@ -58,6 +58,16 @@ pub struct NewTask {
     /// The committing worker goes on with it at once: it is claimed by that worker, with [`ClaimToken::FIRST`],
     /// unless the run is held or killed.
     pub keep: bool,
+    /// The lane that it queues in: only workers that have room in it are given it. None: the common one.
+    pub lane: Option<Name>,
+}
+
+impl NewTask {
+    /// A task in the common lane, for any worker.
+    #[must_use]
+    pub const fn new(task: Task, due: Timestamp) -> Self {
+        NewTask { task, due, keep: false, lane: None }
+    }
 }
 
 /// Something for another scope of the same run.

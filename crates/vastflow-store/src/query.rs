@@ -46,6 +46,8 @@ pub struct RunPage {
 /// How many runs there are of each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Waiting in line.
+    pub queued: u64,
     /// Running.
     pub running: u64,
     /// Paused.
@@ -67,6 +69,7 @@ impl Counts {
     #[must_use]
     pub fn of(&mut self, status: RunStatus) -> &mut u64 {
         match status {
+            RunStatus::Queued => &mut self.queued,
             RunStatus::Paused => &mut self.paused,
             RunStatus::NeedsAttention => &mut self.needs_attention,
             RunStatus::Stopping => &mut self.stopping,
@@ -80,7 +83,7 @@ impl Counts {
     /// Runs that have not ended.
     #[must_use]
     pub const fn unfinished(&self) -> u64 {
-        self.running + self.paused + self.needs_attention + self.stopping
+        self.queued + self.running + self.paused + self.needs_attention + self.stopping
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use vastflow_core::{PlanHash, ScopeId, Seq, Task, Timestamp};
+use vastflow_core::{Name, PlanHash, ScopeId, Seq, Task, Timestamp};
 
 /// Names one life of a worker.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,8 +29,22 @@ pub struct Claim {
     pub lease: Duration,
     /// Plans the worker has no code for; their tasks stay where they are.
     pub except: Arc<[PlanHash]>,
+    /// The most tasks of each lane that the worker serves; they count for `max` too. Tasks of other lanes, but for the
+    /// common one, stay where they are.
+    pub lanes: Arc<[(Name, usize)]>,
+    /// How many runs may be in flight: of a flow, or, without a name, of all flows together. Runs beyond that stay in
+    /// line ([`Task::Admit`]). In flight is what has begun its work and has not ended.
+    pub windows: Arc<[(Option<Name>, usize)]>,
     /// What time it is; stores with a clock of their own do not look at it.
     pub now: Timestamp,
+}
+
+impl Claim {
+    /// A request for tasks of all plans in the common lane, without windows.
+    #[must_use]
+    pub fn new(worker: WorkerId, max: usize, lease: Duration, now: Timestamp) -> Self {
+        Claim { worker, max, lease, except: [].into(), lanes: [].into(), windows: [].into(), now }
+    }
 }
 
 /// What a claim gives.
@@ -38,10 +52,13 @@ pub struct Claim {
 pub struct Claims {
     /// The tasks.
     pub tasks: Vec<Claimed>,
-    /// Whether more may be there to claim: tasks beyond `max`, or more timers and deliveries than one claim gives.
+    /// Whether more may be there to claim: tasks beyond `max`, or more timers and deliveries than one claim gives. What
+    /// waits for room in a lane or a window does not count.
     pub more: bool,
     /// When the next task that is not visible yet will be; none when there is none.
     pub next_due: Option<Timestamp>,
+    /// Whether runs stay in line because a window is full.
+    pub is_full: bool,
 }
 
 /// A task in hand.
@@ -53,6 +70,8 @@ pub struct Claimed {
     pub task: Task,
     /// The right to report on it.
     pub token: ClaimToken,
+    /// The lane that it queued in.
+    pub lane: Option<Name>,
     /// The plan its run follows.
     pub plan: PlanHash,
     /// How long the scope's journal is.

@@ -138,13 +138,13 @@ pub const fn attempt(node: u32, attempt: u32) -> Task {
 /// A task to queue, visible at once.
 #[must_use]
 pub const fn new_task(task: Task) -> NewTask {
-    NewTask { task, due: Timestamp::ZERO, keep: false }
+    NewTask::new(task, Timestamp::ZERO)
 }
 
 /// A task to keep.
 #[must_use]
-pub const fn kept_task(task: Task) -> NewTask {
-    NewTask { task, due: Timestamp::ZERO, keep: true }
+pub fn kept_task(task: Task) -> NewTask {
+    NewTask { keep: true, ..NewTask::new(task, Timestamp::ZERO) }
 }
 
 /// A message whose body says its kind.
@@ -197,6 +197,8 @@ pub struct Story {
     pub state: State,
     /// What travels with it.
     pub info: RunInfo,
+    /// Whether it waits in line.
+    pub queued: bool,
     /// The time of its next commit.
     pub now: Timestamp,
     /// Who makes its commits.
@@ -208,7 +210,7 @@ impl Story {
     #[must_use]
     pub fn new(plan: Arc<Plan>, run: &str) -> Self {
         let scope = root(run);
-        Story { plan, scope, state: State::default(), info: RunInfo::default(), now: T0, worker: ALICE }
+        Story { plan, scope, state: State::default(), info: RunInfo::default(), queued: false, now: T0, worker: ALICE }
     }
 
     /// The run as a journal tells it.
@@ -229,6 +231,7 @@ impl Story {
         let mut start = Start::new(self.scope.run().clone());
         start.input = payload("7");
         start.info = self.info.clone();
+        start.queued = self.queued;
         self.tell(Input::Start(start))
     }
 
@@ -276,7 +279,7 @@ impl Story {
         let (before, expected) = (self.state.summary(&self.plan), self.state.len());
         let mut changes = Changes::default();
         let events = self.state.step(&self.plan, input, self.now, &mut changes)?;
-        let queue = changes.queue.into_iter().map(|(task, due)| NewTask { task, due, keep: false }).collect();
+        let queue = changes.queue.into_iter().map(|(task, due)| NewTask::new(task, due)).collect();
         let summary = self.state.summary(&self.plan).filter(|summary| before.as_ref() != Some(summary)).map(Arc::new);
         let (at, worker, obsolete) = (self.now, self.worker, changes.obsolete);
         Ok(Commit { at, worker, events, queue, obsolete, summary, ..commit(&self.scope, expected.0) })

@@ -196,8 +196,15 @@ impl Probe {
     /// # Panics
     /// When the store answers an error.
     pub async fn claim_as(&self, worker: WorkerId, now: Timestamp, max: usize) -> Claims {
-        let except = Vec::new().into();
-        self.store.claim(Claim { worker, max, lease: LEASE, except, now }).await.expect("claim")
+        self.claim_with(Claim::new(worker, max, LEASE, now)).await
+    }
+
+    /// Claims as asked.
+    ///
+    /// # Panics
+    /// When the store answers an error.
+    pub async fn claim_with(&self, claim: Claim) -> Claims {
+        self.store.claim(claim).await.expect("claim")
     }
 
     /// Gives claimed tasks back.

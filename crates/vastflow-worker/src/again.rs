@@ -142,7 +142,7 @@ impl Run {
         // The time limit was the old run's.
         info.deadline = None;
         let input = past.started.input.clone();
-        let start = Start { run: id, input, context, info, origin: Some(Box::new(origin)) };
+        let start = Start { run: id, input, context, info, origin: Some(Box::new(origin)), queued: false };
         StartRun::from_start(self.engine.clone(), past.started.plan, start).await
     }
 }

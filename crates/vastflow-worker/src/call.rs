@@ -2,6 +2,7 @@
 
 use crate::cell::{Calling, Cell};
 use crate::claim::{Held, begin_later};
+use crate::lanes::LanePlace;
 use crate::shared::Shared;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +21,13 @@ use vastflow_sdk::{About, Bound, BoxFuture, CallParts, Ctx, DataError, EngineLin
 use vastflow_store::ClaimToken;
 
 /// Begins a task that this engine holds, together with a slot if it takes one.
-pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, token: ClaimToken) {
+pub(crate) fn start_task(
+    shared: &Arc<Shared>,
+    cell: &Arc<Cell>,
+    task: Task,
+    token: ClaimToken,
+    lane: Option<LanePlace>,
+) {
     let slots = usize::from(task.takes_slot());
     if shared.stopped.is_off() {
         // Nobody would record what came of it.
@@ -31,7 +38,10 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
     // not due: then it would count as one that only waits, and must not be running.
     if inner.is_gone || inner.gathers_since_before(task) {
         let (plan, len) = (cell.bound.root(), inner.state.len());
-        return begin_later(shared, Held { scope: cell.scope.clone(), task, token, plan, len, words: Vec::new() });
+        return begin_later(
+            shared,
+            Held { scope: cell.scope.clone(), task, token, plan, len, words: Vec::new(), lane },
+        );
     }
     if let Some(call) = inner.calls.iter_mut().find(|call| call.task == task) {
         // The store took this worker for dead and gave the task out again: the call under way answers that claim.
@@ -44,9 +54,13 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
         shared.slots.give_back(slots);
         return cell.after(shared);
     }
-    if task.is_timer() || !inner.state.may_start(cell.bound.plan(), task) {
+    if task == Task::Admit || task.is_timer() || !inner.state.may_start(cell.bound.plan(), task) {
         drop(inner);
-        let input = if task.is_timer() { Input::Timer(task) } else { Input::NotStarted(task) };
+        let input = match task {
+            Task::Admit => Input::Admit,
+            task if task.is_timer() => Input::Timer(task),
+            task => Input::NotStarted(task),
+        };
         return cell.answer(shared, input, (task, token), slots);
     }
     let site = Site {
@@ -59,7 +73,7 @@ pub(crate) fn start_task(shared: &Arc<Shared>, cell: &Arc<Cell>, task: Task, tok
         now: shared.now(),
     };
     let ctx = site.ctx(task);
-    let call = Call { counted: Counted::new(shared), cell: Arc::clone(cell), task, ctx: ctx.clone() };
+    let call = Call { counted: Counted::new(shared), cell: Arc::clone(cell), task, ctx: ctx.clone(), lane };
     let abort = shared.runtime.spawn(call.run()).abort_handle();
     inner.calls.push(Calling { task, token, ctx, abort });
 }
@@ -132,6 +146,7 @@ fn unstarted(bound: &Bound) -> Arc<RunStarted> {
         context: Writes::new(),
         info: RunInfo::default(),
         origin: None,
+        queued: false,
     })
 }
 
@@ -141,11 +156,14 @@ struct Call {
     cell: Arc<Cell>,
     task: Task,
     ctx: Ctx,
+    /// Held as long as the call is under way.
+    lane: Option<LanePlace>,
 }
 
 impl Call {
     async fn run(self) {
         let outcome = Called::begin(&self.cell.bound, &self.ctx, self.task).end().await;
+        drop(self.lane);
         let shared = self.counted.over();
         self.cell.ended(&shared, outcome);
     }
@@ -296,6 +314,7 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shared::Room;
     use vastflow_core::RunId;
     use vastflow_core::run::{Reply, Start};
     use vastflow_core::{NodeIx, ScopeId};
@@ -313,14 +332,19 @@ mod tests {
         let mut library = Library::default();
         library.add_flow(flow.name().clone(), Arc::clone(flow.code())).unwrap();
         let bound = Arc::new(library.bind(flow.plan()).unwrap());
-        let shared = Shared::new(Arc::new(MemoryStore::new()), library, 5, Duration::from_secs(15));
+        let shared = Shared::new(
+            Arc::new(MemoryStore::new()),
+            library,
+            Room { slots: 5, ..Room::default() },
+            Duration::from_secs(15),
+        );
         let input = Payload::new(vastflow_core::Codec::Json, "1");
         let start = Start { input, ..Start::new(RunId::new("r").unwrap()) };
         let mut state = State::default();
         state.step(bound.plan(), Input::Start(start), Timestamp::ZERO, &mut ()).unwrap();
         let cell = shared.admit(Cell::new(ScopeId::root(RunId::new("r").unwrap()), bound, state));
         assert!(shared.slots.take());
-        start_task(&shared, &cell, TASK, ClaimToken::FIRST);
+        start_task(&shared, &cell, TASK, ClaimToken::FIRST, None);
         tokio::task::yield_now().await;
         (shared, cell)
     }

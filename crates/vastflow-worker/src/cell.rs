@@ -183,7 +183,7 @@ impl Cell {
             return self.go_on(shared, inner);
         }
         drop(inner);
-        riders.into_iter().for_each(|rider| start_task(shared, self, rider, ClaimToken::FIRST));
+        riders.into_iter().for_each(|rider| start_task(shared, self, rider, ClaimToken::FIRST, None));
     }
 
     /// The run is stopping, and these tasks are in nobody's hands and will not be: they are not begun.
@@ -382,7 +382,9 @@ impl Inner {
         let may_ride = node.is_some_and(|node| !node.durable)
             && !shared.draining.is_off()
             && !self.gathered.status_changed
-            && new.iter().all(|(task, due)| task.takes_slot() && *due == Timestamp::ZERO);
+            && new.iter().all(|(task, due)| {
+                task.takes_slot() && *due == Timestamp::ZERO && cell.bound.plan().lane(*task).is_none()
+            });
         if !may_ride {
             return Vec::new();
         }
@@ -495,15 +497,17 @@ impl Inner {
         let may_begin = cell.bound.has_code() && !shared.draining.is_off();
         let mut decide = |(task, due): (Task, Timestamp)| {
             if self.calls(task) {
-                return NewTask { task, due, keep: true };
+                return NewTask { keep: true, ..NewTask::new(task, due) };
             }
-            let is_ready = may_begin && task.takes_slot() && due == Timestamp::ZERO;
+            // What queues in a lane waits for its turn there.
+            let lane = cell.bound.plan().lane(task).cloned();
+            let is_ready = may_begin && lane.is_none() && task.takes_slot() && due == Timestamp::ZERO;
             let keep = is_ready && (slots > 0 || shared.slots.take());
             if keep {
                 slots = slots.saturating_sub(1);
                 kept.push(task);
             }
-            NewTask { task, due, keep }
+            NewTask { keep, lane, ..NewTask::new(task, due) }
         };
         let queue = new.into_iter().map(&mut decide).collect();
         shared.slots.give_back(slots);

@@ -4,6 +4,7 @@
 use crate::call::start_task;
 use crate::cell::Cell;
 use crate::error::Error;
+use crate::lanes::LanePlace;
 use crate::mend::catch_up;
 use crate::shared::Shared;
 use rustc_hash::FxHashMap;
@@ -43,6 +44,7 @@ pub(crate) async fn claim_work(shared: Arc<Shared>) {
             () = wakeups.next() => {}
             () = sleep_until(next) => {}
             () = shared.slots.freed() => {}
+            () = shared.lanes.freed() => {}
         }
     }
 }
@@ -71,17 +73,25 @@ fn jittered(wait: Duration, seed: u64) -> Duration {
 async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError> {
     loop {
         let max = shared.slots.take_up_to(CLAIM);
+        let mut lanes = shared.lanes.take_all();
         let ask = Claim {
             worker: shared.worker,
             max,
             lease: shared.lease,
             except: shared.unservable().iter().map(|missing| missing.plan).collect::<Vec<PlanHash>>().into(),
+            lanes: lanes.clone().into(),
+            windows: shared.windows.sizes().into(),
             now: shared.now(),
         };
         // Said before looking, so that a slot freed meanwhile is not missed.
         shared.slots.set_hungry(true);
         let claimed = shared.store.claim(ask).await;
-        let Claims { tasks, more, next_due } = claimed.inspect_err(|_| {
+        let taken = claimed.iter().flat_map(|claims| &claims.tasks).filter_map(|task| task.lane.as_ref());
+        for lane in taken {
+            lanes.iter_mut().filter(|(name, _)| name == lane).for_each(|(_, room)| *room -= 1);
+        }
+        lanes.iter().for_each(|(lane, room)| shared.lanes.give_back(lane, *room));
+        let Claims { tasks, more, next_due, .. } = claimed.inspect_err(|_| {
             // These slots are no news: with hunger left, the next look would follow at once, again and again.
             shared.slots.set_hungry(false);
             shared.slots.give_back(max);
@@ -110,12 +120,15 @@ pub(crate) struct Held {
     pub(crate) len: Seq,
     /// For [`Task::Deliver`]: what other scopes say, with who says it.
     pub(crate) words: Vec<(ScopeId, Message)>,
+    /// Its place in a lane, if it queued in one.
+    pub(crate) lane: Option<LanePlace>,
 }
 
-impl From<Claimed> for Held {
-    fn from(claimed: Claimed) -> Self {
-        let Claimed { scope, task, token, plan, len, messages, .. } = claimed;
-        Held { scope, task, token, plan, len, words: messages }
+impl Held {
+    fn new(shared: &Shared, claimed: Claimed) -> Self {
+        let Claimed { scope, task, token, lane, plan, len, messages, .. } = claimed;
+        let lane = lane.map(|lane| shared.lanes.place(lane));
+        Held { scope, task, token, plan, len, words: messages, lane }
     }
 }
 
@@ -148,7 +161,7 @@ async fn begin_all(shared: &Arc<Shared>, tasks: Vec<Claimed>) -> bool {
     for claimed in tasks {
         let place = *places.entry(claimed.scope.clone()).or_insert(scopes.len());
         scopes.resize_with(scopes.len().max(place + 1), Vec::new);
-        scopes[place].push(claimed.into());
+        scopes[place].push(Held::new(shared, claimed));
     }
     let mut loads: JoinSet<bool> = JoinSet::new();
     let mut all_begun = true;
@@ -185,7 +198,7 @@ async fn begin(shared: &Arc<Shared>, claimed: Held) -> bool {
         Ok(Some(cell)) if !shared.draining.is_off() => {
             match claimed.task {
                 Task::Deliver => deliver(shared, &cell, claimed),
-                task => start_task(shared, &cell, task, claimed.token),
+                task => start_task(shared, &cell, task, claimed.token, claimed.lane),
             }
             return true;
         }

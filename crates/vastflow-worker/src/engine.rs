@@ -2,14 +2,17 @@
 
 use crate::claim::{beat, claim_work, look_around};
 use crate::error::Error;
+use crate::lanes::Lanes;
 use crate::retention::{self, Retention, Rules};
 use crate::run::{Run, TypedRun};
-use crate::shared::Shared;
+use crate::shared::{Room, Shared};
 use crate::start::StartRun;
 use crate::turn::take_turns;
+use crate::window::{Window, Windows, breathe};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 use vastflow_core::{Name, RunId};
 use vastflow_sdk::{Andes, Atlantic, BoxError, Data, Flow, Headwaters, Library, MissingCode, River};
@@ -62,6 +65,8 @@ pub struct EngineBuilder {
     library: Library,
     plans: Vec<Arc<vastflow_core::Plan>>,
     concurrency: usize,
+    lanes: BTreeMap<Name, usize>,
+    windows: BTreeMap<Option<Name>, Window>,
     lease: Duration,
     rules: Rules,
     error: Option<Error>,
@@ -91,6 +96,31 @@ impl EngineBuilder {
     /// How many calls may run at once; 1,000 unless said.
     pub const fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls;
+        self
+    }
+
+    /// Serves a lane: how many calls of nodes that queue in it may run at once, besides the limit for all. 0 leaves it to
+    /// other engines.
+    pub fn lane(mut self, lane: &str, calls: usize) -> Self {
+        match Name::new(lane) {
+            Ok(lane) => _ = self.lanes.insert(lane, calls),
+            Err(error) => self = self.note(Err(error.into())),
+        }
+        self
+    }
+
+    /// How many runs of all flows together may be in flight at once; the others wait in line, recorded.
+    pub fn window(mut self, window: Window) -> Self {
+        self.windows.insert(None, window);
+        self
+    }
+
+    /// How many runs of one flow may be in flight at once.
+    pub fn flow_window(mut self, flow: &str, window: Window) -> Self {
+        match Name::new(flow) {
+            Ok(flow) => _ = self.windows.insert(Some(flow), window),
+            Err(error) => self = self.note(Err(error.into())),
+        }
         self
     }
 
@@ -132,7 +162,10 @@ impl EngineBuilder {
                 "an engine needs a concurrency of at least 1 and a lease of at least 1 s".into(),
             ));
         }
-        let shared = Shared::new(self.store, self.library, self.concurrency, self.lease);
+        let lanes = Lanes::new(self.lanes);
+        self.plans.iter().try_for_each(|plan| lanes.check(plan))?;
+        let room = Room { slots: self.concurrency, lanes, windows: Windows::new(self.windows)? };
+        let shared = Shared::new(self.store, self.library, room, self.lease);
         for plan in self.plans {
             shared.name_plan(&plan);
             shared.store.put_plan(plan).await?;
@@ -149,6 +182,7 @@ impl EngineBuilder {
         shared.runtime.spawn(beat(Arc::clone(&shared)));
         shared.runtime.spawn(look_around(Arc::clone(&shared)));
         shared.runtime.spawn(claim_work(Arc::clone(&shared)));
+        shared.runtime.spawn(breathe(Arc::clone(&shared)));
         Ok(Engine { _alive: Arc::new(Alive(Arc::clone(&shared))), shared })
     }
 }
@@ -180,6 +214,8 @@ impl Engine {
             library: Library::default(),
             plans: Vec::new(),
             concurrency: CONCURRENCY,
+            lanes: BTreeMap::new(),
+            windows: BTreeMap::new(),
             lease: LEASE,
             rules: Rules::default(),
             error: None,
@@ -213,12 +249,49 @@ impl Engine {
     pub async fn draw(&self, andes: Andes, headwaters: Headwaters) -> Result<Run, Error> {
         let flow = andes.into_flow()?;
         let start = headwaters.into_start()?;
-        self.shared.library.write().unwrap_or_else(PoisonError::into_inner).learn_rivers(flow.rivers());
+        self.shared.lanes.check(flow.plan())?;
+        self.library().learn_rivers(flow.rivers());
         self.shared.forget_unservable();
         self.shared.store.put_plan(Arc::clone(flow.plan())).await?;
         let run = StartRun::new(self.clone(), Ok(flow.plan().hash()), Ok(start.input));
         let run = run.id(&start.request_id).context(start.context).temporary(start.temporary);
         start.labels.iter().fold(run, |run, (key, value)| run.label(key, value)).await
+    }
+
+    /// Registers a flow while the engine runs. Runs that waited for its code go on.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`] when there is a flow of that name: [`Engine::replace`] says that this is meant.
+    pub async fn register<In, Out>(&self, flow: Flow<In, Out>) -> Result<(), Error> {
+        self.shared.lanes.check(flow.plan())?;
+        self.library().add_flow(flow.name().clone(), Arc::clone(flow.code()))?;
+        self.adopt(&flow).await
+    }
+
+    /// Puts a flow in the place of the one that has its name, while the engine runs. New runs follow it. Runs that have
+    /// begun follow the plan that they began with, and are called with the new code, if it has all that their plan names;
+    /// if not, they wait, and [`Engine::missing_code`] says for what.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when it queues in a lane that this engine does not know; a store error.
+    pub async fn replace<In, Out>(&self, flow: Flow<In, Out>) -> Result<(), Error> {
+        self.shared.lanes.check(flow.plan())?;
+        self.library().replace_flow(flow.name().clone(), Arc::clone(flow.code()));
+        self.adopt(&flow).await
+    }
+
+    async fn adopt<In, Out>(&self, flow: &Flow<In, Out>) -> Result<(), Error> {
+        self.library().learn_rivers(flow.rivers());
+        self.shared.store.put_plan(Arc::clone(flow.plan())).await?;
+        self.shared.name_plan(flow.plan());
+        self.shared.forget_bounds_of(flow.name());
+        bind_all(&self.shared).await?;
+        self.shared.slots.poke();
+        Ok(())
+    }
+
+    fn library(&self) -> RwLockWriteGuard<'_, Library> {
+        self.shared.library.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A run by its id.

@@ -123,7 +123,7 @@ async fn begin_orphan(shared: Arc<Shared>, cell: Arc<Cell>, orphan: QueuedTask) 
             () = shared.draining.off() => return,
         }
     }
-    start_task(&shared, &cell, orphan.task, orphan.token);
+    start_task(&shared, &cell, orphan.task, orphan.token, None);
 }
 
 /// Whether a task is in this worker's hands.

@@ -5,10 +5,12 @@ use crate::claim::started_of;
 use crate::clock::wall_clock;
 use crate::error::Error;
 use crate::ids::Ids;
+use crate::lanes::Lanes;
 use crate::parked::Parked;
 use crate::slots::Slots;
 use crate::switch::Switch;
 use crate::watch::Watchers;
+use crate::window::Windows;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -27,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) worker: WorkerId,
     pub(crate) runtime: Handle,
     pub(crate) slots: Slots,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) windows: Windows,
     pub(crate) watchers: Watchers,
     pub(crate) lease: Duration,
     /// Flows, rivers and Atlantics that this program has.
@@ -60,6 +64,14 @@ pub(crate) struct Shared {
     at_rest: Notify,
 }
 
+/// How much may be under way at once.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    pub(crate) slots: usize,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) windows: Windows,
+}
+
 /// What the next turn has to do.
 #[derive(Default)]
 pub(crate) struct TurnQueue {
@@ -74,13 +86,16 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(store: Arc<dyn Store>, library: Library, slots: usize, lease: Duration) -> Arc<Self> {
+    pub(crate) fn new(store: Arc<dyn Store>, library: Library, room: Room, lease: Duration) -> Arc<Self> {
+        let Room { slots, lanes, windows } = room;
         let nonce = fold_nonce(uuid::Uuid::now_v7().as_u128());
         Arc::new_cyclic(|weak| Shared {
             store,
             worker: WorkerId(nonce),
             runtime: Handle::current(),
             slots: Slots::new(slots),
+            lanes,
+            windows,
             watchers: Watchers::default(),
             lease,
             library: RwLock::new(library),
@@ -246,6 +261,15 @@ impl Shared {
     pub(crate) fn unservable(&self) -> Vec<MissingCode> {
         let bounds = self.bounds.read().unwrap_or_else(PoisonError::into_inner);
         bounds.values().filter_map(|bound| bound.as_ref().err().cloned()).collect()
+    }
+
+    /// A flow has other code now: its plans are bound again, for whoever asks from now on.
+    pub(crate) fn forget_bounds_of(&self, flow: &Name) {
+        let is_of = |bound: &Result<Arc<Bound>, MissingCode>| match bound {
+            Ok(bound) => bound.plan().flow() == flow,
+            Err(missing) => missing.flow == *flow,
+        };
+        self.bounds.write().unwrap_or_else(PoisonError::into_inner).retain(|_, bound| !is_of(bound));
     }
 
     /// New code came: plans that could not be served are looked at again.

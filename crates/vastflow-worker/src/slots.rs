@@ -45,6 +45,11 @@ impl Slots {
         }
     }
 
+    /// Has whoever waits for slots look again.
+    pub(crate) fn poke(&self) {
+        self.freed.notify_one();
+    }
+
     /// Notes whether more work was waiting than could be taken.
     pub(crate) fn set_hungry(&self, hungry: bool) {
         self.hungry.store(hungry, Ordering::Release);

@@ -106,11 +106,12 @@ impl StartRun {
 
     async fn begin(self) -> Result<Run, Error> {
         let shared = &self.engine.shared;
-        let start = self.start?;
+        let mut start = self.start?;
         let bound = shared.bound(self.plan?).await?;
         if shared.draining.is_off() {
             return Err(shared.why_stopped());
         }
+        start.queued = shared.windows.concern(bound.plan().flow());
         let id = start.run.clone();
         let run = Run::new(self.engine.clone(), id.clone());
         match tell(&self.engine, Arc::clone(&bound), start.clone(), self.temporary).await {

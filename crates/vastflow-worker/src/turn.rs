@@ -114,7 +114,7 @@ fn recorded(shared: &Arc<Shared>, cell: &Arc<Cell>, in_flight: InFlight, control
     }
     for task in kept {
         if control.hands_out() {
-            start_task(shared, cell, task, ClaimToken::FIRST);
+            start_task(shared, cell, task, ClaimToken::FIRST, None);
         } else {
             shared.slots.give_back(1);
         }

@@ -11,7 +11,7 @@ pub use spec::{
     Partial, PlanSpec, PollPolicy, Source, UndoSpec,
 };
 
-use crate::id::{Name, NodeIx, ScopeId};
+use crate::id::{Name, NodeIx, ScopeId, Task};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -222,6 +222,12 @@ impl Plan {
             plan = plan.body(plan.find(node)?, &key)?;
         }
         Some(Arc::clone(plan))
+    }
+
+    /// The lane that a task's calls queue in; none for the common one.
+    #[must_use]
+    pub fn lane(&self, task: Task) -> Option<&Name> {
+        self.node(task.node()?).and_then(|spec| spec.lane.as_ref()).filter(|_| task.takes_slot())
     }
 
     /// Whether it stands inside another plan, so that its scopes have a parent.

@@ -42,6 +42,8 @@ impl State {
                 self.signalled(&id)?;
                 Ok(Event::SignalReceived { id, name, payload })
             }
+            Input::Admit if self.phase == Phase::Queued => Ok(Event::Admitted),
+            Input::Admit => Err(Rejection::Stale(Task::Admit)),
             Input::Pause { by, why } => self.pause(by, why),
             Input::Resume { by, why } if self.is_paused() => Ok(Event::Resumed { by, why }),
             Input::Resume { .. } => Err(Rejection::NotPaused),
@@ -54,7 +56,7 @@ impl State {
 
     fn cancel(&self, by: Box<str>, why: Box<str>) -> Result<Event, Rejection> {
         match self.phase {
-            Phase::Going => Ok(Event::CancelRequested { by, why }),
+            Phase::Going | Phase::Queued => Ok(Event::CancelRequested { by, why }),
             Phase::Hook { .. } | Phase::Undoing if self.stop.is_none() => Err(Rejection::Finishing),
             _ => Err(Rejection::AlreadyStopping),
         }
@@ -62,8 +64,8 @@ impl State {
 
     fn pause(&self, by: Box<str>, why: Box<str>) -> Result<Event, Rejection> {
         match self.phase {
-            Phase::Going if self.is_paused() => Err(Rejection::AlreadyPaused),
-            Phase::Going => Ok(Event::Paused { by, why }),
+            Phase::Going | Phase::Queued if self.is_paused() => Err(Rejection::AlreadyPaused),
+            Phase::Going | Phase::Queued => Ok(Event::Paused { by, why }),
             _ if self.stop.is_none() => Err(Rejection::Finishing),
             _ => Err(Rejection::AlreadyStopping),
         }
@@ -73,8 +75,8 @@ impl State {
         let more = self.more();
         match self.phase {
             _ if more.signal_ids.contains(id) => Err(Rejection::KnownSignal),
-            Phase::Going if more.signals.len() >= MAX_SIGNALS => Err(Rejection::TooManySignals),
-            Phase::Going => Ok(()),
+            Phase::Going | Phase::Queued if more.signals.len() >= MAX_SIGNALS => Err(Rejection::TooManySignals),
+            Phase::Going | Phase::Queued => Ok(()),
             _ if self.stop.is_none() => Err(Rejection::Finishing),
             _ => Err(Rejection::AlreadyStopping),
         }
@@ -111,9 +113,7 @@ impl State {
 
     fn timer(&self, plan: &Plan, task: Task) -> Result<Event, Rejection> {
         match task {
-            Task::RunDeadline if self.phase == Phase::Going && self.run_deadline(plan).is_some() => {
-                Ok(Event::RunTimedOut)
-            }
+            Task::RunDeadline if self.is_going() && self.run_deadline(plan).is_some() => Ok(Event::RunTimedOut),
             Task::NodeDeadline { node } if self.node_deadline(plan, node).is_some() => {
                 let limit = plan.at(node).timeout.unwrap_or_default();
                 let failure = Failure::new(FailureKind::Timeout, format!("not done within {limit:?}"));
@@ -175,9 +175,9 @@ impl State {
 }
 
 fn began(plan: &Plan, start: Start) -> Event {
-    let Start { run, input, context, info, origin } = start;
+    let Start { run, input, context, info, origin, queued } = start;
     let (flow, seed) = (plan.flow().clone(), run_seed(&run));
-    Event::RunStarted(Arc::new(RunStarted { flow, plan: plan.hash(), seed, input, context, info, origin }))
+    Event::RunStarted(Arc::new(RunStarted { flow, plan: plan.hash(), seed, input, context, info, origin, queued }))
 }
 
 /// An inner scope begins like a run; what travels with the run stands in the journal of the root only.
@@ -185,5 +185,14 @@ fn scope_began(plan: &Plan, begin: Begin) -> Event {
     let Begin { seed, input, context } = begin;
     let (flow, hash) = (plan.flow().clone(), plan.hash());
     let info = crate::event::RunInfo::default();
-    Event::RunStarted(Arc::new(RunStarted { flow, plan: hash, seed, input, context, info, origin: None }))
+    Event::RunStarted(Arc::new(RunStarted {
+        flow,
+        plan: hash,
+        seed,
+        input,
+        context,
+        info,
+        origin: None,
+        queued: false,
+    }))
 }

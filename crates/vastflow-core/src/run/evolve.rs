@@ -80,16 +80,15 @@ impl State {
             Event::ChildEnded { node, ref key, .. } => self.has_child(node, key),
             Event::ChildUndone { node, ref key } => self.undoes_child(node, key),
             Event::ChildParked { node, ref key, waits } => self.may_park(node, key, waits),
-            Event::SignalReceived { ref id, .. } => {
-                matches!(self.phase, Phase::Going) && !self.more().signal_ids.contains(id)
-            }
+            Event::SignalReceived { ref id, .. } => self.is_going() && !self.more().signal_ids.contains(id),
             Event::WordsIgnored => true,
             Event::Woke { node } => self.expects(Task::Wake { node }),
-            Event::Paused { .. } => self.phase == Phase::Going && !self.is_paused(),
+            Event::Paused { .. } => self.is_going() && !self.is_paused(),
             Event::Resumed { .. } => self.is_paused() && self.phase != Phase::Ended,
-            Event::CancelRequested { .. } => self.phase == Phase::Going,
+            Event::CancelRequested { .. } => self.is_going(),
+            Event::Admitted => self.phase == Phase::Queued,
             Event::Killed { .. } => !matches!(self.phase, Phase::New | Phase::Settled | Phase::Ended),
-            Event::RunTimedOut => self.phase == Phase::Going && self.run_deadline(plan).is_some(),
+            Event::RunTimedOut => self.is_going() && self.run_deadline(plan).is_some(),
             Event::GraceOver => self.expects(Task::Grace),
             Event::Resolved { node, .. } => self.waits_for_operator(node),
             Event::Undone { node, .. } | Event::UndoFailed { node, .. } => {
@@ -211,6 +210,7 @@ impl<S: Sink> Fold<'_, S> {
                 self.succeed(*node, &through);
             }
             Event::WordsIgnored => {}
+            Event::Admitted => self.begin_work(),
             Event::Paused { .. } => self.state.more_mut().paused = true,
             Event::Resumed { .. } => self.state.more_mut().paused = false,
             Event::CancelRequested { by, why } => {
@@ -236,7 +236,7 @@ impl<S: Sink> Fold<'_, S> {
             Arc::make_mut(&mut self.state.context).apply(&started.context);
         }
         let waiting = |n| NodeState::Waiting { missing: plan.links(node_ix(n)).waits_for };
-        self.state.phase = Phase::Going;
+        self.state.phase = Phase::Going; // or in line for it: the time limit counts in either case
         self.state.started = Some(Arc::clone(started));
         self.state.started_at = self.at;
         self.state.nodes = (0..plan.len()).map(waiting).collect();
@@ -244,7 +244,19 @@ impl<S: Sink> Fold<'_, S> {
         if let Some(due) = self.state.run_deadline(plan) {
             self.out.queue(Task::RunDeadline, due);
         }
-        if let Some(origin) = &started.origin {
+        if started.queued {
+            self.state.phase = Phase::Queued;
+            return self.out.queue(Task::Admit, Timestamp::ZERO);
+        }
+        self.begin_work();
+    }
+
+    /// The nodes begin that wait for no other.
+    fn begin_work(&mut self) {
+        let plan = self.plan;
+        self.state.phase = Phase::Going;
+        let origin = self.state.started.clone().and_then(|started| started.origin.clone());
+        if let Some(origin) = &origin {
             self.take_over(&origin.kept);
             origin.kept.iter().for_each(|(node, _)| self.drop_above(*node));
         }

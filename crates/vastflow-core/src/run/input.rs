@@ -79,6 +79,8 @@ pub enum Input {
         /// Why.
         why: Box<str>,
     },
+    /// There is room for the run: it need not wait in line any more.
+    Admit,
     /// Calling this task ended so many processes that it is not called any more.
     Quarantine {
         /// Which task.
@@ -178,13 +180,22 @@ pub struct Start {
     pub info: RunInfo,
     /// The run that it goes on from, if there is one.
     pub origin: Option<Box<Origin>>,
+    /// Whether it waits in line until it is admitted.
+    pub queued: bool,
 }
 
 impl Start {
     /// A start with no input, an empty context and no labels.
     #[must_use]
     pub fn new(run: RunId) -> Self {
-        Start { run, input: Payload::null(), context: Vec::new(), info: RunInfo::default(), origin: None }
+        Start {
+            run,
+            input: Payload::null(),
+            context: Vec::new(),
+            info: RunInfo::default(),
+            origin: None,
+            queued: false,
+        }
     }
 
     /// Whether a run that began with `started` is the one that this start asks for.

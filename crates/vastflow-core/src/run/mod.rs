@@ -1,14 +1,16 @@
 //! Runs: the state that a journal folds into, and what may happen next.
 //!
 //! ```text
-//!             ┌───────── CancelRequested · NodeFailed · RunTimedOut ─────────┐
-//!  New ─▶ Going ─────────────────────── all nodes ended ──────────────▶ Hook(Finally) ─▶ Settled ─▶ Ended
-//!             └─▶ Stopping ── nothing in hand ─▶ Hook(OnFailure) ─────────┘
+//!  New ─▶ Going ──────────────────── all nodes ended ─────────────────────────▶ Hook(Finally) ─▶ Settled ─▶ Ended
+//!             │ CancelRequested · NodeFailed · RunTimedOut · Killed                     ▲                     │
+//!             └─▶ Stopping ─ nothing in hand ─▶ Undoing ─▶ Hook(OnFailure) ─────────────┘                     │
+//!                                                  ▲      an inner scope that is to take back what it did     │
+//!                                                  └───────────────────── UndoRequested ──────────────────────┘
 //!
-//!  a node:  Waiting ─▶ Active(Attempt 1) ─▶ … ─▶ Succeeded
-//!                        │  ▲ AttemptFailed   ├─▶ Failed        (maybe by way of Active(Rescue))
-//!                        ▼  │                 └─▶ Dropped       (the run stopped before it could go on)
-//!                      Active(Poll 1) ─▶ Active(Poll 2) …
+//!  a node:  Waiting ─▶ Active(Attempt 1) ─▶ … ─▶ Succeeded ─▶ Undone
+//!              │         │  ▲ AttemptFailed   ├─▶ Failed        (maybe by way of Active(Rescue), or Parked)
+//!              ▼         ▼  │                 ├─▶ Open          (its scopes are under way) ─▶ Succeeded, Failed
+//!           Skipped    Active(Poll 1) ─▶ …    └─▶ Dropped       (the run stopped before it could go on)
 //! ```
 
 mod answer;

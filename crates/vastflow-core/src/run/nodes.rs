@@ -159,7 +159,8 @@ impl<S: Sink> Fold<'_, S> {
     /// A node is not needed any more. False if it has ended.
     fn give_up(&mut self, node: NodeIx) -> bool {
         // What it may have done is taken back even if all goes well.
-        if !self.state.nodes[node.index()].has_ended() && self.forget_undo(node) {
+        let has_ended = self.state.nodes[node.index()].has_ended();
+        if !has_ended && (self.forget_undo(node) || self.state.more().undoable.contains_key(&node)) {
             self.state.more_mut().lost.push(node);
         }
         match &mut self.state.nodes[node.index()] {

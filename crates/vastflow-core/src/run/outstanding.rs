@@ -87,7 +87,10 @@ impl State {
         if let Phase::Hook { hook, attempt, due } = self.phase {
             out.queue(Task::Hook { hook, attempt }, due);
         }
-        if let (Phase::Going, Some(due)) = (self.phase, self.run_deadline(plan)) {
+        if self.phase == Phase::Queued {
+            out.queue(Task::Admit, Timestamp::ZERO);
+        }
+        if let (true, Some(due)) = (self.is_going(), self.run_deadline(plan)) {
             out.queue(Task::RunDeadline, due);
         }
     }
@@ -97,7 +100,7 @@ impl State {
     #[must_use]
     pub fn deadline(&self, plan: &Plan, task: Task) -> Option<Timestamp> {
         let node = task.node()?;
-        let of_run = self.run_deadline(plan).filter(|_| self.phase == Phase::Going && !plan.at(node).atomic);
+        let of_run = self.run_deadline(plan).filter(|_| self.is_going() && !plan.at(node).atomic);
         of_run.into_iter().chain(self.node_deadline(plan, node)).min()
     }
 

@@ -130,6 +130,8 @@ pub(super) enum Phase {
     /// Nothing was recorded yet.
     #[default]
     New,
+    /// It waits in line.
+    Queued,
     /// Nodes start as they become ready.
     Going,
     /// Nothing new starts but atomic nodes; what is in hand is waited for.
@@ -331,6 +333,7 @@ impl State {
             _ if self.is_paused() => RunStatus::Paused,
             _ if self.needs_attention() => RunStatus::NeedsAttention,
             (_, Some(_)) => RunStatus::Stopping,
+            (Phase::Queued, None) => RunStatus::Queued,
             (_, None) => RunStatus::Running,
         }
     }
@@ -382,6 +385,11 @@ impl State {
             NodeState::Parked { failure, .. } => Some(failure),
             _ => None,
         }
+    }
+
+    /// Whether it has begun and nothing has come between, be it that it still waits in line.
+    pub(super) fn is_going(&self) -> bool {
+        matches!(self.phase, Phase::Going | Phase::Queued)
     }
 
     /// Whether nothing new starts until somebody says so.
@@ -437,7 +445,8 @@ impl State {
                 action && more.to_undo.last() == Some(&node)
             }
             (Task::Hook { .. } | Task::Undo { .. } | Task::Deliver, _) => false,
-            (Task::RunDeadline, phase) => phase == Phase::Going,
+            (Task::RunDeadline, _) => self.is_going(),
+            (Task::Admit, phase) => phase == Phase::Queued,
             (Task::Grace, phase) => phase == Phase::Going && self.more().grace.is_some(),
             (Task::NodeDeadline { node }, _) => self.since(node).is_some(),
             (Task::Reduce { node, attempt }, _) => {

@@ -40,6 +40,9 @@ impl<S: Sink> Fold<'_, S> {
     fn begin_to_stop(&mut self, why: RunOutcome) {
         self.drop_run_deadline();
         self.drop_grace();
+        if self.state.phase == Phase::Queued {
+            self.out.obsolete(Task::Admit);
+        }
         self.state.phase = Phase::Stopping;
         let doomed = self.state.more.as_mut().and_then(|more| {
             more.paused = false;
@@ -52,7 +55,7 @@ impl<S: Sink> Fold<'_, S> {
     pub(super) fn kill(&mut self, by: &str, why: &str) {
         let outcome = RunOutcome::Stopped { by: by.into(), why: why.into() };
         match self.state.phase {
-            Phase::Going => self.begin_to_stop(outcome),
+            Phase::Going | Phase::Queued => self.begin_to_stop(outcome),
             Phase::Undoing => {
                 self.state.stop.get_or_insert_with(|| Box::new(outcome));
                 self.kill_undo(by, why);
@@ -197,7 +200,7 @@ impl<S: Sink> Fold<'_, S> {
     }
 
     fn drop_run_deadline(&mut self) {
-        if self.state.phase == Phase::Going && self.state.run_deadline(self.plan).is_some() {
+        if self.state.is_going() && self.state.run_deadline(self.plan).is_some() {
             self.out.obsolete(Task::RunDeadline);
         }
     }

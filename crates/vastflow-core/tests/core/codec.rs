@@ -95,6 +95,7 @@ fn of_control(node: NodeIx, at: Timestamp, call: &Call) -> Vec<Event> {
         Event::UndoFailed { node, failure: Failure::new(FailureKind::Unknown, "?"), retry_at: None, call: call() },
         Event::UndoRequested,
         Event::WordsIgnored,
+        Event::Admitted,
     ]
 }
 
@@ -127,6 +128,7 @@ fn started(origin: Option<Box<Origin>>) -> RunStarted {
             deadline: Some(Timestamp::from_millis(1_700_000_000_000)),
         },
         origin,
+        queued: false,
     }
 }
 

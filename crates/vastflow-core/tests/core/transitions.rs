@@ -47,27 +47,32 @@ const OF_A_SCOPE: &str = "
 
 /// Events about the run, by its phase: `x` legal, maybe with a condition.
 const OF_THE_RUN: &str = "
-                          new  going  stopping  undoing  on_failure  finally  clashing  settled  ended
-    RunStarted             x     .       .         .         .          .        .         .       .
-    SignalReceived         .     x       .         .         .          .        .         .       .
-    Paused                 .     x       .         .         .          .        .         .       .
-    Resumed                .     x       .         x         .          x        .         .       .
-    CancelRequested        .     x       .         .         .          .        .         .       .
-    Killed                 .     x       x         x         x          x        .         .       .
-    RunTimedOut            .     x       .         .         .          .        .         .       .
-    GraceOver              .     x       .         .         .          .        .         .       .
-    HookDone-on_failure    .     .       .         .         x          .        .         .       .
-    HookFailed-on_failure  .     .       .         .         x          .        .         .       .
-    HookDone-finally       .     .       .         .         .          x        .         .       .
-    HookFailed-finally     .     .       .         .         .          x        .         .       .
-    UndoRequested          .     .       .         .         .          .        .         .       x
-    WordsIgnored           x     x       x         x         x          x        .         .       x
-    Clashed                .     .       .         .         .          .        x         .       .
-    RunEnded               .     .       .         .         .          .        .         x       .
-";
+                          new  queued  going  stopping  undoing  on_failure  finally  clashing  settled  ended
+    RunStarted             x     .        .       .         .         .          .        .         .       .
+    Admitted               .     x         .     .         .         .          .        .         .       .
+    SignalReceived         .     x        x       .         .         .          .        .         .       .
+    Paused                 .     x        x       .         .         .          .        .         .       .
+    Resumed                .     x        x       .         x         .          x        .         .       .
+    CancelRequested        .     x        x       .         .         .          .        .         .       .
+    Killed                 .     x        x       x         x         x          x        .         .       .
+    RunTimedOut            .     x        x       .         .         .          .        .         .       .
+    GraceOver              .     .        x       .         .         .          .        .         .       .
+    HookDone-on_failure    .     .        .       .         .         x          .        .         .       .
+    HookFailed-on_failure  .     .        .       .         .         x          .        .         .       .
+    HookDone-finally       .     .        .       .         .         .          x        .         .       .
+    HookFailed-finally     .     .        .       .         .         .          x        .         .       .
+    UndoRequested          .     .        .       .         .         .          .        .         .       x
+    WordsIgnored           x     x        x       x         x         x          x        .         .       x
+    Clashed                .     .        .       .         .         .          .        x         .       .
+    RunEnded               .     .        .       .         .         .          .        .         x       .";
 
 /// Plans with scripts that together take every legal pair.
 const TOURS: &[(&str, &str)] = &[
+    // In line.
+    ("a", "enqueue\nsignal s go\npause by x because y\nresume by x because y\nadmit\na done"),
+    ("a", "enqueue\ncancel by x because y"),
+    ("a", "enqueue\nkill by x because y"),
+    ("flow timeout 5s; a", "enqueue\n@5s timer run.deadline"),
     // All goes well, in each way in which a node can go.
     (
         "flow timeout 99s; a; b < a retry 2 timeout 9s; zero river 0@1s; again river 0@1s retry 1; r < again river 3@1s retry 3; \
@@ -342,6 +347,7 @@ fn phase(state: &State) -> &'static str {
         None if named.starts_with("Hook { hook: OnFailure") => "on_failure",
         None => match named.split([' ', ',']).next().unwrap() {
             "New" => "new",
+            "Queued" => "queued",
             "Going" => "going",
             "Stopping" => "stopping",
             "Undoing" => "undoing",
@@ -553,6 +559,7 @@ fn events_of_the_run(place: &Place) -> Vec<Event> {
         context: Vec::new(),
         info: vastflow_core::RunInfo::default(),
         origin: None,
+        queued: false,
     };
     let (by, why) = (|| "a".into(), || "b".into());
     let others = [
@@ -566,6 +573,7 @@ fn events_of_the_run(place: &Place) -> Vec<Event> {
         Event::GraceOver,
         Event::UndoRequested,
         Event::WordsIgnored,
+        Event::Admitted,
     ];
     let fact = place.state.settle();
     let ended = Event::RunEnded { outcome: RunOutcome::Succeeded };

@@ -426,3 +426,24 @@ fn what_was_lost_and_undone_does_not_make_a_scope_forget_the_rest() {
         ",
     );
 }
+
+#[test]
+fn the_items_that_a_foreach_had_done_before_it_was_given_up_are_undone() {
+    check(
+        "a; f foreach 1 { x undo }; j < a, f join any",
+        "
+        start
+        f items i k
+        f[0] ended 0
+        a done
+          NodeSucceeded a = a(null)
+          queue j#1; send f[1] cancel
+        f[1] failed stopped
+        j done
+          NodeSucceeded j = j(a(null))
+          send f[0] undo
+        f[0] undone
+          ChildUndone f[0]; RunEnded succeeded
+        ",
+    );
+}

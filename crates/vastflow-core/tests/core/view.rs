@@ -132,3 +132,24 @@ fn a_run_whose_code_is_missing_says_what_it_waits_for() {
     let text = view.to_string();
     assert!(text.ends_with("  waits for code that this program lacks: node \"a\", river \"vm\"\n"), "{text}");
 }
+
+#[test]
+fn a_run_with_all_kinds_of_ends_shows_a_sign_for_each() {
+    let text = view(
+        "a undo; k undo; b isolated; c < b; d pause; e < a, d, k; f < e",
+        "start\na done\nk done\nb failed boom\nd failed why not\nresolve d skip\ne failed bang\nk.undo done\na.undo failed stuck",
+    );
+    assert_eq!(
+        text,
+        "run order-1 of flow: needs-attention after 0 µs
+  ✓ a  succeeded       0 µs  2 calls  stuck
+  ↩ k  undone          0 µs  2 calls
+  ✗ b  failed          0 µs  boom
+  – c  skipped
+  ✓ d  succeeded       0 µs
+  ✗ e  failed          0 µs  bang
+  · f  waiting
+  failed: b: boom
+"
+    );
+}

@@ -86,6 +86,7 @@ impl Call {
             context: Vec::new(),
             info: RunInfo::default(),
             origin: None,
+            queued: false,
         };
         let parts = CallParts {
             scope: ScopeId::root(RunId::new("run-1").unwrap()),

@@ -318,6 +318,7 @@ mod tests {
             context: Vec::new(),
             info: Default::default(),
             origin: None,
+            queued: false,
         });
         let mut commit = fixture::commit(&fixture::root("r"), 0);
         (commit.op, commit.at) = (OpId(0x0102), Timestamp::from_millis(9));
@@ -333,7 +334,7 @@ mod tests {
         }));
         check(
             &record(&commit, Head::new(7, Some(word), 2)),
-            "0207010101020101720001000900010000000107656163685b315dac0200033330300009020100000000000000000000000000000101000166000102030405060708090a0b0c0d0e0f050001370000000000000000",
+            "0207010101020101720001010900010000000107656163685b315dac0200033330300009020100000000000000000000000000000101000166000102030405060708090a0b0c0d0e0f05000137000000000000000000",
         );
         (commit.expected, commit.messages, commit.summary) = (Seq(1), Vec::new(), None);
         commit.events = vec![Event::RunTimedOut];

@@ -31,7 +31,7 @@ CREATE TABLE runs(
     id          TEXT NOT NULL UNIQUE,
     flow        TEXT NOT NULL,
     plan        TEXT NOT NULL,              -- plans.hash
-    status      TEXT NOT NULL,              -- running, paused, needs-attention, stopping, succeeded, failed, stopped
+    status      TEXT NOT NULL,              -- queued, running, paused, needs-attention, stopping, succeeded, failed, stopped
     control     TEXT NOT NULL,              -- running, held, stopping, killed
     revision    INTEGER NOT NULL,           -- how often control was changed
     started_at  INTEGER NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE runs(
 CREATE INDEX runs_by_flow ON runs(flow);
 -- Most runs succeed, and are found by their key; the others are looked for.
 CREATE INDEX runs_by_status ON runs(status)
-    WHERE status = 'running' OR status = 'paused' OR status = 'needs-attention' OR status = 'stopping'
+    WHERE status = 'queued' OR status = 'running' OR status = 'paused' OR status = 'needs-attention' OR status = 'stopping'
         OR status = 'failed' OR status = 'stopped';
 
 CREATE INDEX runs_by_end ON runs(ended_at) WHERE ended_at IS NOT NULL;

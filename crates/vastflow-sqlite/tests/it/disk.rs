@@ -64,8 +64,7 @@ async fn tables_that_cannot_follow_slow_the_answers_down() {
     assert!((5..=12).contains(&answered), "{answered} commits of 10 kB, with a lag of 100 kB");
 
     // What is applied and not synced is not shown.
-    let ask =
-        Claim { worker: fixture::BOB, max: 1, lease: fixture::LEASE, except: Vec::new().into(), now: fixture::T0 };
+    let ask = Claim::new(fixture::BOB, 1, fixture::LEASE, fixture::T0);
     let scope = inner("r", "1");
     let blind = Duration::from_millis(100);
     timeout(blind, store.history(&scope, Seq::ZERO, 1)).await.unwrap_err();

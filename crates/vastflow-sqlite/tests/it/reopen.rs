@@ -239,13 +239,7 @@ async fn messages_and_the_control_word_survive_a_kill() {
         assert_eq!((row.control.control, row.control.revision), (Control::Held, 1));
         let waits = store.tasks(&inner("r", "1")).await.unwrap();
         assert_eq!(waits.len(), 1, "{waits:?}");
-        let ask = Claim {
-            worker: WorkerId(1),
-            max: 0,
-            lease: fixture::LEASE,
-            except: Vec::new().into(),
-            now: Timestamp::from_millis(1),
-        };
+        let ask = Claim::new(WorkerId(1), 0, fixture::LEASE, Timestamp::from_millis(1));
         assert!(store.claim(ask).await.unwrap().tasks.is_empty(), "the run is held");
         store.close().await.unwrap();
     }

@@ -1,5 +1,6 @@
 //! The rules of a store as a plain data structure: no I/O, no locks, no clock.
 
+mod claim;
 mod journal;
 mod past;
 mod queue;
@@ -16,7 +17,7 @@ use crate::commit::{Commit, Committed};
 use crate::control::ControlWord;
 use crate::error::StoreError;
 use crate::query::Counts;
-use crate::work::{Claim, Claimed, Claims, Lease, WorkerId};
+use crate::work::{Lease, WorkerId};
 use queue::{Place, Queue};
 use rustc_hash::{FxHashMap, FxHashSet};
 use scope::Scope;
@@ -24,9 +25,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{Plan, PlanHash, RunId, ScopeId, Seq, Task, Timestamp};
-
-/// The most timers and deliveries that one claim hands out.
-const INTERNAL_A_CLAIM: usize = 1_024;
 
 /// Everything a store knows about its runs.
 ///
@@ -68,7 +66,8 @@ impl Run {
     }
 
     fn place(&self) -> Place {
-        Place { plan: self.summary.started.plan, priority: self.summary.started.info.priority }
+        let started = &self.summary.started;
+        Place { plan: started.plan, priority: started.info.priority, lane: None }
     }
 
     fn scopes(&self) -> impl Iterator<Item = &Scope> {
@@ -96,6 +95,9 @@ impl Ledger {
             *counts.of(run.summary.status) -= 1;
             *counts.of(summary.status) += 1;
             run.summary = Arc::clone(summary);
+            if summary.status.is_final() {
+                queue.tell_the_line();
+            }
         }
         if let Some(control) = commit.control {
             set_control(run, control, queue);
@@ -105,25 +107,26 @@ impl Ledger {
             let to = message.to.clone();
             let scope = run.inner_or_root(&to);
             if scope.receive(&commit.scope, message) {
-                scope.insert(&to, Task::Deliver, Timestamp::ZERO, place, queue);
+                scope.insert(&to, Task::Deliver, Timestamp::ZERO, &place, queue);
             }
         }
         let scope = run.inner_or_root(&commit.scope);
         scope.append(commit);
         for (task, _) in &commit.settle {
-            scope.settle(&commit.scope, *task, place, queue);
+            scope.settle(&commit.scope, *task, &place, queue);
         }
         for task in &commit.obsolete {
-            scope.remove(*task, place, queue);
+            scope.remove(*task, &place, queue);
         }
         for new in &commit.queue {
             if new.keep && control.control.hands_out() {
-                scope.keep(new.task, new.due, commit.worker);
+                scope.keep(new, commit.worker);
                 if !workers.contains_key(&commit.worker) {
                     strangers.insert(commit.worker);
                 }
             } else {
-                scope.insert(&commit.scope, new.task, new.due, place, queue);
+                let place = place.in_lane(new.lane.clone());
+                scope.insert(&commit.scope, new.task, new.due, &place, queue);
             }
         }
         Ok(Committed::Done { control })
@@ -173,41 +176,13 @@ impl Ledger {
         self.runs.insert(id, Box::new(run));
     }
 
-    /// Hands out visible tasks, highest priority first, then oldest first. Timers and deliveries take no slot of a
-    /// worker, so `max` does not hold them back.
-    pub fn claim(&mut self, ask: &Claim) -> Claims {
-        self.workers.insert(ask.worker, ask.now.plus(ask.lease));
-        self.queue.ripen(ask.now);
-        let mut tasks = Vec::new();
-        self.claim_some(ask, false, INTERNAL_A_CLAIM, &mut tasks);
-        self.claim_some(ask, true, ask.max, &mut tasks);
-        Claims { tasks, more: self.queue.has_any(&ask.except), next_due: self.queue.next_due() }
-    }
-
-    fn claim_some(&mut self, ask: &Claim, takes_slot: bool, max: usize, tasks: &mut Vec<Claimed>) {
-        let end = tasks.len().saturating_add(max);
-        while tasks.len() < end {
-            let Some((scope_id, task)) = self.queue.pop(takes_slot, &ask.except) else { break };
-            let Some(run) = self.runs.get_mut(scope_id.run()) else { continue };
-            let (control, plan) = (run.control, run.summary.started.plan);
-            let Some(scope) = run.scope_mut(&scope_id) else { continue };
-            if !control.control.hands_out() {
-                scope.hold(task);
-                continue;
-            }
-            let Some((token, messages)) = scope.claim(task, ask.worker) else { continue };
-            let len = scope.journal.len();
-            tasks.push(Claimed { scope: scope_id, task, token, plan, len, control, messages });
-        }
-    }
-
     /// Gives tasks back; those that are not the caller's any more are passed over.
     pub fn release(&mut self, leases: &[Lease]) {
         for lease in leases {
             let Some(run) = self.runs.get_mut(lease.scope.run()) else { continue };
             let place = run.place();
             if let Some(scope) = run.scope_mut(&lease.scope).filter(|scope| scope.holds(lease.task, lease.token)) {
-                scope.give_back(&lease.scope, lease.task, place, &mut self.queue);
+                scope.give_back(&lease.scope, lease.task, &place, &mut self.queue);
             }
         }
     }
@@ -237,9 +212,9 @@ fn set_control(run: &mut Run, control: crate::Control, queue: &mut Queue) {
     run.control = ControlWord { control, revision: run.control.revision + 1 };
     if control.hands_out() {
         let place = run.place();
-        run.root.unhold(&run.id, place, queue);
+        run.root.unhold(&run.id, &place, queue);
         for (id, scope) in &mut run.inner {
-            scope.unhold(id, place, queue);
+            scope.unhold(id, &place, queue);
         }
     }
 }

@@ -123,7 +123,7 @@ impl Ledger {
         let place = run.place();
         for (id, scope) in std::iter::once((&run.id, &mut run.root)).chain(&mut run.inner) {
             if scope.has_mail() {
-                scope.insert(id, Task::Deliver, Timestamp::ZERO, place, queue);
+                scope.insert(id, Task::Deliver, Timestamp::ZERO, &place, queue);
             }
             if !scope.journal.has_begun() {
                 continue;
@@ -138,7 +138,8 @@ impl Ledger {
             let mut changes = Changes::default();
             state.outstanding(&body, &mut changes);
             for (task, due) in changes.queue {
-                scope.insert(id, task, due, place, queue);
+                let lane = body.lane(task).cloned();
+                scope.insert(id, task, due, &place.in_lane(lane), queue);
             }
         }
         Ok(())

@@ -2,25 +2,65 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use vastflow_core::{PlanHash, ScopeId, Task, Timestamp};
+use vastflow_core::{Name, PlanHash, ScopeId, Task, Timestamp};
 
-/// What decides where in the queue a run's tasks stand.
-#[derive(Clone, Copy, Debug)]
+/// What decides where in the queue a task stands.
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) plan: PlanHash,
     pub(super) priority: i8,
+    pub(super) lane: Option<Name>,
+}
+
+/// What a task takes of the worker that it is given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// A timer or a delivery: nothing.
+    Internal,
+    /// A place in a window.
+    Admit,
+    /// A slot.
+    Call,
+}
+
+impl Class {
+    pub(super) const fn of(task: Task) -> Self {
+        match task {
+            Task::Admit => Class::Admit,
+            task if task.takes_slot() => Class::Call,
+            _ => Class::Internal,
+        }
+    }
+}
+
+/// Tasks that are claimed or left together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kind {
+    pub(super) class: Class,
+    pub(super) plan: PlanHash,
+    pub(super) lane: Option<Name>,
+}
+
+impl Place {
+    /// The same place in another lane.
+    pub(super) fn in_lane(&self, lane: Option<Name>) -> Self {
+        Place { lane, ..self.clone() }
+    }
+
+    fn kind(&self, task: Task) -> Kind {
+        Kind { class: Class::of(task), plan: self.plan, lane: self.lane.clone() }
+    }
 }
 
 /// Higher priority first, then first come, first served.
 type Rank = (Reverse<i8>, u64);
 
-/// Tasks of one plan that can be claimed.
+/// Tasks of one kind that can be claimed.
 type Line = BTreeMap<Rank, (ScopeId, Task)>;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// By whether they take a slot, then by plan.
-    ready: BTreeMap<(bool, PlanHash), Line>,
+    ready: BTreeMap<Kind, Line>,
     later: BTreeMap<(Timestamp, u64), (ScopeId, Task, Place)>,
     next_ticket: u64,
     /// Tasks before this are visible.
@@ -30,35 +70,33 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Adds a task; the ticket finds it again.
-    pub(super) fn push(&mut self, scope: &ScopeId, task: Task, due: Timestamp, place: Place) -> u64 {
+    pub(super) fn push(&mut self, scope: &ScopeId, task: Task, due: Timestamp, place: &Place) -> u64 {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.news = true;
         if due > self.now {
-            self.later.insert((due, ticket), (scope.clone(), task, place));
+            self.later.insert((due, ticket), (scope.clone(), task, place.clone()));
         } else {
             self.line(place, ticket, scope.clone(), task);
         }
         ticket
     }
 
-    fn line(&mut self, place: Place, ticket: u64, scope: ScopeId, task: Task) {
-        self.ready
-            .entry((task.takes_slot(), place.plan))
-            .or_default()
-            .insert((Reverse(place.priority), ticket), (scope, task));
+    fn line(&mut self, place: &Place, ticket: u64, scope: ScopeId, task: Task) {
+        let line = self.ready.entry(place.kind(task)).or_default();
+        line.insert((Reverse(place.priority), ticket), (scope, task));
     }
 
     /// Takes a task out, wherever it stands.
-    pub(super) fn remove(&mut self, task: Task, due: Timestamp, ticket: u64, place: Place) {
+    pub(super) fn remove(&mut self, task: Task, due: Timestamp, ticket: u64, place: &Place) {
         if self.later.remove(&(due, ticket)).is_some() {
             return;
         }
-        let key = (task.takes_slot(), place.plan);
-        if let Some(line) = self.ready.get_mut(&key) {
+        let kind = place.kind(task);
+        if let Some(line) = self.ready.get_mut(&kind) {
             line.remove(&(Reverse(place.priority), ticket));
             if line.is_empty() {
-                self.ready.remove(&key);
+                self.ready.remove(&kind);
             }
         }
     }
@@ -68,25 +106,36 @@ impl Queue {
         self.now = self.now.max(now);
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= self.now) {
             let ((_, ticket), (scope, task, place)) = first.remove_entry();
-            self.line(place, ticket, scope, task);
+            self.line(&place, ticket, scope, task);
         }
     }
 
-    /// The best task of any plan that is not excepted, among those that take a slot or among the others.
-    pub(super) fn pop(&mut self, takes_slot: bool, except: &[PlanHash]) -> Option<(ScopeId, Task)> {
-        let lines = self.ready.iter().filter(|((slot, plan), _)| *slot == takes_slot && !except.contains(plan));
-        let (_, key) = lines.filter_map(|(key, line)| Some((*line.first_key_value()?.0, *key))).min()?;
-        let line = self.ready.get_mut(&key)?;
-        let (_, task) = line.pop_first()?;
+    /// Takes out the best task of any kind that is wanted.
+    pub(super) fn pop(&mut self, wanted: impl Fn(&Kind) -> bool) -> Option<(Kind, ScopeId, Task)> {
+        let lines = self.ready.iter().filter(|(kind, _)| wanted(kind));
+        let (_, kind) = lines.filter_map(|(kind, line)| Some((*line.first_key_value()?.0, kind))).min()?;
+        let kind = kind.clone();
+        let line = self.ready.get_mut(&kind)?;
+        let (_, (scope, task)) = line.pop_first()?;
         if line.is_empty() {
-            self.ready.remove(&key);
+            self.ready.remove(&kind);
         }
-        Some(task)
+        Some((kind, scope, task))
     }
 
-    /// Whether there is a task of any plan that is not excepted.
-    pub(super) fn has_any(&self, except: &[PlanHash]) -> bool {
-        self.ready.keys().any(|(_, plan)| !except.contains(plan))
+    /// Whether there is a task of any kind that is wanted.
+    pub(super) fn has_any(&self, wanted: impl Fn(&Kind) -> bool) -> bool {
+        self.ready.keys().any(wanted)
+    }
+
+    /// Somebody has left: who waits in line may be let in.
+    pub(super) fn tell_the_line(&mut self) {
+        self.news |= self.has_any(|kind| kind.class == Class::Admit);
+    }
+
+    /// The kinds of which there are tasks.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.ready.keys().cloned()
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {

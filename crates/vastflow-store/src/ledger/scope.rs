@@ -3,11 +3,11 @@
 use super::journal::{Append, Journal};
 use super::queue::{Place, Queue};
 use super::tasks::Tasks;
-use crate::commit::{ClaimToken, Commit, Message};
+use crate::commit::{ClaimToken, Commit, Message, NewTask};
 use crate::work::WorkerId;
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
-use vastflow_core::{ScopeId, Task, Timestamp};
+use vastflow_core::{Name, ScopeId, Task, Timestamp};
 
 /// The most messages that one claim hands over.
 const MESSAGES_A_CLAIM: usize = 512;
@@ -49,11 +49,12 @@ pub(super) struct Scope {
     inbox: Option<Box<Inbox>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     due: Timestamp,
     token: u32,
     state: TaskState,
+    lane: Option<Name>,
 }
 
 #[derive(Debug, Default)]
@@ -88,21 +89,23 @@ impl Scope {
     }
 
     /// A task exists from now on, waiting in the queue. One that exists already stays as it is.
-    pub(super) fn insert(&mut self, id: &ScopeId, task: Task, due: Timestamp, place: Place, queue: &mut Queue) {
+    pub(super) fn insert(&mut self, id: &ScopeId, task: Task, due: Timestamp, place: &Place, queue: &mut Queue) {
         self.tasks.insert_with(task, || {
             let ticket = queue.push(id, task, due, place);
-            Entry { due, token: 0, state: TaskState::Queued { ticket } }
+            Entry { due, token: 0, state: TaskState::Queued { ticket }, lane: place.lane.clone() }
         });
     }
 
     /// A task exists from now on, in the hands of `by`.
-    pub(super) fn keep(&mut self, task: Task, due: Timestamp, by: WorkerId) {
+    pub(super) fn keep(&mut self, new: &NewTask, by: WorkerId) {
+        let NewTask { task, due, lane, .. } = new;
         let state = TaskState::Claimed { by };
-        self.tasks.insert_with(task, || Entry { due, token: ClaimToken::FIRST.0, state });
+        let entry = || Entry { due: *due, token: ClaimToken::FIRST.0, state, lane: lane.clone() };
+        self.tasks.insert_with(*task, entry);
     }
 
     /// A task is answered. The inbox lets go of what it handed over with it, and is delivered again if more came.
-    pub(super) fn settle(&mut self, id: &ScopeId, task: Task, place: Place, queue: &mut Queue) {
+    pub(super) fn settle(&mut self, id: &ScopeId, task: Task, place: &Place, queue: &mut Queue) {
         self.tasks.remove(task);
         let Some(inbox) = self.inbox.as_mut().filter(|_| task == Task::Deliver) else { return };
         inbox.forget(inbox.handed_over);
@@ -115,9 +118,9 @@ impl Scope {
     }
 
     /// A task exists no more, whoever holds it.
-    pub(super) fn remove(&mut self, task: Task, place: Place, queue: &mut Queue) {
-        if let Some(Entry { due, state: TaskState::Queued { ticket }, .. }) = self.tasks.remove(task) {
-            queue.remove(task, due, ticket, place);
+    pub(super) fn remove(&mut self, task: Task, place: &Place, queue: &mut Queue) {
+        if let Some(Entry { due, state: TaskState::Queued { ticket }, lane, .. }) = self.tasks.remove(task) {
+            queue.remove(task, due, ticket, &place.in_lane(lane));
         }
     }
 
@@ -142,15 +145,15 @@ impl Scope {
     }
 
     /// Queues again what was kept back.
-    pub(super) fn unhold(&mut self, id: &ScopeId, place: Place, queue: &mut Queue) {
+    pub(super) fn unhold(&mut self, id: &ScopeId, place: &Place, queue: &mut Queue) {
         let held: Vec<Task> = self.tasks_in(|state| state == TaskState::Held);
         held.into_iter().for_each(|task| self.give_back(id, task, place, queue));
     }
 
     /// A task goes back into the queue. Its token stays, so that the next claim's is higher.
-    pub(super) fn give_back(&mut self, id: &ScopeId, task: Task, place: Place, queue: &mut Queue) {
+    pub(super) fn give_back(&mut self, id: &ScopeId, task: Task, place: &Place, queue: &mut Queue) {
         if let Some(entry) = self.tasks.get_mut(task) {
-            let ticket = queue.push(id, task, entry.due, place);
+            let ticket = queue.push(id, task, entry.due, &place.in_lane(entry.lane.clone()));
             entry.state = TaskState::Queued { ticket };
         }
     }

@@ -30,7 +30,7 @@ impl Ledger {
             for (id, scope) in std::iter::once(root).chain(run.inner.iter_mut()) {
                 let lost = scope.tasks_in(|state| matches!(state, TaskState::Claimed { by } if dead.contains(&by)));
                 tasks += lost.len();
-                lost.into_iter().for_each(|task| scope.give_back(id, task, place, queue));
+                lost.into_iter().for_each(|task| scope.give_back(id, task, &place, queue));
             }
         }
         workers.retain(|worker, _| !dead.contains(worker));

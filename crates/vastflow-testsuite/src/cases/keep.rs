@@ -87,6 +87,7 @@ fn first(story: &Story) -> Claimed {
         scope: story.scope.clone(),
         task: attempt(0, 1),
         token: ClaimToken::FIRST,
+        lane: None,
         plan: story.plan.hash(),
         len: story.state.len(),
         control: Default::default(),

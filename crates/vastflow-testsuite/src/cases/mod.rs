@@ -14,6 +14,7 @@ pub mod plans;
 pub mod prune;
 pub mod queue;
 pub mod reopen;
+pub mod room;
 pub mod timers;
 pub mod workers;
 
@@ -88,6 +89,12 @@ macro_rules! conformance {
                 resume_makes_exactly_those_claimable timers_wait_while_held a_held_task_may_become_obsolete
                 what_comes_back_to_a_held_run_waits many_changes_lose_nothing
                 only_what_takes_effect_changes_the_word
+            }
+            room {
+                a_lane_is_served_by_those_who_know_it a_lane_gives_as_many_as_it_has_room_for
+                lanes_count_for_the_maximum a_lane_survives_being_given_back a_window_lets_in_as_many_as_it_holds
+                what_ends_makes_room windows_of_flows_do_not_wait_for_each_other the_line_is_first_come_first_served
+                who_is_about_to_begin_counts without_a_window_all_are_let_in a_run_in_line_can_be_stopped
             }
             inbox {
                 messages_are_handed_over_in_order settling_empties_the_inbox at_most_512_are_handed_over
@@ -173,7 +180,7 @@ mod tests {
             ($($topic:literal)*) => { [$(($topic, include_str!(concat!($topic, ".rs")))),*] };
         }
         let files = written!["journal" "form" "fence" "queue" "timers" "keep" "control" "inbox" "duplicates" "ended" "workers"
-            "plans" "prune" "listing" "batches" "reopen"];
+            "plans" "prune" "listing" "batches" "reopen" "room"];
         let names = files.iter().flat_map(|(topic, text)| {
             let cases = text.split("\npub async fn ").skip(1);
             cases.map(|case| (*topic, case.split('(').next().unwrap_or_default()))

@@ -62,7 +62,7 @@ pub async fn a_claim_says_whether_there_is_more(probe: Probe) {
     assert!(!probe.claim_at(T0, 0).await.more, "a retry is not due");
     assert!(probe.claim_at(after(1), 0).await.more, "now it is");
     let except = vec![story.plan.hash()].into();
-    let ask = Claim { worker: BOB, max: 0, lease: LEASE, except, now: after(1) };
+    let ask = Claim { except, ..Claim::new(BOB, 0, LEASE, after(1)) };
     assert!(!probe.store().claim(ask).await.unwrap().more, "not for a worker without the code");
 }
 
@@ -71,7 +71,7 @@ pub async fn excepted_plans_stay_where_they_are(probe: Probe) {
     let x = probe.begin_with(Story::new(fixture::chain("x"), "rx")).await;
     let y = probe.begin_with(Story::new(fixture::chain("y"), "ry")).await;
     let except = |plans: &[vastflow_core::PlanHash]| plans.to_vec().into();
-    let ask = |worker, plans| Claim { worker, max: ALL, lease: LEASE, except: plans, now: T0 };
+    let ask = |worker, plans| Claim { except: plans, ..Claim::new(worker, ALL, LEASE, T0) };
     let none = probe.store().claim(ask(ALICE, except(&[x.plan.hash(), y.plan.hash()]))).await.unwrap();
     assert_eq!(runs_of(&none.tasks), Vec::<&str>::new());
     let some = probe.store().claim(ask(ALICE, except(&[x.plan.hash()]))).await.unwrap();
@@ -89,6 +89,7 @@ pub async fn a_claim_tells_what_is_needed(probe: Probe) {
         scope: story.scope.clone(),
         task: attempt(1, 1),
         token: ClaimToken::FIRST,
+        lane: None,
         plan: story.plan.hash(),
         len: Seq(2),
         control: Default::default(),
@@ -148,7 +149,7 @@ pub async fn a_task_that_exists_stays_as_it_is(probe: Probe) {
     let mut story = probe.begin_with(Story::new(fixture::wide(4), "r")).await;
     let claimed = probe.claim(1).await.remove(0);
     let before = probe.tasks(&story.scope).await;
-    let later = |node| NewTask { task: attempt(node, 1), due: after(99), keep: false };
+    let later = |node| NewTask::new(attempt(node, 1), after(99));
     let mut commit = story.finish(attempt(3, 1));
     commit.queue = vec![later(0), later(1), NewTask { keep: true, ..later(2) }];
     probe.done(commit).await;
@@ -185,7 +186,7 @@ pub async fn obsolete_tasks_are_gone(probe: Probe) {
 }
 
 fn due(task: Task, due: Timestamp) -> NewTask {
-    NewTask { task, due, keep: false }
+    NewTask::new(task, due)
 }
 
 async fn nothing_left(probe: &Probe, scope: &ScopeId) {

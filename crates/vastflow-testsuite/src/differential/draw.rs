@@ -145,7 +145,7 @@ impl World {
         if !self.survives_closing {
             let task = attempt(u32::try_from(self.rng.below(3)).unwrap_or(0), 1);
             let due = if self.rng.chance(30) { self.soon() } else { Timestamp::ZERO };
-            commit.queue.push(NewTask { task, due, keep: false });
+            commit.queue.push(NewTask::new(task, due));
         }
         self.embellish(&mut commit);
         commit.control = None;

@@ -134,6 +134,7 @@ impl World {
             scope: commit.scope.clone(),
             task: queued.task,
             token: ClaimToken::FIRST,
+            lane: None,
             plan: row.summary.started.plan,
             len: row.len,
             control: row.control,
@@ -148,7 +149,7 @@ impl World {
             Some(plan) if self.rng.chance(20) => vec![plan],
             _ => Vec::new(),
         };
-        let ask = Claim { worker: self.worker(), max, lease: LEASE, except: except.into(), now: self.now };
+        let ask = Claim { except: except.into(), ..Claim::new(self.worker(), max, LEASE, self.now) };
         let mut wanted = self.model.ledger.claim(&ask);
         let mut found = self.probe.store().claim(ask.clone()).await.map_err(|error| format!("claim: {error}"))?;
         self.note(format!("{:?} claims {max} at {}: {}", ask.worker, ask.now, in_words(&wanted.tasks)));

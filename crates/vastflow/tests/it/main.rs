@@ -15,6 +15,7 @@ mod looks;
 mod retention;
 mod river_cases;
 mod rivers;
+mod room;
 mod scope_cases;
 mod starts;
 mod support;

@@ -22,6 +22,7 @@ pub(super) fn task_text(plan: &Plan, task: Task) -> String {
         Task::Undo { node, attempt } => format!("{}.undo#{attempt}", node_text(plan, node)),
         Task::Wake { node } => format!("{}.wake", node_text(plan, node)),
         Task::Grace => "grace".into(),
+        Task::Admit => "admit".into(),
     }
 }
 
@@ -94,7 +95,8 @@ pub(crate) fn event_text(plan: &Plan, event: &Event) -> String {
         | Event::GraceOver
         | Event::Undone { .. }
         | Event::UndoRequested
-        | Event::WordsIgnored => String::new(),
+        | Event::WordsIgnored
+        | Event::Admitted => String::new(),
         other => panic!("a new event, {}: say here how cases write it", other.name()),
     };
     format!("{}{subject}{rest}{}", event.name(), event.call().map(|call| writes_text(&call.writes)).unwrap_or_default())

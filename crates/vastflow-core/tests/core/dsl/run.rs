@@ -43,6 +43,7 @@ impl Run {
     pub(crate) fn step(&mut self, input: Input) -> Result<(Vec<Event>, Changes), Rejection> {
         let settled = match &input {
             Input::Outcome(outcome) => Some(outcome.task),
+            Input::Admit => Some(Task::Admit),
             Input::Timer(task) | Input::NotStarted(task) | Input::Quarantine { task, .. } => Some(*task),
             _ => None,
         };

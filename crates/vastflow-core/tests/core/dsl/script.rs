@@ -109,6 +109,11 @@ fn input(run: &Run, line: &str) -> Input {
     match subject {
         "start" => start(run, rest, writes),
         "timer" => Input::Timer(task(run, rest)),
+        "enqueue" => match start(run, rest, writes) {
+            Input::Start(start) => Input::Start(Start { queued: true, ..start }),
+            other => other,
+        },
+        "admit" => Input::Admit,
         "not_started" => Input::NotStarted(task(run, rest)),
         "cancel" | "pause" | "resume" | "kill" => control(subject, rest),
         "parent" => Input::Told { from: Peer::Parent, word: word(rest, writes) },

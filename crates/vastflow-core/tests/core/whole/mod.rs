@@ -9,7 +9,7 @@ mod plans;
 mod world;
 
 use crate::dsl::{event_text, payload_text};
-use crate::property::{Choices, for_many};
+use crate::property::for_many;
 use core::cell::Cell;
 use oracle::{Values, fits, in_scope, is_handled, may_be_given_up, of_scope, parents};
 use plans::{Case, random_case};
@@ -19,8 +19,8 @@ use vastflow_core::run::NodeStatus;
 use vastflow_core::{Event, FailureKind, Hook, NodeIx, RunOutcome, RunStatus};
 use world::{Scope, World, inner, nodes};
 
-const CASES: u32 = 1_500;
-const WILD_CASES: u32 = 700;
+const CASES: u32 = 600;
+const WILD_CASES: u32 = 300;
 
 #[test]
 fn a_run_gives_what_a_plain_evaluation_gives_whatever_the_order() {
@@ -28,8 +28,8 @@ fn a_run_gives_what_a_plain_evaluation_gives_whatever_the_order() {
     for_many(CASES, |choices| {
         let case = random_case(choices, false);
         let _shown = Shown(&case);
-        let mut world = World::new(&case, false);
-        play(&mut world, choices);
+        let mut world = World::new(&case, choices, false);
+        world.play(choices);
         let judge = Judge { world: &world };
         judge.all();
         let mut counts = ends.get();
@@ -37,7 +37,7 @@ fn a_run_gives_what_a_plain_evaluation_gives_whatever_the_order() {
         ends.set(counts);
     });
     let [failed, succeeded] = ends.get();
-    assert!(failed > 100 && succeeded > 100, "the cases are lopsided: {:?}", ends.get());
+    assert!(failed > 50 && succeeded > 50, "the cases are lopsided: {:?}", ends.get());
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn whatever_anybody_does_at_any_time_the_run_and_all_in_it_end() {
     for_many(WILD_CASES, |choices| {
         let case = random_case(choices, true);
         let _shown = Shown(&case);
-        let mut world = World::new(&case, true);
-        play(&mut world, choices);
+        let mut world = World::new(&case, choices, true);
+        world.play(choices);
         let judge = Judge { world: &world };
         world.scopes.keys().for_each(|path| judge.has_ended(path));
     });
@@ -62,10 +62,6 @@ impl Drop for Shown<'_> {
             println!("plan {}\nfates {:?}", self.0.plan.to_json(), self.0.fates);
         }
     }
-}
-
-fn play(world: &mut World<'_>, choices: &mut Choices<'_>) {
-    world.play(choices);
 }
 
 struct Judge<'a> {
@@ -310,23 +306,23 @@ impl Judge<'_> {
             assert!(is_due.is_none_or(|due| due == undone), "{path:?} {node:?}: {:?}", self.story(path));
             due.extend(undone.then_some(*node));
         }
-        let acted: Vec<NodeIx> = scope.undone.iter().rev().copied().collect();
+        // Of nodes that did not end well, good scopes are undone first; they are not among those that acted.
+        let acted = scope.undone.iter().rev().filter(|node| scope.acted.iter().any(|(of, _)| of == *node));
+        let acted: Vec<NodeIx> = acted.copied().collect();
         let has_losers = nodes(plan).any(|node| may_be_given_up(plan, node));
         assert!(acted == due || has_losers, "{path:?} undoes in another order: {:?}", self.story(path));
         for (node, key, end, awaited) in &scope.ends {
             let inside = inner(path, plan, *node, key);
             let child = self.scope(&inside);
+            let given_up = scope.given_up.contains(node);
+            assert!(*awaited || scope.stopped.contains(&inside), "{inside} was left to itself");
             if end.result.is_ok() && child.run.plan.has_undo() {
-                let lost = unwanted || !awaited;
+                let lost = unwanted || !awaited || given_up;
                 assert_eq!(child.told.contains("undo"), lost, "{inside}: {:?}", self.story(path));
             }
-            self.is_undone(&inside, lost_or(end.result.is_err(), unwanted || !awaited));
+            self.is_undone(&inside, end.result.is_err() || unwanted || !awaited || given_up);
         }
     }
-}
-
-const fn lost_or(failed: bool, lost: bool) -> bool {
-    failed || lost
 }
 
 fn last_word_of(hook: Hook, event: &Event) -> bool {

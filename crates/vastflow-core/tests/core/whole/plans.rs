@@ -53,9 +53,9 @@ pub(crate) struct Case {
 }
 
 pub(crate) fn random_case(choices: &mut Choices<'_>, wild: bool) -> Case {
-    let mut maker = Maker { fates: BTreeMap::new(), wild };
+    let mut maker = Maker { fates: BTreeMap::new(), wild, dense: choices.once_in(2) };
     let mut spec = maker.graph(choices, 0);
-    spec.on_failure = choices.once_in(3).then(|| HookSpec::default());
+    spec.on_failure = choices.once_in(3).then(HookSpec::default);
     spec.finally = choices.once_in(3).then(|| HookSpec { retry: RetryPolicy::times(1), ..HookSpec::default() });
     let plan = Plan::new(spec).unwrap_or_else(|errors| panic!("{errors}"));
     Case { plan, fates: maker.fates }
@@ -65,6 +65,8 @@ struct Maker {
     fates: BTreeMap<Name, Fate>,
     /// With all that makes it impossible to foretell the result.
     wild: bool,
+    /// With many joins, inner scopes and undo actions, which say little to each other if they are rare.
+    dense: bool,
 }
 
 impl Maker {
@@ -90,15 +92,16 @@ impl Maker {
         self.fates.insert(called.clone(), Fate::default());
         let kind = self.kind(choices, depth);
         let mut node = NodeSpec::new(called, kind);
-        Self::edges(choices, &mut node, before);
+        self.edges(choices, &mut node, before);
         self.options(choices, &mut node);
-        let fate = random_fate(choices, &node);
+        let fate = random_fate(choices, &node, if self.dense { 10 } else { 3 });
         self.fates.insert(node.name.clone(), fate);
         node
     }
 
     fn kind(&mut self, choices: &mut Choices<'_>, depth: usize) -> NodeKind {
-        match choices.below(18) {
+        let kind = choices.below(18);
+        match if self.dense && (6..12).contains(&kind) { kind + 6 } else { kind } {
             0..8 => NodeKind::Task,
             8 | 9 => {
                 let times = u32::from(choices.number() % 4);
@@ -116,7 +119,7 @@ impl Maker {
                 let count = 1 + choices.below(3);
                 let case = |at| CaseSpec { key: format!("c{at}").into(), body: self.graph(choices, depth + 1) };
                 let cases = (0..count).map(case).collect();
-                let join = inner_join(choices, count);
+                let join = self.join(choices, count);
                 NodeKind::Branch(Box::new(BranchSpec { cases, join, collect: choices.once_in(3) }))
             }
             _ => NodeKind::ForEach(Box::new(self.foreach(choices, depth))),
@@ -126,7 +129,7 @@ impl Maker {
     fn foreach(&mut self, choices: &mut Choices<'_>, depth: usize) -> ForEachSpec {
         let body = self.graph(choices, depth + 1);
         let window = 1 + u32::try_from(choices.below(3)).unwrap();
-        let join = if choices.once_in(3) { inner_join(choices, 3) } else { Join::All };
+        let join = if choices.once_in(3) { self.join(choices, 3) } else { Join::All };
         let (mut partial, mut gives) = (Partial::Stop, [Gives::List, Gives::Map][choices.below(2)]);
         if join == Join::All {
             partial = [Partial::Stop, Partial::Finish, Partial::Tolerate(1)][choices.below(3)];
@@ -139,7 +142,7 @@ impl Maker {
         ForEachSpec { body, window, join, partial, gives }
     }
 
-    fn edges(choices: &mut Choices<'_>, node: &mut NodeSpec, before: &[NodeSpec]) {
+    fn edges(&self, choices: &mut Choices<'_>, node: &mut NodeSpec, before: &[NodeSpec]) {
         let is_gate = node.kind == NodeKind::Gate;
         let (some, order) = (choices.number(), choices.number() & choices.number() & choices.number());
         for (at, parent) in before.iter().enumerate().filter(|(at, _)| some >> at & 1 == 1) {
@@ -149,10 +152,20 @@ impl Maker {
         }
         let parents = node.inputs.len();
         if parents > 0 {
-            node.join = inner_join(choices, parents);
+            node.join = self.join(choices, parents);
         }
         if !is_gate && node.join == Join::All && (parents == 0 || choices.once_in(3)) {
             node.inputs.push(EdgeSpec::data(Source::Input));
+        }
+    }
+
+    fn join(&self, choices: &mut Choices<'_>, of: usize) -> Join {
+        match choices.below(8) {
+            2..6 if self.dense => Join::Any,
+            5 => Join::Any,
+            6 => Join::NOf(1 + u32::try_from(choices.below(of)).unwrap()),
+            7 => Join::AllSettled,
+            _ => Join::All,
         }
     }
 
@@ -167,7 +180,7 @@ impl Maker {
         if node.kind != NodeKind::Gate {
             node.rescue = choices.once_in(6);
         }
-        if is_task && choices.once_in(2) {
+        if is_task && (self.dense || choices.once_in(2)) {
             node.undo = Some(UndoSpec { retry: RetryPolicy::times(u32::from(choices.number() % 2)) });
         }
         if calls && !node.rescue && choices.once_in(10) {
@@ -179,17 +192,8 @@ impl Maker {
     }
 }
 
-fn inner_join(choices: &mut Choices<'_>, of: usize) -> Join {
-    match choices.below(8) {
-        5 => Join::Any,
-        6 => Join::NOf(1 + u32::try_from(choices.below(of)).unwrap()),
-        7 => Join::AllSettled,
-        _ => Join::All,
-    }
-}
-
-fn random_fate(choices: &mut Choices<'_>, node: &NodeSpec) -> Fate {
-    let fails = if choices.once_in(3) { 1 + u32::try_from(choices.below(3)).unwrap() } else { 0 };
+fn random_fate(choices: &mut Choices<'_>, node: &NodeSpec, one_in: usize) -> Fate {
+    let fails = if choices.once_in(one_in) { 1 + u32::try_from(choices.below(3)).unwrap() } else { 0 };
     let is_foreach = matches!(node.kind, NodeKind::ForEach(_));
     Fate {
         // A foreach counts its attempts through all pages, so that only the very first can be foretold.

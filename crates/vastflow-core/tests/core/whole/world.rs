@@ -7,7 +7,7 @@ use crate::property::Choices;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use vastflow_core::context::Writes;
-use vastflow_core::event::{Choice, Item, ScopeEnd};
+use vastflow_core::event::{Choice, Item, Origin, ScopeEnd};
 use vastflow_core::plan::{Gives, Join, NodeKind, NodeSpec};
 use vastflow_core::run::{Changes, NodeStatus, Peer, Rejection, Start, TaskOutcome, Word};
 use vastflow_core::{
@@ -25,6 +25,8 @@ pub(crate) struct World<'a> {
     /// Signals that were not sent yet.
     unsent: Vec<NodeIx>,
     wild: bool,
+    /// Nodes of the outermost scope whose calls take long, a bit each.
+    slow: u16,
 }
 
 /// One scope, and what was seen of it from outside.
@@ -46,16 +48,26 @@ pub(crate) struct Scope {
     pub(crate) told: BTreeSet<&'static str>,
     pub(crate) steps: usize,
     parks: BTreeMap<NodeIx, u32>,
+    /// Nodes whose scopes were under way when nobody needed them any more.
+    pub(crate) given_up: BTreeSet<NodeIx>,
+    /// The scopes that it told to stop or to end.
+    pub(crate) stopped: BTreeSet<String>,
+    /// When scopes inside began, and when keys were last written; a key of which nobody can tell has none.
+    begun: BTreeMap<(NodeIx, Box<str>), usize>,
+    written_at: BTreeMap<Box<str>, Option<usize>>,
 }
 
 impl<'a> World<'a> {
-    pub(crate) fn new(case: &'a Case, wild: bool) -> Self {
+    pub(crate) fn new(case: &'a Case, choices: &mut Choices<'_>, wild: bool) -> Self {
         let (scopes, mail) = (BTreeMap::new(), BTreeMap::new());
         let signals = |node: &NodeIx| matches!(case.plan.node(*node).unwrap().kind, NodeKind::Signal { .. });
         let unsent = nodes(&case.plan).filter(signals).collect();
-        let mut world = World { case, scopes, mail, now: Timestamp::ZERO, unsent, wild };
+        let mut world = World { case, scopes, mail, now: Timestamp::ZERO, unsent, wild, slow: choices.number() };
         world.scopes.insert(String::new(), Scope::new(case.plan.clone(), bytes("x")));
-        let start = Start { input: bytes("x"), ..Start::new(RunId::new("run").unwrap()) };
+        let mut start = Start { input: bytes("x"), ..Start::new(RunId::new("run").unwrap()) };
+        if wild && choices.once_in(6) {
+            start.origin = Some(Box::new(random_origin(choices, &case.plan)));
+        }
         world.tell("", Input::Start(start)).unwrap();
         world
     }
@@ -92,6 +104,10 @@ impl<'a> World<'a> {
         let mut at = choices.below(any);
         if at < ways[0] {
             let (path, task, _) = due[at].clone();
+            let is_slow = path.is_empty() && task.node().is_some_and(|node| self.slow >> (node.0 % 16) & 1 == 1);
+            if is_slow && any > 1 && choices.below(6) > 0 {
+                return true;
+            }
             if choices.once_in(16) {
                 self.scopes.get_mut(&path).unwrap().run.crash();
             }
@@ -279,11 +295,35 @@ impl<'a> World<'a> {
         let scope = self.scopes.get_mut(path).unwrap();
         let before = scope.statuses();
         scope.run.now = self.now;
+        let was_stopping = scope.run.state.status() == RunStatus::Stopping;
         let (events, changes) = scope.run.step(input)?;
         scope.note(&before, &events);
+        if was_stopping {
+            scope.nothing_new_begins(&changes);
+        }
         let plan = scope.run.plan.clone();
         self.send(path, &plan, changes);
+        if matches!(events.last(), Some(Event::RunEnded { .. })) {
+            let open = self.scopes.iter().filter(|(_, scope)| !scope.run.state.status().is_final());
+            let inside = open.map(|(inside, _)| inside).find(|inside| self.is_waited_for(path, inside));
+            assert_eq!(inside, None, "{path:?} ends before what is in it");
+        }
         Ok(())
+    }
+
+    /// Whether the end of a scope waits for the one at `inside`: what is killed waits for nothing that is in it.
+    fn is_waited_for(&self, path: &str, inside: &str) -> bool {
+        let mut outer = inside;
+        while let Some((further_out, _)) = outer.rsplit_once('/') {
+            outer = further_out;
+            if self.scopes[outer].was_killed() {
+                return false;
+            }
+            if outer == path {
+                return true;
+            }
+        }
+        false
     }
 
     fn send(&mut self, path: &str, plan: &Plan, changes: Changes) {
@@ -296,7 +336,12 @@ impl<'a> World<'a> {
                 }
                 Peer::Child { node, key } => {
                     let inside = inner(path, plan, node, &key);
+                    let sender = self.scopes.get_mut(path).unwrap();
+                    if matches!(word, Word::Cancel { .. } | Word::Kill { .. }) {
+                        sender.stopped.insert(inside.clone());
+                    }
                     if let Word::Begin(begin) = &word {
+                        sender.begun.insert((node, key.clone()), sender.steps);
                         let body = (**plan.body(node, &key).unwrap()).clone();
                         let known = self.scopes.insert(inside.clone(), Scope::new(body, begin.input.clone()));
                         assert!(known.is_none(), "{inside} begins twice");
@@ -323,6 +368,10 @@ impl Scope {
             told: BTreeSet::new(),
             steps: 0,
             parks: BTreeMap::new(),
+            given_up: BTreeSet::new(),
+            stopped: BTreeSet::new(),
+            begun: BTreeMap::new(),
+            written_at: BTreeMap::new(),
         }
     }
 
@@ -345,9 +394,54 @@ impl Scope {
         let goes_on_without = |child: &NodeIx| {
             let ended = matches!(before[child.index()], NodeStatus::Skipped | NodeStatus::Failed | NodeStatus::Dropped);
             let is_join = matches!(plan.node(*child).unwrap().join, Join::Any | Join::NOf(_));
-            is_join && !ended && before[child.index()] != NodeStatus::Rescuing
+            // A rescue may be for a join that could not be, which needs nothing but says nothing of it either.
+            is_join && !ended && !plan.node(*child).unwrap().rescue
         };
         children.iter().all(goes_on_without).then_some(false)
+    }
+
+    fn was_killed(&self) -> bool {
+        self.run.journal.iter().any(|recorded| matches!(recorded.event, Event::Killed { .. }))
+    }
+
+    fn nothing_new_begins(&self, changes: &Changes) {
+        let is_atomic = |node: NodeIx| self.run.plan.node(node).unwrap().atomic;
+        for (task, _) in &changes.queue {
+            let is_end = matches!(task, Task::Undo { .. } | Task::Hook { .. });
+            assert!(is_end || task.node().is_some_and(is_atomic), "{task:?} is new in a scope that stops");
+        }
+        for (to, word) in &changes.words {
+            if let (Peer::Child { node, key }, Word::Begin(_)) = (to, word) {
+                assert!(is_atomic(*node), "{node:?}[{key}] begins in a scope that stops");
+            }
+        }
+    }
+
+    /// A clash is a key that was written elsewhere since the scope began, and is recorded at once.
+    fn note_merge(&mut self, node: NodeIx, key: &str, end: &ScopeEnd, awaited: bool, events: &[Event]) {
+        let plan = &self.run.plan;
+        let export = match &plan.node(node).unwrap().kind {
+            NodeKind::Basin(basin) => basin.export.as_ref(),
+            _ => None,
+        };
+        let goes_out = |key: &str| export.is_none_or(|keys| keys.iter().any(|one| **one == *key));
+        let keys: Vec<Box<str>> = end.writes.iter().map(|(key, _)| key.clone()).filter(|key| goes_out(key)).collect();
+        let since = self.begun[&(node, key.into())];
+        let written = |key: &str| self.written_at.get(key).copied().unwrap_or(Some(0));
+        let clash: Vec<Box<str>> =
+            keys.iter().filter(|key| written(key).is_some_and(|at| at > since)).cloned().collect();
+        let told = events.iter().find_map(|event| match event {
+            Event::Clashed { keys, .. } => Some(keys.clone()),
+            _ => None,
+        });
+        let can_tell = keys.iter().all(|key| written(key).is_some());
+        if can_tell && awaited {
+            assert_eq!(told.unwrap_or_default(), clash, "clashes of {node:?}[{key}]");
+        }
+        for key in keys {
+            // Of a scope that stops, it depends on how its node ended.
+            self.written_at.insert(key, awaited.then_some(self.steps));
+        }
     }
 
     fn note(&mut self, before: &[NodeStatus], events: &[Event]) {
@@ -358,6 +452,9 @@ impl Scope {
             let is_open = before[node.index()] == NodeStatus::Open;
             let was_needed = if is_undo || is_open { Some(true) } else { self.was_needed(node, before) };
             self.written.extend(call.writes.iter().map(|(key, _)| (key.clone(), was_needed)));
+            for (key, _) in call.writes.iter().filter(|_| was_needed != Some(false)) {
+                self.written_at.insert(key.clone(), was_needed.map(|_| self.steps));
+            }
             let unclear = match event {
                 Event::NodeSucceeded { .. } | Event::Submitted { .. } => true,
                 Event::AttemptFailed { failure, .. }
@@ -403,6 +500,7 @@ impl Scope {
             Event::ChildEnded { node, key, end } => {
                 let awaited = before[node.index()] == NodeStatus::Open;
                 self.ends.push((*node, key.clone(), end.clone(), awaited));
+                self.note_merge(*node, key, end, awaited, events);
             }
             _ => {}
         }
@@ -410,6 +508,19 @@ impl Scope {
             let was = before[node.index()];
             if self.status(node) == NodeStatus::Succeeded && was != NodeStatus::Succeeded {
                 self.done.push((node, self.steps));
+                let can_undo = |(of, key, end, _): &(NodeIx, Box<str>, ScopeEnd, bool)| {
+                    *of == node && end.result.is_ok() && self.run.plan.body(node, key).unwrap().has_undo()
+                };
+                if self.ends.iter().any(can_undo) {
+                    self.acted.push((node, Some(true)));
+                }
+            }
+            if self.status(node) == NodeStatus::Skipped && was == NodeStatus::Open {
+                self.given_up.insert(node);
+            }
+            let has_scopes = !self.run.plan.bodies(node).is_empty();
+            if self.status(node) == NodeStatus::Undone && was != NodeStatus::Undone && has_scopes {
+                self.undone.push(node);
             }
         }
     }
@@ -418,6 +529,15 @@ impl Scope {
     pub(crate) fn went_well(&self) -> bool {
         self.told.contains("undo") || self.run.state.status() == RunStatus::Succeeded
     }
+}
+
+/// A run before this one of which any results are kept.
+fn random_origin(choices: &mut Choices<'_>, plan: &Plan) -> Origin {
+    let some = choices.number();
+    let kept = nodes(plan).filter(|node| some >> node.0 & 1 == 1).map(|node| (node, bytes("kept"))).collect();
+    let input = choices.once_in(2).then(|| (NodeIx(0), bytes("edited")));
+    let (run, verb) = (RunId::new("before").unwrap(), "fork".into());
+    Origin { run, verb, by: "ops".into(), why: "why".into(), kept, input }
 }
 
 fn attempted(spec: &NodeSpec, fate: &Fate, items: impl Fn() -> Reply, result: impl Fn() -> Payload) -> Reply {

@@ -1,0 +1,179 @@
+//! Room: lanes that calls queue in, and windows that runs wait in line for.
+
+use crate::fixture::{self, ALICE, BOB, LEASE, Story, T0, after, attempt, name};
+use crate::probe::{ALL, Probe};
+use std::sync::Arc;
+use vastflow_core::plan::{EdgeSpec, NodeKind, NodeSpec, PlanSpec, Source};
+use vastflow_core::run::Input;
+use vastflow_core::{Name, Plan, Task};
+use vastflow_store::{Claim, Claimed, Claims, Commit};
+
+/// Three nodes side by side, two of which queue in the lane `gpu`.
+fn lanes() -> Arc<Plan> {
+    let mut spec = PlanSpec::new(name("lanes"));
+    for (node, lane) in [("a", Some("gpu")), ("b", None), ("c", Some("gpu"))] {
+        let mut node = NodeSpec::new(name(node), NodeKind::Task);
+        node.inputs.push(EdgeSpec::data(Source::Input));
+        node.lane = lane.map(name);
+        spec.nodes.push(node);
+    }
+    Arc::new(Plan::new(spec).expect("a plan"))
+}
+
+async fn begin_lanes(probe: &Probe) -> Story {
+    let plan = lanes();
+    probe.put_plan(&plan).await;
+    let mut story = Story::new(Arc::clone(&plan), "r");
+    let mut start = story.start();
+    for new in &mut start.queue {
+        new.lane = plan.lane(new.task).cloned();
+    }
+    probe.done(start).await;
+    story
+}
+
+fn with_lanes(max: usize, rooms: &[(&str, usize)]) -> Claim {
+    let lanes = rooms.iter().map(|(lane, room)| (name(lane), *room)).collect();
+    Claim { lanes, ..Claim::new(ALICE, max, LEASE, T0) }
+}
+
+fn nodes(claims: &Claims) -> Vec<u32> {
+    claims.tasks.iter().filter_map(|claimed| Some(claimed.task.node()?.0)).collect()
+}
+
+/// A worker that does not name a lane is not given what queues in it, and is not told that there is more.
+pub async fn a_lane_is_served_by_those_who_know_it(probe: Probe) {
+    begin_lanes(&probe).await;
+    let claims = probe.claim_with(with_lanes(ALL, &[])).await;
+    assert_eq!((nodes(&claims), claims.more), (vec![1], false));
+    let claims = probe.claim_with(with_lanes(ALL, &[("cpu", 9)])).await;
+    assert_eq!((nodes(&claims), claims.more), (vec![], false));
+    let claims = probe.claim_with(with_lanes(ALL, &[("gpu", 9)])).await;
+    assert_eq!(nodes(&claims), [0, 2]);
+    assert!(claims.tasks.iter().all(|claimed| claimed.lane == Some(name("gpu"))));
+}
+
+/// A lane gives at most as many as the worker has room for in it. What waits for room is not there to claim.
+pub async fn a_lane_gives_as_many_as_it_has_room_for(probe: Probe) {
+    begin_lanes(&probe).await;
+    let claims = probe.claim_with(with_lanes(ALL, &[("gpu", 1)])).await;
+    assert_eq!((nodes(&claims), claims.more), (vec![0, 1], false));
+    let claims = probe.claim_with(with_lanes(ALL, &[("gpu", 0)])).await;
+    assert_eq!((nodes(&claims), claims.more), (vec![], false));
+}
+
+/// What is claimed of lanes counts for the maximum of the claim.
+pub async fn lanes_count_for_the_maximum(probe: Probe) {
+    begin_lanes(&probe).await;
+    let claims = probe.claim_with(with_lanes(2, &[("gpu", 9)])).await;
+    assert_eq!((nodes(&claims), claims.more), (vec![0, 1], true));
+}
+
+/// A task that is given back queues in its lane again.
+pub async fn a_lane_survives_being_given_back(probe: Probe) {
+    begin_lanes(&probe).await;
+    let claims = probe.claim_with(with_lanes(1, &[("gpu", 9)])).await;
+    probe.release(&claims.tasks).await;
+    assert_eq!(nodes(&probe.claim_with(with_lanes(ALL, &[])).await), [1]);
+    let mut again = nodes(&probe.claim_with(with_lanes(ALL, &[("gpu", 9)])).await);
+    again.sort_unstable();
+    assert_eq!(again, [0, 2]);
+}
+
+/// Begins runs of a flow that wait in line.
+async fn line_up(probe: &Probe, flow: &str, runs: &[&str]) -> Vec<Story> {
+    let plan = fixture::chain(flow);
+    probe.put_plan(&plan).await;
+    let mut stories = Vec::new();
+    for run in runs {
+        let mut story = Story::new(Arc::clone(&plan), run);
+        story.queued = true;
+        probe.done(story.start()).await;
+        stories.push(story);
+    }
+    stories
+}
+
+fn windows(sizes: &[(Option<&str>, usize)]) -> Claim {
+    let windows = sizes.iter().map(|(flow, size)| (flow.map(name), *size)).collect::<Vec<(Option<Name>, usize)>>();
+    Claim { windows: windows.into(), ..Claim::new(BOB, ALL, LEASE, T0) }
+}
+
+fn let_in(claims: &Claims) -> Vec<&str> {
+    let admits = claims.tasks.iter().filter(|claimed| claimed.task == Task::Admit);
+    admits.map(|claimed| claimed.scope.run().as_str()).collect()
+}
+
+/// The commit with which a run that was let in begins its work.
+fn admitted(story: &mut Story, claims: &[Claimed]) -> Commit {
+    let claimed = claims.iter().find(|claimed| claimed.scope == story.scope).expect("it was let in");
+    let mut commit = story.tell(Input::Admit);
+    commit.settle.push((claimed.task, claimed.token));
+    commit
+}
+
+/// A full window lets nobody in, and the claim says so.
+pub async fn a_window_lets_in_as_many_as_it_holds(probe: Probe) {
+    let mut stories = line_up(&probe, "f", &["a", "b", "c"]).await;
+    let claims = probe.claim_with(windows(&[(Some("f"), 2)])).await;
+    assert_eq!((let_in(&claims), claims.is_full), (vec!["a", "b"], true));
+    for story in &mut stories[..2] {
+        probe.done(admitted(story, &claims.tasks)).await;
+    }
+    let claims = probe.claim_with(windows(&[(Some("f"), 2)])).await;
+    assert_eq!((let_in(&claims), claims.is_full), (vec![], true));
+    let claims = probe.claim_with(windows(&[(Some("f"), 3)])).await;
+    assert_eq!((let_in(&claims), claims.is_full), (vec!["c"], false));
+}
+
+/// The end of a run makes room for the next.
+pub async fn what_ends_makes_room(probe: Probe) {
+    let mut stories = line_up(&probe, "f", &["a", "b"]).await;
+    let claims = probe.claim_with(windows(&[(None, 1)])).await;
+    probe.done(admitted(&mut stories[0], &claims.tasks)).await;
+    for node in 0..3 {
+        assert!(let_in(&probe.claim_with(windows(&[(None, 1)])).await).is_empty());
+        probe.done(stories[0].finish(attempt(node, 1))).await;
+    }
+    assert_eq!(let_in(&probe.claim_with(windows(&[(None, 1)])).await), ["b"]);
+}
+
+/// A full window of one flow does not hold back another, unless all together are too many.
+pub async fn windows_of_flows_do_not_wait_for_each_other(probe: Probe) {
+    line_up(&probe, "f", &["a", "b"]).await;
+    line_up(&probe, "g", &["c", "d"]).await;
+    let claims = probe.claim_with(windows(&[(Some("f"), 1), (Some("g"), 9), (None, 2)])).await;
+    assert_eq!((let_in(&claims), claims.is_full), (vec!["a", "c"], true));
+}
+
+/// Who came first is let in first.
+pub async fn the_line_is_first_come_first_served(probe: Probe) {
+    line_up(&probe, "f", &["z", "m", "a"]).await;
+    for run in ["z", "m", "a"] {
+        let size = ["z", "m", "a"].iter().position(|one| *one == run).expect("it is there") + 1;
+        assert_eq!(let_in(&probe.claim_with(windows(&[(None, size)])).await), [run]);
+    }
+}
+
+/// A run that was let in and has not said so yet takes its place in the window, until its worker is given up.
+pub async fn who_is_about_to_begin_counts(probe: Probe) {
+    line_up(&probe, "f", &["a", "b"]).await;
+    assert_eq!(let_in(&probe.claim_with(windows(&[(None, 1)])).await), ["a"]);
+    assert!(let_in(&probe.claim_with(windows(&[(None, 1)])).await).is_empty());
+    probe.sweep(after(16)).await;
+    let late = Claim { now: after(16), ..windows(&[(None, 1)]) };
+    assert_eq!(let_in(&probe.claim_with(late).await).len(), 1);
+}
+
+/// Without a window there is no line.
+pub async fn without_a_window_all_are_let_in(probe: Probe) {
+    line_up(&probe, "f", &["a", "b"]).await;
+    assert_eq!(let_in(&probe.claim_with(windows(&[(Some("g"), 0)])).await), ["a", "b"]);
+}
+
+/// A run that is stopped in line is not let in any more.
+pub async fn a_run_in_line_can_be_stopped(probe: Probe) {
+    let mut stories = line_up(&probe, "f", &["a", "b"]).await;
+    probe.done(stories[0].tell(Input::Cancel { by: "ops".into(), why: "enough".into() })).await;
+    assert_eq!(let_in(&probe.claim_with(windows(&[(None, 9)])).await), ["b"]);
+}
