@@ -359,10 +359,26 @@ impl Shared {
         }
     }
 
-    /// Marks runs to be deleted, so that none of them comes back into memory; drops those that are in use.
-    pub(crate) fn doom(&self, victims: &mut Vec<Victim>) {
+    /// How many finished runs are in memory.
+    pub(crate) fn finished_in_memory(&self) -> usize {
+        let counts = self.lock().ledger.counts();
+        usize::try_from(counts.succeeded + counts.failed + counts.stopped).unwrap_or(usize::MAX)
+    }
+
+    /// Marks some runs to be deleted, so that none of them comes back into memory, and passes over those that are in use;
+    /// gives them, and whether there are more.
+    pub(crate) fn doom(&self, found: Vec<Victim>, limit: usize) -> (Vec<Victim>, bool) {
         let mut inner = self.lock();
-        victims.retain(|victim| inner.doom(victim));
+        let mut victims = Vec::new();
+        for victim in found {
+            if victims.len() == limit {
+                return (victims, true);
+            }
+            if inner.doom(&victim) {
+                victims.push(victim);
+            }
+        }
+        (victims, false)
     }
 
     /// Runs are deleted: nothing is known of them any more.

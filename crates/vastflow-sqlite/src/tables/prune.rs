@@ -25,10 +25,10 @@ impl Tables {
     /// Deletes runs. When it returns, they do not come back after a crash either, and their ids are free.
     pub(super) fn prune(&mut self, ask: &Prune) -> std::result::Result<Pruned, StoreError> {
         let wrap = |why| fail::sqlite("deleting runs from", &self.store, why);
-        let mut victims = find(&self.connection, &ask.which, ask.limit.saturating_add(1)).map_err(wrap)?;
-        let mut more = victims.len() > ask.limit;
-        victims.truncate(ask.limit);
-        self.shared.doom(&mut victims);
+        // Those that are in use must not hide the others.
+        let enough = ask.limit.saturating_add(1).saturating_add(self.shared.finished_in_memory());
+        let found = find(&self.connection, &ask.which, enough).map_err(wrap)?;
+        let (victims, mut more) = self.shared.doom(found, ask.limit);
         if !victims.is_empty() {
             self.delete(&victims).map_err(|why| fail::sqlite("deleting runs from", &self.store, why))?;
             self.shared.bury(&victims);
