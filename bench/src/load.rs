@@ -23,7 +23,7 @@ pub(crate) struct Took {
 
 /// The processor time that this process has used: fields 14 and 15 of `/proc/self/stat`, in hundredths of a second
 /// (proc(5)); zero where there is no such file.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or("").split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p vastflow-bench -- embedded            all works, on the memory and the SQLite store
 //! cargo run --release -p vastflow-bench -- embedded W2 W4      some of them
+//! cargo run --release -p vastflow-bench -- scale               what grows with items, waiting runs, nodes
 //! ```
 //!
 //! Each work is run three times, in turn with its floor; the medians are printed as a table and as `RESULT` lines.
@@ -13,6 +14,7 @@ mod floor;
 mod flows;
 mod load;
 mod report;
+mod scale;
 mod works;
 
 use report::Row;
@@ -24,23 +26,25 @@ use vastflow::BoxError;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: vastflow-bench embedded [--quick] [W1] [W2] [W3] [W4] [W8]";
+const USAGE: &str = "usage: vastflow-bench embedded [--quick] [W1] [W2] [W3] [W4] [W8]\n       vastflow-bench scale [--quick] [W5] [W6] [W7] [W10]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let asked = match args.split_first() {
         Some((verb, rest)) if verb == "embedded" => rest.to_vec(),
+        Some((verb, rest)) if verb == "scale" => return code(&scale::measure(rest).await),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };
-    match measure(&asked).await {
-        Ok(rows) => {
-            report::print(&rows);
-            ExitCode::SUCCESS
-        }
+    code(&measure(&asked).await.map(|rows| report::print(&rows)))
+}
+
+fn code(result: &Result<(), BoxError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

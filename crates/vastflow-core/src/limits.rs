@@ -4,6 +4,9 @@ use core::time::Duration;
 
 /// Bytes in one payload. Larger results belong in a file or a blob store; hand on the reference.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
+/// Events in the journal of one scope: whoever loads it reads them all. A run with more than that to say is several runs,
+/// or has a foreach, whose items have journals of their own: pages of items, what came of items, and polls do not count.
+pub const MAX_EVENTS: u32 = 50_000;
 /// Nodes in one plan. Wider or longer work is a foreach, not a drawing.
 pub const MAX_NODES: usize = 20_000;
 /// How deep graphs may stand inside each other.

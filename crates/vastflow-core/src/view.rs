@@ -144,7 +144,9 @@ impl RunView {
             node.wait_for(&plan.at(node_ix(ix)).kind);
         }
         for (node, why) in state.waiting_for_operator() {
-            nodes[node.index()].waits_for = Some(format!("an operator: {why}"));
+            let view = &mut nodes[node.index()];
+            let why = view.said.as_ref().unwrap_or(&why);
+            view.waits_for = Some(format!("an operator: {why}"));
         }
         let at = |recorded: Option<&Recorded>| recorded.map_or(Timestamp::ZERO, |recorded| recorded.at);
         let started_at = at(history.first());

@@ -3,9 +3,24 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use vastflow_store::{Prune, Pruned, StoreError};
 
 /// A batch of the log: its place and its blob.
 pub(crate) type Synced = (u64, Vec<u8>);
+
+/// A request to delete runs, once the tables have all up to a batch.
+pub(crate) struct Ask {
+    pub(crate) after: u64,
+    pub(crate) prune: Prune,
+    pub(crate) reply: oneshot::Sender<Result<Pruned, StoreError>>,
+}
+
+/// What the tables thread does next.
+pub(crate) enum Taken {
+    Batches(Vec<Synced>),
+    Ask(Ask),
+}
 
 /// The tables thread is gone.
 #[derive(Debug)]
@@ -30,6 +45,7 @@ pub(crate) struct Backlog {
 #[derive(Default)]
 struct Inner {
     waiting: VecDeque<Synced>,
+    asks: VecDeque<Ask>,
     bytes: usize,
     /// Bytes that the tables thread is writing.
     in_hand: usize,
@@ -88,22 +104,40 @@ impl Backlog {
         Ok(())
     }
 
-    /// Takes out a portion, or what there is after a while; none when all is taken and nothing will come any more.
-    /// What was taken before counts as written now.
-    pub(crate) fn take(&self) -> Option<Vec<Synced>> {
+    /// Asks for something that needs all up to a batch to be in the tables.
+    pub(crate) fn ask(&self, ask: Ask) {
+        let mut inner = self.lock();
+        if !inner.ended {
+            inner.asks.push_back(ask);
+        }
+        drop(inner);
+        self.enough.notify_one();
+    }
+
+    /// Takes out a portion, or what there is after a while, or a request that the tables, which are at `watermark`, can
+    /// answer; none when all is taken and nothing will come any more. What was taken before counts as written now.
+    pub(crate) fn take(&self, watermark: u64) -> Option<Taken> {
         let mut inner = self.lock();
         inner.in_hand = 0;
         self.room.notify_one();
         inner.wanted = Wanted::Something;
         while inner.waiting.is_empty() {
+            if inner.asks.front().is_some_and(|ask| ask.after <= watermark) {
+                break;
+            }
             if inner.ended {
+                inner.asks.clear();
                 return None;
             }
             inner = self.enough.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
+        if inner.asks.front().is_some_and(|ask| ask.after <= watermark) {
+            inner.wanted = Wanted::Nothing;
+            return inner.asks.pop_front().map(Taken::Ask);
+        }
         inner.wanted = Wanted::APortion;
         let until = Instant::now() + self.linger;
-        while inner.bytes < self.portion && !inner.ended {
+        while inner.bytes < self.portion && !inner.ended && inner.asks.is_empty() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -111,7 +145,7 @@ impl Backlog {
             inner = self.enough.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         inner.wanted = Wanted::Nothing;
-        Some(self.portion_of(&mut inner))
+        Some(Taken::Batches(self.portion_of(&mut inner)))
     }
 
     fn portion_of(&self, inner: &mut Inner) -> Vec<Synced> {
@@ -136,6 +170,7 @@ impl Backlog {
         let mut inner = self.lock();
         (inner.broken, inner.ended) = (true, true);
         inner.waiting.clear();
+        inner.asks.clear();
         drop(inner);
         self.room.notify_one();
         self.enough.notify_one();
@@ -157,15 +192,21 @@ mod tests {
         Backlog::new(limit, 10, Duration::ZERO)
     }
 
+    fn seqs(backlog: &Backlog) -> Option<Vec<u64>> {
+        match backlog.take(0)? {
+            Taken::Batches(batches) => Some(batches.into_iter().map(|(seq, _)| seq).collect()),
+            Taken::Ask(_) => panic!("nobody asked"),
+        }
+    }
+
     #[test]
     fn it_hands_out_portions_in_order_and_ends() {
         let backlog = backlog(100);
         (1..=3).for_each(|seq| backlog.push((seq, vec![0; 6])).unwrap());
-        let seqs = |taken: Vec<Synced>| taken.into_iter().map(|(seq, _)| seq).collect::<Vec<_>>();
-        assert_eq!(backlog.take().map(seqs), Some(vec![1, 2]));
-        assert_eq!(backlog.take().map(seqs), Some(vec![3]));
+        assert_eq!(seqs(&backlog), Some(vec![1, 2]));
+        assert_eq!(seqs(&backlog), Some(vec![3]));
         backlog.end();
-        assert_eq!(backlog.take(), None);
+        assert_eq!(seqs(&backlog), None);
     }
 
     #[test]
@@ -174,10 +215,10 @@ mod tests {
         backlog.push((1, vec![0; 10])).unwrap();
         std::thread::scope(|scope| {
             let second = scope.spawn(|| backlog.push((2, vec![0; 10])));
-            assert_eq!(backlog.take().map(|taken| taken.len()), Some(1));
+            assert_eq!(seqs(&backlog), Some(vec![1]));
             assert_eq!(backlog.bytes(), 10, "what is being written counts");
             assert!(!second.is_finished());
-            assert_eq!(backlog.take().map(|taken| taken.len()), Some(1));
+            assert_eq!(seqs(&backlog), Some(vec![2]));
             second.join().unwrap().unwrap();
         });
         std::thread::scope(|scope| {

@@ -56,7 +56,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! **Absent:** any rule about what a commit may do (that is the ledger's), retries, retention, a second process, any
+//! **Absent:** any rule about what a commit may do (that is the ledger's), retries, a second process, any
 //! type of the SQLite driver in the public interface.
 //!
 //! Start reading at `submit.rs`, then `log/mod.rs`, `tables/mod.rs` and `recover.rs`.
@@ -71,6 +71,7 @@ mod past;
 mod record;
 mod recover;
 mod row;
+mod scopes;
 mod seam;
 mod shared;
 mod store;

@@ -2,7 +2,7 @@
 
 use crate::row::{self, COLUMNS};
 use crate::tables::keep_plans;
-use crate::whole::{Reader, Whole};
+use crate::whole::{Read, Reader, Take, Whole};
 use crate::{fail, record};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql};
 use std::path::{Path, PathBuf};
@@ -68,21 +68,45 @@ impl Past {
         found().map_err(|why| self.wrap(why))?.transpose()
     }
 
-    /// One run with all there is of it.
-    pub(crate) fn whole(&self, id: &RunId) -> Result<Option<Whole>, StoreError> {
+    fn key(&self, id: &RunId) -> Result<Option<i64>, StoreError> {
+        let found = || {
+            let mut select = self.connection.prepare_cached("SELECT key FROM runs WHERE id = ?1")?;
+            select.query_row([id.as_str()], |row| row.get(0)).optional()
+        };
+        found().map_err(|why| self.wrap(why))
+    }
+
+    /// One run with all that a ledger needs of it.
+    pub(crate) fn whole(&self, id: &RunId) -> Result<Option<(RunRow, Whole)>, StoreError> {
         let Some(row) = self.run(id)? else { return Ok(None) };
-        let read = Reader::new(&self.connection).and_then(|reader| reader.whole(row));
-        read.map_err(|why| self.wrap(why))?.map(Some)
+        let whole = self.take(|reader, take| reader.parts(row.key, id, take))?;
+        Ok(Some((row, whole)))
+    }
+
+    /// The same of one inner scope of a run that has this key; nothing when there is no such scope.
+    pub(crate) fn scope(&self, key: u64, scope: &ScopeId) -> Result<Whole, StoreError> {
+        self.take(|reader, take| reader.scope(key, scope, take))
+    }
+
+    fn take(&self, read: impl FnOnce(&Reader<'_>, Take<'_>) -> Read<()>) -> Result<Whole, StoreError> {
+        let mut whole = Whole::default();
+        let mut take = |part| {
+            whole.take(part);
+            Ok(())
+        };
+        let done = Reader::new(&self.connection).and_then(|reader| read(&reader, &mut take));
+        done.map_err(|why| self.wrap(why))??;
+        Ok(whole)
     }
 
     /// Events of a scope from position `after` on. Reads and decodes no more than that takes.
     pub(crate) fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
-        let Some(run) = self.run(scope.run())? else { return Ok(Vec::new()) };
+        let Some(key) = self.key(scope.run())? else { return Ok(Vec::new()) };
         let sql = "SELECT events FROM journal WHERE run = ?1 AND path = ?2 AND first >= coalesce(
                      (SELECT max(first) FROM journal WHERE run = ?1 AND path = ?2 AND first <= ?3), 0) ORDER BY first";
         let mut select = self.connection.prepare_cached(sql).map_err(|why| self.wrap(why))?;
         let from = i64::try_from(after.0).unwrap_or(i64::MAX);
-        let mut rows = select.query((run.key.cast_signed(), scope.path(), from)).map_err(|why| self.wrap(why))?;
+        let mut rows = select.query((key, scope.path(), from)).map_err(|why| self.wrap(why))?;
         let mut page = Page { after, limit, events: Vec::new() };
         while page.events.len() < limit
             && let Some(row) = rows.next().map_err(|why| self.wrap(why))?

@@ -3,9 +3,10 @@
 use crate::backlog::Synced;
 use crate::log::segment::{self, Passed};
 use crate::record::{Entered, Entry};
+use crate::scopes::PastScopes;
 use crate::shared::fingerprint;
 use crate::tables::Opened;
-use crate::whole::Reader;
+use crate::whole::{Part, Reader};
 use crate::{batch, fail};
 use rusqlite::{Connection, Row};
 use rustc_hash::FxHashSet;
@@ -14,12 +15,14 @@ use std::path::Path;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{Plan, RunId, RunStatus, ScopeId};
-use vastflow_store::{ControlWord, Counts, Ledger, StoreError};
+use vastflow_store::{ControlWord, Counts, Ledger, RunRow, StoreError};
 
 /// What the disk remembers.
 pub(crate) struct Recovered {
     pub(crate) ledger: Ledger,
     pub(crate) retained: FxHashSet<u64>,
+    /// Fingerprints that two ids have.
+    pub(crate) doubles: FxHashSet<u64>,
     /// Batches that the tables do not have.
     pub(crate) tail: Vec<Synced>,
     pub(crate) passed: Vec<Passed>,
@@ -27,6 +30,8 @@ pub(crate) struct Recovered {
     pub(crate) last: u64,
     /// The finished runs of which only the tables know.
     pub(crate) past: Counts,
+    /// The inner scopes of which only the tables know.
+    pub(crate) past_scopes: PastScopes,
     /// Finished runs that are in the tables and in memory again, because something is left to do for them.
     pub(crate) reloaded: Vec<u64>,
 }
@@ -39,21 +44,32 @@ pub(crate) fn recover(store: &Path, opened: &Opened) -> Result<Recovered, StoreE
         ledger: Ledger::default(),
         runs: BTreeMap::new(),
         past: opened.finished,
+        past_scopes: PastScopes::default(),
         reloaded: Vec::new(),
     };
     recovery.plans()?;
     recovery.runs()?;
-    let mut retained = recovery.ids()?;
+    let (mut retained, mut doubles) = recovery.ids()?;
     let mut tail = Vec::new();
     let passed = segment::read_tail(store, opened.watermark, |seq, blob| {
-        recovery.replay(&blob, &mut retained).map_err(|why| in_batch(seq, why))?;
+        recovery.replay(&blob, (&mut retained, &mut doubles)).map_err(|why| in_batch(seq, why))?;
         tail.push((seq, blob));
         Ok(())
     })?;
     let last = tail.last().map_or(opened.watermark, |(seq, _)| *seq);
     recovery.requeue()?;
-    let Recovery { ledger, past, reloaded, .. } = recovery;
-    Ok(Recovered { ledger, retained, tail, passed, last, past, reloaded })
+    let Recovery { ledger, past, past_scopes, reloaded, .. } = recovery;
+    Ok(Recovered { ledger, retained, doubles, tail, passed, last, past, past_scopes, reloaded })
+}
+
+/// Fingerprints of ids, and those that two of them have.
+type Known<'a> = (&'a mut FxHashSet<u64>, &'a mut FxHashSet<u64>);
+
+fn note(id: &str, (retained, doubles): Known<'_>) {
+    let fingerprint = fingerprint(id);
+    if !retained.insert(fingerprint) {
+        doubles.insert(fingerprint);
+    }
 }
 
 fn in_batch(seq: u64, error: StoreError) -> StoreError {
@@ -70,6 +86,7 @@ struct Recovery<'a> {
     /// The runs in the ledger, by key.
     runs: BTreeMap<u64, RunId>,
     past: Counts,
+    past_scopes: PastScopes,
     reloaded: Vec<u64>,
 }
 
@@ -112,26 +129,55 @@ impl Recovery<'_> {
             self.load(&format!("status = '{status}'"))?;
         }
         let mut waiting = Vec::new();
-        self.rows("SELECT DISTINCT run FROM inbox WHERE delivered = 0", |this, row| {
+        self.rows("SELECT DISTINCT run FROM inbox", |this, row| {
             waiting.push(row.get::<_, i64>(0).map_err(|why| this.wrap(why))?.cast_unsigned());
             Ok(())
         })?;
         waiting.into_iter().try_for_each(|key| self.known(key).map(drop))?;
-        let highest = self.tables.query_row("SELECT max(key) FROM runs", [], |row| row.get::<_, Option<i64>>(0));
+        let highest = self.tables.query_row(
+            "SELECT max(max(value), coalesce((SELECT max(key) FROM runs), -1)) FROM meta WHERE key = 'pruned'",
+            [],
+            |row| row.get::<_, Option<i64>>(0),
+        );
         if let Some(highest) = highest.map_err(|why| self.wrap(why))? {
-            self.ledger.begin_keys_at(highest.cast_unsigned() + 1);
+            self.ledger.begin_keys_at((highest + 1).cast_unsigned());
         }
         Ok(())
     }
 
     /// Brings runs back from the tables.
     fn load(&mut self, condition: &str) -> Result<(), StoreError> {
-        let Recovery { store, tables, ledger, runs, .. } = self;
-        let reader = Reader::new(tables);
-        let load = reader.and_then(|reader| {
-            reader.each(condition, |whole| {
-                runs.insert(whole.row.key, whole.row.id.clone());
-                whole.restore(ledger)
+        let Recovery { store, tables, ledger, runs, past_scopes, .. } = self;
+        let load = Reader::new(tables).and_then(|reader| {
+            reader.each(condition, |RunRow { key, id, control, summary, .. }| {
+                runs.insert(key, id.clone());
+                ledger.restore_run(id.clone(), key, summary, control);
+                reader.parts(key, &id, &mut |part| match part {
+                    Part::Append(scope, append) => ledger.fold_past(&scope, &append),
+                    Part::Over(path) => {
+                        past_scopes.insert(key, &path);
+                        Ok(())
+                    }
+                    Part::Letter(from, message) => {
+                        ledger.restore_message(&from, message);
+                        Ok(())
+                    }
+                })
+            })
+        });
+        load.map_err(|why| fail::sqlite("reading", store, why))?
+    }
+
+    /// An inner scope that had ended is in memory again, if it is there at all, because a commit in the log is about it.
+    fn recall(&mut self, key: u64, scope: &ScopeId) -> Result<(), StoreError> {
+        let Recovery { store, tables, ledger, past_scopes, .. } = self;
+        if !past_scopes.may_have(key, scope) || ledger.has_scope(scope) {
+            return Ok(());
+        }
+        let load = Reader::new(tables).and_then(|reader| {
+            reader.scope(key, scope, &mut |part| match part {
+                Part::Append(scope, append) => ledger.fold_past(&scope, &append),
+                _ => Ok(()),
             })
         });
         load.map_err(|why| fail::sqlite("reading", store, why))?
@@ -156,38 +202,40 @@ impl Recovery<'_> {
     }
 
     /// Fingerprints of all ids in the tables.
-    fn ids(&mut self) -> Result<FxHashSet<u64>, StoreError> {
-        let mut retained = FxHashSet::default();
+    fn ids(&mut self) -> Result<(FxHashSet<u64>, FxHashSet<u64>), StoreError> {
+        let (mut retained, mut doubles) = (FxHashSet::default(), FxHashSet::default());
         self.rows("SELECT id FROM runs ORDER BY id", |this, row| {
             let id = row.get_ref(0).and_then(|id| Ok(id.as_str()?)).map_err(|why| this.wrap(why))?;
-            retained.insert(fingerprint(id));
+            note(id, (&mut retained, &mut doubles));
             Ok(())
         })?;
-        Ok(retained)
+        Ok((retained, doubles))
     }
 
     /// Takes in a batch of the log.
-    fn replay(&mut self, blob: &[u8], retained: &mut FxHashSet<u64>) -> Result<(), StoreError> {
+    fn replay(&mut self, blob: &[u8], known: Known<'_>) -> Result<(), StoreError> {
         for record in batch::open(blob)? {
             match Entry::read(record?)? {
                 Entry::Plan(json) => self.plan(json)?,
-                Entry::Commit(commit) => self.commit(*commit, retained)?,
+                Entry::Commit(commit) => self.commit(*commit, (&mut *known.0, &mut *known.1))?,
             }
         }
         Ok(())
     }
 
-    fn commit(&mut self, commit: Entered<'_>, retained: &mut FxHashSet<u64>) -> Result<(), StoreError> {
+    fn commit(&mut self, commit: Entered<'_>, known: Known<'_>) -> Result<(), StoreError> {
         let key = commit.head.key;
         if let Some(id) = &commit.run {
             let missing = || StoreError::corrupt(format!("run {id} begins without saying how"));
             let summary = commit.summary.as_ref().ok_or_else(missing)?.whole()?;
-            retained.insert(fingerprint(id));
+            note(id, known);
             self.begin(key, id.clone(), summary, ControlWord::default());
         }
         let id = self.known(key)?;
         let scope = ScopeId::from_parts(id.clone(), commit.path);
+        self.recall(key, &scope)?;
         for message in commit.messages(&id) {
+            self.recall(key, &message.to)?;
             self.ledger.restore_message(&scope, message);
         }
         let delivered = usize::try_from(commit.head.delivered).unwrap_or(usize::MAX);

@@ -1,15 +1,17 @@
 //! [`Store`] for [`SqliteStore`]: reads come from memory, and from the tables for what memory has forgotten.
 
+use crate::backlog::Ask;
 use crate::past::Past;
 use crate::shared::{Inner, Shared};
 use crate::store::{CLOSED, SqliteStore};
 use async_trait::async_trait;
 use std::cmp::Reverse;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Pulse, QueuedTask, Reply, RunPage,
-    RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Prune, Pruned, Pulse, QueuedTask, Reply,
+    RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 impl SqliteStore {
@@ -50,11 +52,20 @@ impl Store for SqliteStore {
     }
 
     async fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
-        if let Some(found) = self.look_at(scope.run(), |inner| inner.ledger.history(scope, after, limit)).await? {
-            return Ok(found);
+        let look = |inner: &mut Inner| {
+            let is_past = Shared::may_be_past(inner, scope.run()) || inner.may_be_past(scope).is_some();
+            (!is_past).then(|| (inner.ledger.kept_from(scope), inner.ledger.history(scope, after, limit)))
+        };
+        let (kept_from, kept) = self.look(look).await?.unwrap_or((Seq(u64::MAX), Vec::new()));
+        if after >= kept_from {
+            return Ok(kept);
         }
+        // What memory let go of is in the tables.
+        let before = usize::try_from(kept_from.0 - after.0).unwrap_or(usize::MAX).min(limit);
         let scope = scope.clone();
-        self.read(move |past| past.history(&scope, after, limit)).await
+        let mut found = self.read(move |past| past.history(&scope, after, before)).await?;
+        found.extend(kept.into_iter().take(limit - before));
+        Ok(found)
     }
 
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError> {
@@ -135,6 +146,13 @@ impl Store for SqliteStore {
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {
         self.look(|inner| inner.ledger.tasks(scope)).await
+    }
+
+    async fn prune(&self, ask: &Prune) -> Result<Pruned, StoreError> {
+        let after = self.look(|inner| inner.last).await?;
+        let (reply, answer) = oneshot::channel();
+        self.shared.backlog.ask(Ask { after, prune: ask.clone(), reply });
+        answer.await.map_err(|_| self.shared.closed())?
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -5,6 +5,8 @@ use crate::batch::Batch;
 use crate::log::segment::Passed;
 use crate::past::Readers;
 use crate::recover::Recovered;
+use crate::scopes::PastScopes;
+use crate::tables::Victim;
 use crate::wake::Wake;
 use crate::whole::Whole;
 use crate::{fail, record};
@@ -14,8 +16,8 @@ use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
-use vastflow_core::{Plan, RunId};
-use vastflow_store::{Answer, Counts, Evicted, Ledger, Reply, StoreError};
+use vastflow_core::{Plan, RunId, ScopeId, Seq};
+use vastflow_store::{Answer, Counts, Forgotten, Ledger, Reply, RunRow, StoreError};
 
 /// The bytes after which a batch is closed and another begun.
 const BATCH: usize = 8 << 20;
@@ -42,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) retained: FxHashSet<u64>,
     /// The runs that only the tables know.
     pub(crate) past: Counts,
+    /// The inner scopes of other runs that only the tables know.
+    pub(crate) past_scopes: PastScopes,
     /// Batches that the log thread has not begun; the last one is being filled.
     batches: VecDeque<Batch>,
     /// The place of the newest batch.
@@ -54,7 +58,11 @@ pub(crate) struct Inner {
     stubborn: VecDeque<u64>,
     /// Finished runs that came back into memory or to which something was added, and the batch that they wait for.
     late: FxHashMap<u64, u64>,
-    /// How often a run came back into memory.
+    /// Finished runs that are being deleted.
+    doomed: FxHashSet<u64>,
+    /// Fingerprints that two ids have.
+    doubles: FxHashSet<u64>,
+    /// How often a run came back into memory, or went for good.
     reloads: u64,
     /// The last batch that is in the tables.
     watermark: u64,
@@ -68,17 +76,20 @@ pub(crate) struct Inner {
 
 impl Inner {
     pub(crate) fn new(recovered: Recovered, watermark: u64) -> Self {
-        let Recovered { ledger, retained, past, last, passed, reloaded, .. } = recovered;
+        let Recovered { ledger, retained, doubles, past, past_scopes, last, passed, reloaded, .. } = recovered;
         Inner {
             ledger,
             retained,
             past,
+            past_scopes,
             batches: VecDeque::new(),
             last,
             is_busy: false,
             late: reloaded.iter().map(|key| (*key, last)).collect(),
             evictable: reloaded.into(),
             stubborn: VecDeque::new(),
+            doomed: FxHashSet::default(),
+            doubles,
             reloads: 0,
             watermark,
             passed,
@@ -121,15 +132,56 @@ impl Inner {
     }
 
     /// A finished run is in memory again, unless others came back while this one was read: they may be the same.
-    pub(crate) fn reload(&mut self, run: Whole, reloads_before: &mut u64) -> Result<(), StoreError> {
-        if self.reloads != *reloads_before || self.ledger.run_with_key(run.row.key).is_some() {
+    pub(crate) fn reload(&mut self, (row, run): (RunRow, Whole), reloads_before: &mut u64) -> Result<(), StoreError> {
+        let RunRow { key, id, control, summary, .. } = row;
+        if self.reloads != *reloads_before || self.is_doomed(key) || self.ledger.run_with_key(key).is_some() {
             return Ok(());
         }
         *reloads_before += 1;
         self.reloads += 1;
-        self.late.insert(run.row.key, self.watermark);
-        *self.past.of(run.row.summary.status) -= 1;
+        self.late.insert(key, self.watermark);
+        *self.past.of(summary.status) -= 1;
+        self.ledger.restore_run(id, key, summary, control);
+        run.over.iter().for_each(|path| self.past_scopes.insert(key, path));
         run.restore(&mut self.ledger)
+    }
+
+    /// The same for an inner scope that has ended.
+    pub(crate) fn recall(&mut self, scope: Whole, reloads_before: &mut u64) -> Result<(), StoreError> {
+        let is_known = |(scope, _): &(ScopeId, _)| self.ledger.has_scope(scope);
+        if self.reloads != *reloads_before || scope.heads.first().is_some_and(is_known) {
+            return Ok(());
+        }
+        *reloads_before += 1;
+        self.reloads += 1;
+        scope.restore(&mut self.ledger)
+    }
+
+    /// Whether only the tables may know an inner scope of a run that is in memory; gives the run's key.
+    pub(crate) fn may_be_past(&self, scope: &ScopeId) -> Option<u64> {
+        let (key, _) = self.ledger.standing(scope.run())?;
+        (self.past_scopes.may_have(key, scope) && !self.ledger.has_scope(scope)).then_some(key)
+    }
+
+    /// Lets go of events that are in the tables, and of scopes that are over with them.
+    fn trim(&mut self, key: u64, path: &str, end: Seq) -> [Option<Forgotten>; 2] {
+        let Some((id, status)) = self.ledger.run_with_key(key).and_then(|id| Some((id, self.ledger.standing(id)?.1)))
+        else {
+            return [None, None];
+        };
+        if status.is_final() {
+            // It goes as a whole.
+            return [None, None];
+        }
+        let scope = ScopeId::from_parts(id.clone(), path);
+        [self.ledger.trim(&scope, end), self.let_go(key, &scope)]
+    }
+
+    /// Forgets an inner scope if it is over and in the tables.
+    pub(crate) fn let_go(&mut self, key: u64, scope: &ScopeId) -> Option<Forgotten> {
+        let forgotten = self.ledger.evict_scope(scope)?;
+        self.past_scopes.insert(key, scope.path());
+        Some(forgotten)
     }
 
     /// A commit was answered that found its run finished: it is forgotten again, once all of it is in the tables.
@@ -140,6 +192,34 @@ impl Inner {
         // Without a change, one that ended a moment ago may not be in the tables yet: they will say so.
         if self.late.contains_key(&key) {
             self.evictable.push_back(key);
+        }
+    }
+
+    /// A run is to be deleted; false when it is in use.
+    fn doom(&mut self, victim: &Victim) -> bool {
+        if self.late.get(&victim.key).is_some_and(|batch| *batch > self.watermark) {
+            return false;
+        }
+        if let Some(id) = self.ledger.run_with_key(victim.key).cloned() {
+            if self.ledger.evict(&id).is_none() {
+                return false;
+            }
+            *self.past.of(victim.status) += 1;
+            self.past_scopes.forget(victim.key);
+        }
+        self.doomed.insert(victim.key)
+    }
+
+    /// Whether a run is about to be deleted.
+    pub(crate) fn is_doomed(&self, key: u64) -> bool {
+        self.doomed.contains(&key)
+    }
+
+    /// A run begins.
+    pub(crate) fn retain(&mut self, id: &str) {
+        let fingerprint = fingerprint(id);
+        if !self.retained.insert(fingerprint) {
+            self.doubles.insert(fingerprint);
         }
     }
 
@@ -163,7 +243,7 @@ impl Inner {
     }
 
     /// Forgets a few finished runs and gives them, to be dropped without the lock; none when there were none.
-    fn evict(&mut self) -> Option<Vec<Evicted>> {
+    fn evict(&mut self) -> Option<Vec<Forgotten>> {
         let before = self.ledger.counts();
         let count = self.evictable.len().min(EVICTIONS);
         let mut evicted = Vec::with_capacity(count);
@@ -175,6 +255,7 @@ impl Inner {
                 match self.ledger.evict(&id) {
                     Some(run) => {
                         self.late.remove(&key);
+                        self.past_scopes.forget(key);
                         evicted.push(run);
                     }
                     None => self.stubborn.push_back(key),
@@ -264,6 +345,55 @@ impl Shared {
         evictable.extend(stubborn.drain(..again).chain(finished));
         drop(inner);
         self.evict();
+    }
+
+    /// These journals are in the tables up to these lengths.
+    pub(crate) fn trim<'a>(&self, journals: impl Iterator<Item = (u64, &'a str, Seq)>) {
+        let mut journals = journals.peekable();
+        while journals.peek().is_some() {
+            let mut inner = self.lock();
+            let some = journals.by_ref().take(EVICTIONS);
+            let forgotten: Vec<_> = some.flat_map(|(key, path, end)| inner.trim(key, path, end)).flatten().collect();
+            drop(inner);
+            drop(forgotten);
+        }
+    }
+
+    /// How many finished runs are in memory.
+    pub(crate) fn finished_in_memory(&self) -> usize {
+        let counts = self.lock().ledger.counts();
+        usize::try_from(counts.succeeded + counts.failed + counts.stopped).unwrap_or(usize::MAX)
+    }
+
+    /// Marks some runs to be deleted, so that none of them comes back into memory, and passes over those that are in use;
+    /// gives them, and whether there are more.
+    pub(crate) fn doom(&self, found: Vec<Victim>, limit: usize) -> (Vec<Victim>, bool) {
+        let mut inner = self.lock();
+        let mut victims = Vec::new();
+        for victim in found {
+            if victims.len() == limit {
+                return (victims, true);
+            }
+            if inner.doom(&victim) {
+                victims.push(victim);
+            }
+        }
+        (victims, false)
+    }
+
+    /// Runs are deleted: nothing is known of them any more.
+    pub(crate) fn bury(&self, victims: &[Victim]) {
+        let mut inner = self.lock();
+        inner.reloads += 1;
+        inner.doomed.clear();
+        for Victim { key, id, status } in victims {
+            *inner.past.of(*status) -= 1;
+            inner.late.remove(key);
+            let fingerprint = fingerprint(id);
+            if !inner.doubles.contains(&fingerprint) {
+                inner.retained.remove(&fingerprint);
+            }
+        }
     }
 
     fn evict(&self) {

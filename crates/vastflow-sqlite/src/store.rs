@@ -8,7 +8,7 @@ use crate::options::Options;
 use crate::past::Readers;
 use crate::recover;
 use crate::shared::{Inner, Shared};
-use crate::tables::{self, Tables};
+use crate::tables::{self, Inboxes, Tables};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -62,7 +62,8 @@ impl SqliteStore {
         let shared = Arc::new(Shared::new(Inner::new(recovered, opened.watermark), backlog, Readers::new(&path)));
         let log = Log::open(Arc::clone(&shared), path.clone(), last + 1, options)?;
         let (connection, watermark) = (opened.connection, opened.watermark);
-        let tables = Tables { shared: Arc::clone(&shared), store: path.clone(), connection, watermark, lock };
+        let inboxes = Inboxes::load(&connection).map_err(|why| fail::sqlite("reading", &path, why))?;
+        let tables = Tables { shared: Arc::clone(&shared), store: path.clone(), connection, watermark, inboxes, lock };
         let store = SqliteStore { shared, threads: Arc::default(), path };
         store.spawn("vastflow-tables", move || tables.run())?;
         store.spawn("vastflow-log", move || log.run())?;

@@ -78,7 +78,8 @@ impl NewTask {
 pub struct Message {
     /// Whom it is for.
     pub to: ScopeId,
-    /// What kind it is; a scope sends at most one of a kind to another, further ones are dropped.
+    /// What kind it is. While a message waits, further ones of its kind from the same scope are dropped; one that comes
+    /// after it was delivered is delivered too, and the receiver sees that it is not news.
     pub kind: u32,
     /// What it says.
     pub body: Payload,

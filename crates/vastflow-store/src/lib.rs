@@ -17,14 +17,16 @@ mod control;
 mod error;
 mod ledger;
 mod memory;
+mod prune;
 mod query;
 mod work;
 
 pub use commit::{ClaimToken, Commit, Committed, Message, NewTask, OpId};
 pub use control::{Control, ControlWord};
 pub use error::{Cause, StoreError};
-pub use ledger::{Append, Evicted, Ledger, QueuedTask, TaskState};
+pub use ledger::{Append, Forgotten, Head, Ledger, QueuedTask, TaskState};
 pub use memory::MemoryStore;
+pub use prune::{Doomed, Keep, Prune, Pruned};
 pub use query::{Counts, RunPage, RunQuery, RunRow};
 pub use work::{Claim, Claimed, Claims, Heartbeat, Lease, Pulse, Swept, Wakeups, WindowState, WorkerId};
 
@@ -124,6 +126,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The tasks that exist in a scope, for checks and repairs.
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError>;
+
+    /// Deletes runs that are over, with all there is of them, and frees their ids. Nothing brings them back.
+    async fn prune(&self, ask: &Prune) -> Result<Pruned, StoreError> {
+        let _ = ask;
+        Err(StoreError::Unsupported("delete runs".into()))
+    }
 
     /// Writes out what is still on its way and lets go of what the store holds. Later calls answer
     /// [`StoreError::Closed`] where there is something to let go of.

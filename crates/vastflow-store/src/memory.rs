@@ -1,8 +1,8 @@
 //! The in-memory store: a [`Ledger`] behind a mutex.
 
 use crate::{
-    Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Ledger, Pulse, QueuedTask,
-    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Ledger, Prune, Pruned, Pulse,
+    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -132,6 +132,11 @@ impl Store for MemoryStore {
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {
         Ok(self.ledger().tasks(scope))
+    }
+
+    async fn prune(&self, ask: &Prune) -> Result<Pruned, StoreError> {
+        let (ids, more) = self.ledger().prune(ask);
+        Ok(Pruned { runs: ids.len(), more })
     }
 
     async fn close(&self) -> Result<(), StoreError> {

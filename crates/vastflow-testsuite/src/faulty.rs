@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Answer, Capabilities, Claim, Claims, Commit, Counts, Heartbeat, Lease, Pulse, QueuedTask, Reply, RunPage, RunQuery,
-    RunRow, Store, StoreError, Swept, Wakeups,
+    Answer, Capabilities, Claim, Claims, Commit, Counts, Heartbeat, Lease, Prune, Pruned, Pulse, QueuedTask, Reply,
+    RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 /// One way to fail.
@@ -316,6 +316,10 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 
     async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
         self.alive()?.runs(query).await
+    }
+
+    async fn prune(&self, ask: &Prune) -> Result<Pruned, StoreError> {
+        self.alive()?.prune(ask).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use vastflow_core::{Plan, RunId, Task};
-use vastflow_store::{Append, Commit, Committed, ControlWord, Ledger, StoreError};
+use vastflow_store::{Append, Commit, Committed, ControlWord, Ledger, Prune, Pruned, StoreError};
 
 /// What an embedded store is, without the disk.
 #[derive(Debug, Default)]
@@ -28,6 +28,12 @@ impl Model {
             self.log.push(Entry { commit: whole, delivered });
         }
         Ok(answer)
+    }
+
+    pub(crate) fn prune(&mut self, ask: &Prune) -> Pruned {
+        let (gone, more) = self.ledger.prune(ask);
+        self.log.retain(|entry| !gone.contains(entry.commit.scope.run()));
+        Pruned { runs: gone.len(), more }
     }
 
     /// As if the process had ended and begun again: claims, queue and workers are gone, and follow from the log.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Ledger, Pulse, QueuedTask,
-    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Ledger, Prune, Pruned, Pulse,
+    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 /// A [`Harness`] whose stores live in memory and rise again: what was committed is there at the next opening, and what
@@ -145,6 +145,10 @@ impl Store for Life {
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {
         self.read(|ledger| ledger.tasks(scope))
+    }
+
+    async fn prune(&self, ask: &Prune) -> Result<Pruned, StoreError> {
+        self.with(|model| model.prune(ask))
     }
 
     async fn close(&self) -> Result<(), StoreError> {

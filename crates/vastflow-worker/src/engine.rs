@@ -3,6 +3,7 @@
 use crate::claim::{beat, claim_work, look_around};
 use crate::error::Error;
 use crate::lanes::Lanes;
+use crate::retention::{self, Retention, Rules};
 use crate::run::{Run, TypedRun};
 use crate::shared::{Room, Shared};
 use crate::start::StartRun;
@@ -67,6 +68,7 @@ pub struct EngineBuilder {
     lanes: BTreeMap<Name, usize>,
     windows: BTreeMap<Option<Name>, Window>,
     lease: Duration,
+    rules: Rules,
     error: Option<Error>,
 }
 
@@ -128,6 +130,18 @@ impl EngineBuilder {
         self
     }
 
+    /// How long runs are kept when they are over; for ever unless said. Old ones are deleted in the background.
+    pub const fn retain(mut self, kept: Retention) -> Self {
+        self.rules.all = kept;
+        self
+    }
+
+    /// The same for the runs of one flow, for which [`EngineBuilder::retain`] does not hold then.
+    pub fn retain_flow(mut self, flow: &str, kept: Retention) -> Self {
+        let name = Name::new(flow).map(|name| self.rules.flows.insert(name, kept));
+        self.note(name.map(drop).map_err(Error::from))
+    }
+
     fn note(mut self, result: Result<(), Error>) -> Self {
         if let Err(error) = result {
             self.error.get_or_insert(error);
@@ -160,6 +174,10 @@ impl EngineBuilder {
         let pulse = shared.store.heartbeat(beat_now).await?;
         shared.has_company.store(pulse.has_others, Ordering::Relaxed);
         bind_all(&shared).await?;
+        if !self.rules.keep_all() {
+            retention::check(&shared).await?;
+            shared.runtime.spawn(retention::retain(Arc::clone(&shared), self.rules));
+        }
         shared.runtime.spawn(take_turns(Arc::clone(&shared)));
         shared.runtime.spawn(beat(Arc::clone(&shared)));
         shared.runtime.spawn(look_around(Arc::clone(&shared)));
@@ -199,6 +217,7 @@ impl Engine {
             lanes: BTreeMap::new(),
             windows: BTreeMap::new(),
             lease: LEASE,
+            rules: Rules::default(),
             error: None,
         }
     }

@@ -34,6 +34,7 @@ impl State {
         }
         fold.apply(event);
         fold.close_edges();
+        fold.count(event);
         fold.after_the_nodes();
         fold.tell_what_waits();
         self.len = self.len.after(1);

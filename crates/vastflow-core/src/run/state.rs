@@ -43,6 +43,8 @@ pub struct State {
     pub(super) ended_at: Timestamp,
     pub(super) context: Arc<Context>,
     pub(super) nodes: Vec<NodeState>,
+    /// How many of the events count for [`MAX_EVENTS`](crate::limits::MAX_EVENTS).
+    pub(super) counted: u32,
     /// Nodes that are active or open.
     pub(super) in_hand: u32,
     /// Nodes that have not ended and are still needed.

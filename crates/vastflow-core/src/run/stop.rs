@@ -4,9 +4,10 @@ use super::evolve::Fold;
 use super::input::{Peer, Word};
 use super::outstanding::Sink;
 use super::state::{NodeState, Phase, Stray, Undoing};
-use crate::event::{RunOutcome, ScopeEnd};
+use crate::event::{Event, RunOutcome, ScopeEnd};
 use crate::failure::{Failure, FailureKind, RunFailure};
 use crate::id::Task;
+use crate::limits::MAX_EVENTS;
 use alloc::boxed::Box;
 use alloc::format;
 use core::time::Duration;
@@ -122,6 +123,22 @@ impl<S: Sink> Fold<'_, S> {
         self.first_hook();
     }
 
+    /// A scope whose journal has become too long fails, rather than growing for ever.
+    pub(super) fn count(&mut self, event: &Event) {
+        if !counts(event) {
+            return;
+        }
+        self.state.counted = self.state.counted.saturating_add(1);
+        if self.state.phase == Phase::Going && self.state.counted >= MAX_EVENTS && self.state.unfinished > 0 {
+            let text = format!(
+                "its history has {MAX_EVENTS} events, which is the limit (MAX_EVENTS); divide the work into several runs, \
+                 or into the items of a foreach"
+            );
+            let failure = Failure::new(FailureKind::Engine, text);
+            self.stop(RunOutcome::Failed(RunFailure { node: None, failure }));
+        }
+    }
+
     /// What follows when nothing of the nodes is left to wait for.
     pub(super) fn after_the_nodes(&mut self) {
         if self.state.phase == Phase::Going && self.state.unfinished == 0 {
@@ -233,4 +250,17 @@ impl<S: Sink> Fold<'_, S> {
         let end = ScopeEnd { result, writes: self.written() };
         self.out.send(Peer::Parent, Word::Ended(Box::new(end)));
     }
+}
+
+/// Whether an event counts for [`MAX_EVENTS`]. What comes of items does not: a foreach may have millions.
+const fn counts(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::ItemsAdded { .. }
+            | Event::ChildEnded { .. }
+            | Event::ChildUndone { .. }
+            | Event::Reduced { .. }
+            | Event::Polled { .. }
+            | Event::WordsIgnored
+    )
 }

@@ -21,6 +21,7 @@ mod hooks;
 mod ids;
 mod inner_plans;
 mod joins;
+mod limits;
 mod pictures;
 mod plans;
 mod property;

@@ -142,8 +142,8 @@ fn a_run_with_all_kinds_of_ends_shows_a_sign_for_each() {
     assert_eq!(
         text,
         "run order-1 of flow: needs-attention after 0 µs
-  ✓ a  succeeded       0 µs  2 calls  stuck
-  ↩ k  undone          0 µs  2 calls
+  ✓ a  succeeded       0 µs  waits for an operator: undo: stuck
+  ↩ k  undone          0 µs
   ✗ b  failed          0 µs  boom
   – c  skipped
   ✓ d  succeeded       0 µs

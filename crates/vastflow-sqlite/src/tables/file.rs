@@ -9,7 +9,7 @@ use vastflow_store::{Counts, StoreError};
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the schema.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// The tables, open, and where they stand.
 pub(crate) struct Opened {
@@ -90,7 +90,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         Ok(Some(FORMAT)) => Ok(()),
         Ok(Some(format)) => Err(StoreError::Refused(format!(
             "the store {at} has format version {format}, this build knows {FORMAT}: open it with the build that wrote \
-             it, or a newer one"
+             it"
         ))),
         Ok(None) => Err(of_something_else(path)),
         Err(why) if has_no_meta(&why) => Err(of_something_else(path)),

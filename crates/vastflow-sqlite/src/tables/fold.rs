@@ -4,8 +4,8 @@ use crate::batch;
 use crate::record::{Entered, Entry, Summary, push_framed};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use vastflow_core::{Event, Payload, RunId, Seq, Timestamp};
-use vastflow_store::{ControlWord, StoreError};
+use vastflow_core::{Payload, RunId, Seq, Timestamp};
+use vastflow_store::{Append, ControlWord, StoreError};
 
 /// What some batches change.
 #[derive(Default)]
@@ -35,6 +35,10 @@ pub(super) struct Rows {
     pub(super) first: Seq,
     pub(super) at: Timestamp,
     pub(super) events: Vec<u8>,
+    /// The position behind the last of them.
+    pub(super) end: Seq,
+    /// Whether the scope is over after them; none when they do not change that.
+    pub(super) ended: Option<bool>,
     what: Vec<(&'static str, usize)>,
 }
 
@@ -66,13 +70,18 @@ impl<'a> Fold<'a> {
         }
         let append = &commit.append;
         let journal = self.journals.entry((key, commit.path)).or_insert_with(|| Rows::at(append.first, append.at));
-        journal.add(commit.bytes, &append.events)?;
+        journal.add(commit.bytes, append)?;
         if commit.path.is_empty() {
             let run = self.runs.entry(key).or_default();
             run.len = Some(append.first.after(append.events.len()));
             run.change(commit);
         }
         Ok(())
+    }
+
+    /// The journals that went on, by run and path, and how far.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = (u64, &'a str, Seq)> {
+        self.journals.iter().map(|((key, path), rows)| (*key, *path, rows.end))
     }
 
     /// The keys of the runs that ended.
@@ -101,12 +110,15 @@ impl RunChange {
 impl Rows {
     fn at(first: Seq, at: Timestamp) -> Self {
         // Room for what a few nodes with small results leave behind.
-        Rows { first, at, events: Vec::with_capacity(512), what: Vec::with_capacity(4) }
+        Rows { first, at, events: Vec::with_capacity(512), end: first, ended: None, what: Vec::with_capacity(4) }
     }
 
-    fn add(&mut self, append: &[u8], events: &[Event]) -> Result<(), StoreError> {
-        push_framed(&[append], &mut self.events)?;
-        for event in events {
+    fn add(&mut self, bytes: &[u8], append: &Append) -> Result<(), StoreError> {
+        push_framed(&[bytes], &mut self.events)?;
+        let head = append.head();
+        self.end = head.end;
+        self.ended = head.ends.or(self.ended);
+        for event in &append.events {
             match self.what.last_mut() {
                 Some((name, count)) if *name == event.name() => *count += 1,
                 _ => self.what.push((event.name(), 1)),

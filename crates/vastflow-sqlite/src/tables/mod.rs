@@ -3,11 +3,15 @@
 mod bulk;
 mod file;
 mod fold;
+mod mail;
+mod prune;
 mod write;
 
 pub(crate) use file::{Opened, keep_plans, open};
+pub(crate) use mail::Inboxes;
+pub(crate) use prune::Victim;
 
-use crate::backlog::Synced;
+use crate::backlog::{Ask, Synced, Taken};
 use crate::fail;
 use crate::lock::Lock;
 use crate::log::segment;
@@ -23,6 +27,7 @@ pub(crate) struct Tables {
     pub(crate) store: PathBuf,
     pub(crate) connection: Connection,
     pub(crate) watermark: u64,
+    pub(crate) inboxes: Inboxes,
     /// Held until the last write is done.
     pub(crate) lock: Lock,
 }
@@ -31,14 +36,27 @@ impl Tables {
     /// Works until nothing comes any more, or something cannot be written.
     pub(crate) fn run(mut self) {
         let mut done = self.drop_segments();
-        while let Some(batches) = done.is_ok().then(|| self.shared.backlog.take()).flatten() {
-            done = self.follow(&batches);
+        while let Some(taken) = done.is_ok().then(|| self.shared.backlog.take(self.watermark)).flatten() {
+            done = match taken {
+                Taken::Batches(batches) => self.follow(&batches),
+                Taken::Ask(ask) => self.answer(ask),
+            };
         }
         if let Err(why) = done {
             self.shared.poison(&why);
             self.shared.backlog.give_up();
         }
         self.finish();
+    }
+
+    fn answer(&mut self, ask: Ask) -> Result<(), StoreError> {
+        // Some finished runs may wait to be forgotten.
+        self.shared.forget([], self.watermark);
+        let answer = self.prune(&ask.prune);
+        let done = answer.as_ref().map(drop).map_err(Clone::clone);
+        // The one who asked may have gone away.
+        let _ = ask.reply.send(answer);
+        done
     }
 
     /// Brings the tables up to date with some batches.
@@ -50,13 +68,14 @@ impl Tables {
         let watermark = batches.last().map_or(self.watermark, |(seq, _)| *seq);
         self.write(&fold, watermark).map_err(|why| fail::sqlite("writing to", &self.store, why))?;
         self.watermark = watermark;
+        self.shared.trim(fold.lengths());
         self.shared.forget(fold.finished(), watermark);
         self.drop_segments()
     }
 
     fn write(&mut self, fold: &Fold<'_>, watermark: u64) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        write::all(&transaction, fold, watermark)?;
+        write::all(&transaction, fold, &mut self.inboxes, watermark)?;
         transaction.commit()
     }
 

@@ -10,12 +10,14 @@
 
 -- format: the version of this layout. watermark: the last batch of the log that is in these tables.
 -- succeeded, failed, stopped: how many runs of that status there are. syncs: how often a part of the log was let go.
+-- pruned: the highest key of a run that was deleted, so that none gets it again.
 CREATE TABLE meta(
     key         TEXT PRIMARY KEY,
     value       INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-INSERT INTO meta(key, value) VALUES ('watermark', 0), ('succeeded', 0), ('failed', 0), ('stopped', 0), ('format', 1);
+INSERT INTO meta(key, value) VALUES ('watermark', 0), ('succeeded', 0), ('failed', 0), ('stopped', 0), ('pruned', -1),
+       ('format', 2);
 
 -- The structure of every flow that ever ran here, as JSON.
 CREATE TABLE plans(
@@ -49,6 +51,13 @@ CREATE INDEX runs_by_status ON runs(status)
     WHERE status = 'queued' OR status = 'running' OR status = 'paused' OR status = 'needs-attention' OR status = 'stopping'
         OR status = 'failed' OR status = 'stopped';
 
+CREATE INDEX runs_by_end ON runs(ended_at) WHERE ended_at IS NOT NULL;
+
+-- Runs that were deleted, whose journals are being deleted too.
+CREATE TABLE pruned(
+    run         INTEGER PRIMARY KEY
+);
+
 CREATE TABLE labels(
     key         TEXT NOT NULL,
     value       TEXT NOT NULL,
@@ -63,24 +72,22 @@ CREATE TABLE journal(
     first       INTEGER NOT NULL,           -- how many events of the scope come before
     at          INTEGER NOT NULL,           -- when the first of them was recorded
     what        TEXT NOT NULL,              -- the kinds of the events
+    ended       INTEGER,                    -- 1 when the scope is over after them, 0 when it was opened again
     events      BLOB NOT NULL,              -- the events, in the engine's format
     PRIMARY KEY (run, path, first)
 ) WITHOUT ROWID;
 
--- Messages between the scopes of a run. Those that were delivered stay, without their body, so that none comes twice.
+-- Messages between the scopes of a run that wait to be delivered. Most are delivered before they would be written.
 CREATE TABLE inbox(
-    n           INTEGER PRIMARY KEY,        -- the order in which they came
     run         INTEGER NOT NULL,           -- runs.key
     path        TEXT NOT NULL,              -- to which scope
+    n           INTEGER NOT NULL,           -- the order in which they came
     source      TEXT NOT NULL,              -- from which scope
     kind        INTEGER NOT NULL,
     body,                                   -- JSON as text, other bytes as a blob
     is_json     INTEGER NOT NULL,
-    delivered   INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (run, path, source, kind)
-);
-
-CREATE INDEX inbox_waiting ON inbox(run) WHERE delivered = 0;
+    PRIMARY KEY (run, path, n)
+) WITHOUT ROWID;
 
 CREATE VIEW run_list AS
 SELECT id, flow, status, control,

@@ -1,20 +1,22 @@
 //! Writing what changed, in the order of keys.
 
 use super::bulk::{self, Row, Target};
-use super::fold::{Fold, Mail, RunChange};
+use super::fold::{Fold, RunChange};
+use super::mail::Inboxes;
 use crate::record::Summary;
 use crate::row::{self, Shown};
 use rusqlite::{Connection, Result, params};
 use std::sync::Arc;
-use vastflow_core::{Codec, Payload, Plan, RunId, RunOutcome, RunStarted, RunStatus};
+use vastflow_core::{Plan, RunId, RunOutcome, RunStarted, RunStatus};
 use vastflow_store::{ControlWord, Counts, StoreError};
 
 /// Writes all of `fold` and the watermark.
-pub(super) fn all(tables: &Connection, fold: &Fold<'_>, watermark: u64) -> Result<()> {
+pub(super) fn all(tables: &Connection, fold: &Fold<'_>, inboxes: &mut Inboxes, watermark: u64) -> Result<()> {
     plans(tables, &fold.plans)?;
     runs(tables, fold)?;
     journals(tables, fold)?;
-    mail(tables, fold)?;
+    inboxes.follow(&fold.mail);
+    inboxes.write(tables)?;
     meta(tables, fold, watermark)
 }
 
@@ -155,35 +157,12 @@ fn journals(tables: &Connection, fold: &Fold<'_>) -> Result<()> {
         row.push(rows.first.0.cast_signed())?;
         row.push(rows.at.millis().cast_signed())?;
         row.push(rows.what())?;
+        row.push(rows.ended)?;
         row.push(&rows.events)
     })
 }
 
-const JOURNAL: Target = Target { table: "journal(run, path, first, at, what, events)", columns: 6 };
-
-fn mail(tables: &Connection, fold: &Fold<'_>) -> Result<()> {
-    for mail in &fold.mail {
-        match mail {
-            Mail::Sent { run, from, to, kind, body } => sent(tables, run.cast_signed(), from, to, (*kind, body))?,
-            Mail::Delivered { run, path, count } => {
-                let mut update = tables.prepare_cached(
-                    "UPDATE inbox SET delivered = 1, body = NULL WHERE n IN (SELECT n FROM inbox
-                       WHERE run = ?1 AND path = ?2 AND delivered = 0 ORDER BY n LIMIT ?3)",
-                )?;
-                update.execute(params![run.cast_signed(), path, count])?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn sent(tables: &Connection, run: i64, from: &str, to: &str, (kind, body): (u32, &Payload)) -> Result<()> {
-    let mut insert = tables.prepare_cached(
-        "INSERT OR IGNORE INTO inbox(run, path, source, kind, body, is_json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    insert.execute(params![run, to, from, kind, Shown(body), body.codec() == Codec::Json])?;
-    Ok(())
-}
+const JOURNAL: Target = Target { table: "journal(run, path, first, at, what, ended, events)", columns: 7 };
 
 fn meta(tables: &Connection, fold: &Fold<'_>, watermark: u64) -> Result<()> {
     let mut ended = Counts::default();

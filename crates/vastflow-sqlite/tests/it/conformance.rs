@@ -34,11 +34,11 @@ async fn seeds(place: fn() -> Place, seeds: std::ops::Range<u64>) -> Tally {
 #[tokio::test]
 async fn random_steps_do_what_the_specification_says() {
     let tally = seeds(Place::new, 0..12).await;
-    assert!(tally.done > 500 && tally.reopened > 5, "{tally:?}");
+    assert!(tally.done > 500 && tally.reopened > 5 && tally.pruned > 5, "{tally:?}");
 }
 
 #[tokio::test]
 async fn random_steps_do_the_same_when_finished_runs_leave_memory_at_once() {
     let tally = seeds(Place::hasty, 100..112).await;
-    assert!(tally.done > 500 && tally.reopened > 5, "{tally:?}");
+    assert!(tally.done > 500 && tally.reopened > 5 && tally.pruned > 5, "{tally:?}");
 }

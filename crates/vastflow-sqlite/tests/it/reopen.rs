@@ -140,9 +140,9 @@ async fn what_is_not_ours_is_refused() {
     let place = Place::new();
     drop(place.store());
     let tables = rusqlite::Connection::open(place.path()).unwrap();
-    tables.execute("UPDATE meta SET value = 2 WHERE key = 'format'", []).unwrap();
+    tables.execute("UPDATE meta SET value = 9 WHERE key = 'format'", []).unwrap();
     drop(tables);
-    refused(&place, "has format version 2, this build knows 1");
+    refused(&place, "has format version 9, this build knows 2");
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ impl Ledger {
     fn in_flight(&mut self) -> FxHashMap<Name, usize> {
         let runs = &self.runs;
         let is_held = |run: &Run| matches!(run.root.state_of(Task::Admit), Some(TaskState::Held));
-        self.held_in_line.retain(|id| runs.get(id).is_some_and(is_held));
+        self.held_in_line.retain(|id| runs.get(id).is_some_and(|run| is_held(run)));
         let mut flights = self.tally.unfinished.clone();
         let held = self.held_in_line.iter().filter_map(|id| Some((runs.get(id)?.summary.started.flow.clone(), 1)));
         let queued = self.queue.lengths(Class::Admit);
@@ -125,7 +125,7 @@ impl Ledger {
                 continue;
             }
             let Some((token, messages)) = scope.claim(task, ask.worker) else { continue };
-            let (len, lane) = (scope.len(), kind.lane.clone());
+            let (len, lane) = (scope.journal.len(), kind.lane.clone());
             claims.tasks.push(Claimed { scope: scope_id, task, token, lane, plan, len, control, messages });
             return Some(kind);
         }

@@ -1,13 +1,17 @@
 //! The rules of a store as a plain data structure: no I/O, no locks, no clock.
 
 mod claim;
+mod journal;
+mod past;
 mod queue;
 mod read;
 mod scope;
+mod tasks;
 mod workers;
 
-pub use read::Evicted;
-pub use scope::{Append, QueuedTask, TaskState};
+pub use journal::{Append, Head};
+pub use past::Forgotten;
+pub use scope::{QueuedTask, TaskState};
 
 use crate::commit::{Commit, Committed};
 use crate::control::ControlWord;
@@ -28,7 +32,7 @@ use vastflow_core::{Name, Plan, PlanHash, RunId, ScopeId, Seq, Task, Timestamp};
 /// mutex, an embedded store adds a disk.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    runs: FxHashMap<RunId, Run>,
+    runs: FxHashMap<RunId, Box<Run>>,
     /// Runs by key, which is the order of their starts.
     order: BTreeMap<u64, RunId>,
     next_key: u64,
@@ -161,9 +165,9 @@ impl Ledger {
     fn refuse(&self, commit: &Commit) -> Option<Committed> {
         let run = self.runs.get(commit.scope.run());
         let scope = run.and_then(|run| run.scope(&commit.scope));
-        let len = scope.map_or(Seq::ZERO, Scope::len);
+        let len = scope.map_or(Seq::ZERO, |scope| scope.journal.len());
         let control = run.map_or_else(ControlWord::default, |run| run.control);
-        if scope.is_some_and(|scope| scope.has_op(commit.expected, commit.op)) {
+        if scope.is_some_and(|scope| scope.journal.has_op(commit.expected, commit.op)) {
             return Some(Committed::Duplicate { control });
         }
         let holds = |(task, token)| scope.is_some_and(|scope: &Scope| scope.holds(task, token));
@@ -198,7 +202,7 @@ impl Ledger {
         self.order.insert(key, id.clone());
         let root = ScopeId::root(id.clone());
         let run = Run { id: root, key, summary, control, root: Scope::default(), inner: BTreeMap::new() };
-        self.runs.insert(id, run);
+        self.runs.insert(id, Box::new(run));
     }
 
     /// Gives tasks back; those that are not the caller's any more are passed over.

@@ -1,28 +1,16 @@
 //! One scope: its journal, its tasks, its inbox.
 
+use super::journal::{Append, Journal};
 use super::queue::{Place, Queue};
-use crate::commit::{ClaimToken, Commit, Message, NewTask, OpId};
-use crate::error::StoreError;
+use super::tasks::Tasks;
+use crate::commit::{ClaimToken, Commit, Message, NewTask};
 use crate::work::WorkerId;
 use rustc_hash::FxHashSet;
-use std::collections::{BTreeMap, VecDeque};
-use vastflow_core::{Event, Name, Plan, Recorded, ScopeId, Seq, State, Task, Timestamp};
+use std::collections::VecDeque;
+use vastflow_core::{Name, ScopeId, Task, Timestamp};
 
 /// The most messages that one claim hands over.
 const MESSAGES_A_CLAIM: usize = 512;
-
-/// What one commit appended to a journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Append {
-    /// The position of its first event.
-    pub first: Seq,
-    /// When it was recorded.
-    pub at: Timestamp,
-    /// The commit.
-    pub op: OpId,
-    /// What it recorded.
-    pub events: Vec<Event>,
-}
 
 /// A task that exists in a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,14 +44,13 @@ pub enum TaskState {
 
 #[derive(Debug, Default)]
 pub(super) struct Scope {
-    appends: Vec<Append>,
-    len: Seq,
-    tasks: BTreeMap<Task, Entry>,
+    pub(super) journal: Journal,
+    tasks: Tasks,
     inbox: Option<Box<Inbox>>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+pub(super) struct Entry {
     due: Timestamp,
     token: u32,
     state: TaskState,
@@ -75,34 +62,20 @@ struct Inbox {
     waiting: VecDeque<(ScopeId, Message)>,
     /// How many of `waiting` the current claim was given.
     handed_over: usize,
-    /// All that ever came, so that nothing comes twice.
-    seen: FxHashSet<(ScopeId, u32)>,
+    /// What waits, so that nothing waits twice.
+    known: FxHashSet<(ScopeId, u32)>,
 }
 
 impl Scope {
-    pub(super) const fn len(&self) -> Seq {
-        self.len
-    }
-
-    pub(super) fn has_op(&self, first: Seq, op: OpId) -> bool {
-        let at = self.appends.binary_search_by_key(&first, |append| append.first);
-        at.is_ok_and(|at| self.appends[at].op == op)
-    }
-
     pub(super) fn holds(&self, task: Task, token: ClaimToken) -> bool {
-        let entry = self.tasks.get(&task);
+        let entry = self.tasks.get(task);
         entry.is_some_and(|e| e.token == token.0 && matches!(e.state, TaskState::Claimed { .. }))
     }
 
     /// Moves the commit's events to the end of the journal.
     pub(super) fn append(&mut self, commit: &mut Commit) {
         let events = std::mem::take(&mut commit.events);
-        self.push(Append { first: self.len, at: commit.at, op: commit.op, events });
-    }
-
-    pub(super) fn push(&mut self, append: Append) {
-        self.len = append.first.after(append.events.len());
-        self.appends.push(append);
+        self.journal.push(Append { first: self.journal.len(), at: commit.at, op: commit.op, events });
     }
 
     /// Whether no task exists.
@@ -110,40 +83,14 @@ impl Scope {
         self.tasks.is_empty()
     }
 
-    pub(super) fn appends(&self) -> &[Append] {
-        &self.appends
-    }
-
-    pub(super) fn history(&self, after: Seq, limit: usize) -> Vec<Recorded> {
-        let from = self.appends.partition_point(|append| append.first.after(append.events.len()) <= after);
-        let all = self.appends[from..].iter().flat_map(|append| {
-            let numbered = (append.first.0..).map(Seq).zip(&append.events);
-            numbered.map(|(seq, event)| Recorded { seq, at: append.at, event: event.clone() })
-        });
-        all.skip_while(|recorded| recorded.seq < after).take(limit).collect()
-    }
-
-    /// Whether the journal says how the scope began; before that there is nothing to do in it but to hear so.
-    pub(super) fn has_begun(&self) -> bool {
-        let first = self.appends.first().and_then(|append| append.events.first());
-        matches!(first, Some(Event::RunStarted(_)))
-    }
-
-    /// What the journal folds into.
-    pub(super) fn state(&self, id: &ScopeId, plan: &Plan) -> Result<State, StoreError> {
-        let mut state = State::default();
-        for append in &self.appends {
-            for event in &append.events {
-                let illegal = |illegal| StoreError::corrupt(format!("scope {id}: {illegal}"));
-                state.evolve(plan, event, append.at, &mut ()).map_err(illegal)?;
-            }
-        }
-        Ok(state)
+    /// Whether nothing goes on in it and nothing is about to.
+    pub(super) fn is_over(&self) -> bool {
+        self.journal.has_ended() && self.is_idle() && !self.has_mail()
     }
 
     /// A task exists from now on, waiting in the queue. One that exists already stays as it is.
     pub(super) fn insert(&mut self, id: &ScopeId, task: Task, due: Timestamp, place: &Place, queue: &mut Queue) {
-        self.tasks.entry(task).or_insert_with(|| {
+        self.tasks.insert_with(task, || {
             let ticket = queue.push(id, task, due, place);
             Entry { due, token: 0, state: TaskState::Queued { ticket }, lane: place.lane.clone() }
         });
@@ -152,31 +99,34 @@ impl Scope {
     /// A task exists from now on, in the hands of `by`.
     pub(super) fn keep(&mut self, new: &NewTask, by: WorkerId) {
         let NewTask { task, due, lane, .. } = new;
-        let (state, lane) = (TaskState::Claimed { by }, lane.clone());
-        self.tasks.entry(*task).or_insert(Entry { due: *due, token: ClaimToken::FIRST.0, state, lane });
+        let state = TaskState::Claimed { by };
+        let entry = || Entry { due: *due, token: ClaimToken::FIRST.0, state, lane: lane.clone() };
+        self.tasks.insert_with(*task, entry);
     }
 
     /// A task is answered. The inbox lets go of what it handed over with it, and is delivered again if more came.
     pub(super) fn settle(&mut self, id: &ScopeId, task: Task, place: &Place, queue: &mut Queue) {
-        self.tasks.remove(&task);
+        self.tasks.remove(task);
         let Some(inbox) = self.inbox.as_mut().filter(|_| task == Task::Deliver) else { return };
-        inbox.waiting.drain(..inbox.handed_over);
+        inbox.forget(inbox.handed_over);
         inbox.handed_over = 0;
-        if !inbox.waiting.is_empty() {
+        if inbox.waiting.is_empty() {
+            self.inbox = None;
+        } else {
             self.insert(id, Task::Deliver, Timestamp::ZERO, place, queue);
         }
     }
 
     /// A task exists no more, whoever holds it.
     pub(super) fn remove(&mut self, task: Task, place: &Place, queue: &mut Queue) {
-        if let Some(Entry { due, state: TaskState::Queued { ticket }, lane, .. }) = self.tasks.remove(&task) {
+        if let Some(Entry { due, state: TaskState::Queued { ticket }, lane, .. }) = self.tasks.remove(task) {
             queue.remove(task, due, ticket, &place.in_lane(lane));
         }
     }
 
     /// Hands a queued task to a worker; none when it is not queued.
     pub(super) fn claim(&mut self, task: Task, by: WorkerId) -> Option<(ClaimToken, Vec<(ScopeId, Message)>)> {
-        let entry = self.tasks.get_mut(&task).filter(|e| matches!(e.state, TaskState::Queued { .. }))?;
+        let entry = self.tasks.get_mut(task).filter(|e| matches!(e.state, TaskState::Queued { .. }))?;
         entry.token += 1;
         entry.state = TaskState::Claimed { by };
         let token = ClaimToken(entry.token);
@@ -189,23 +139,26 @@ impl Scope {
 
     /// What queues in a lane queues in the common one from now on.
     pub(super) fn leave_lanes(&mut self, id: &ScopeId, place: &Place, queue: &mut Queue) {
-        for (task, entry) in self.tasks.iter_mut().filter(|(_, entry)| entry.lane.is_some()) {
+        let in_lanes: Vec<Task> =
+            self.tasks.iter().filter(|(_, entry)| entry.lane.is_some()).map(|(task, _)| task).collect();
+        for task in in_lanes {
+            let Some(entry) = self.tasks.get_mut(task) else { continue };
             let lane = entry.lane.take();
             if let TaskState::Queued { ticket } = entry.state {
-                queue.remove(*task, entry.due, ticket, &place.in_lane(lane));
-                entry.state = TaskState::Queued { ticket: queue.push(id, *task, entry.due, place) };
+                queue.remove(task, entry.due, ticket, &place.in_lane(lane));
+                entry.state = TaskState::Queued { ticket: queue.push(id, task, entry.due, place) };
             }
         }
     }
 
     /// Where a task stands, if it exists.
     pub(super) fn state_of(&self, task: Task) -> Option<TaskState> {
-        self.tasks.get(&task).map(|entry| entry.state)
+        self.tasks.get(task).map(|entry| entry.state)
     }
 
     /// Keeps a task back.
     pub(super) fn hold(&mut self, task: Task) {
-        if let Some(entry) = self.tasks.get_mut(&task) {
+        if let Some(entry) = self.tasks.get_mut(task) {
             entry.state = TaskState::Held;
         }
     }
@@ -218,19 +171,19 @@ impl Scope {
 
     /// A task goes back into the queue. Its token stays, so that the next claim's is higher.
     pub(super) fn give_back(&mut self, id: &ScopeId, task: Task, place: &Place, queue: &mut Queue) {
-        if let Some(entry) = self.tasks.get_mut(&task) {
+        if let Some(entry) = self.tasks.get_mut(task) {
             let ticket = queue.push(id, task, entry.due, &place.in_lane(entry.lane.clone()));
             entry.state = TaskState::Queued { ticket };
         }
     }
 
     pub(super) fn tasks_in(&self, wanted: impl Fn(TaskState) -> bool) -> Vec<Task> {
-        self.tasks.iter().filter(|(_, entry)| wanted(entry.state)).map(|(task, _)| *task).collect()
+        self.tasks.iter().filter(|(_, entry)| wanted(entry.state)).map(|(task, _)| task).collect()
     }
 
     pub(super) fn tasks(&self) -> Vec<QueuedTask> {
-        let show = |(task, entry): (&Task, &Entry)| QueuedTask {
-            task: *task,
+        let show = |(task, entry): (Task, &Entry)| QueuedTask {
+            task,
             due: entry.due,
             token: ClaimToken(entry.token),
             state: entry.state,
@@ -246,7 +199,7 @@ impl Scope {
     /// The oldest `count` messages were delivered.
     pub(super) fn forget_delivered(&mut self, count: usize) {
         if let Some(inbox) = &mut self.inbox {
-            inbox.waiting.drain(..count.min(inbox.waiting.len()));
+            inbox.forget(count);
         }
     }
 
@@ -255,10 +208,10 @@ impl Scope {
         self.inbox.as_ref().is_some_and(|inbox| !inbox.waiting.is_empty())
     }
 
-    /// Takes in a message; false when it came before.
+    /// Takes in a message; false when one of its kind and sender waits already.
     pub(super) fn receive(&mut self, from: &ScopeId, message: Message) -> bool {
         let inbox = self.inbox.get_or_insert_default();
-        let is_new = inbox.seen.insert((from.clone(), message.kind));
+        let is_new = inbox.known.insert((from.clone(), message.kind));
         if is_new {
             inbox.waiting.push_back((from.clone(), message));
         }
@@ -267,6 +220,13 @@ impl Scope {
 }
 
 impl Inbox {
+    /// The oldest `count` messages wait no more.
+    fn forget(&mut self, count: usize) {
+        for (from, message) in self.waiting.drain(..count.min(self.waiting.len())) {
+            self.known.remove(&(from, message.kind));
+        }
+    }
+
     fn hand_over(&mut self) -> Vec<(ScopeId, Message)> {
         self.handed_over = self.waiting.len().min(MESSAGES_A_CLAIM);
         self.waiting.iter().take(self.handed_over).cloned().collect()

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Task, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, MemoryStore, Message, OpId, Pulse,
-    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, TaskState, Wakeups,
+    Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, MemoryStore, Message, OpId, Prune,
+    Pruned, Pulse, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, TaskState, Wakeups,
 };
 use vastflow_testsuite::{Divergence, cases::CASES, differential, failures};
 
@@ -240,6 +240,10 @@ impl Store for Broken {
         let mut page = self.inner.runs(query).await?;
         page.next = page.next.map(|key| key + u64::from(self.bug == Bug::PageRepeats && query.limit > 1));
         Ok(page)
+    }
+
+    async fn prune(&self, ask: &Prune) -> Result<Pruned, StoreError> {
+        self.inner.prune(ask).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

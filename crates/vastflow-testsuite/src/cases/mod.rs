@@ -3,6 +3,7 @@
 pub mod batches;
 pub mod control;
 pub mod duplicates;
+pub mod ended;
 pub mod fence;
 pub mod form;
 pub mod inbox;
@@ -10,6 +11,7 @@ pub mod journal;
 pub mod keep;
 pub mod listing;
 pub mod plans;
+pub mod prune;
 pub mod queue;
 pub mod reopen;
 pub mod room;
@@ -107,6 +109,10 @@ macro_rules! conformance {
                 a_repetition_is_told_the_word_of_now a_repetition_brings_nothing_back repetitions_at_once
                 a_refused_commit_is_not_remembered another_name_is_another_commit
             }
+            ended {
+                its_journal_can_be_read its_journal_is_still_guarded it_hears_what_it_is_told what_waits_for_it_stays
+                it_may_be_opened_again its_run_goes_on
+            }
             workers {
                 a_lease_is_kept_to_its_end a_heartbeat_extends_the_lease a_claim_extends_the_lease
                 a_worker_that_was_given_up_is_told a_worker_knows_whether_it_is_alone
@@ -123,6 +129,10 @@ macro_rules! conformance {
                 pages_are_complete_while_runs_come a_page_says_whether_more_follow a_page_has_100_rows
                 runs_are_found_by_flow runs_are_found_by_status runs_are_found_by_labels filters_work_together
                 filtered_pages_are_full runs_are_counted
+            }
+            prune {
+                nothing_is_left_of_it its_id_is_free what_goes_on_stays the_old_go too_many_go
+                a_call_keeps_to_its_limit late_commits_find_nothing
             }
             batches {
                 answers_are_in_order a_batch_is_applied_in_order refusals_do_not_stop_the_others an_element_is_whole
@@ -169,8 +179,8 @@ mod tests {
         macro_rules! written {
             ($($topic:literal)*) => { [$(($topic, include_str!(concat!($topic, ".rs")))),*] };
         }
-        let files = written!["journal" "form" "fence" "queue" "timers" "keep" "control" "inbox" "duplicates" "workers"
-            "plans" "listing" "batches" "reopen" "room"];
+        let files = written!["journal" "form" "fence" "queue" "timers" "keep" "control" "inbox" "duplicates" "ended" "workers"
+            "plans" "prune" "listing" "batches" "reopen" "room"];
         let names = files.iter().flat_map(|(topic, text)| {
             let cases = text.split("\npub async fn ").skip(1);
             cases.map(|case| (*topic, case.split('(').next().unwrap_or_default()))

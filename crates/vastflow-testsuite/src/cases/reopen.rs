@@ -173,7 +173,7 @@ pub async fn a_closed_store_says_so(probe: Probe) {
 }
 
 /// Messages that wait are delivered after a reopening, those in hand are delivered again, those delivered are not, and
-/// none comes twice.
+/// none waits twice.
 pub async fn messages_survive(probe: Probe) {
     let mut story = probe.begin_with(Story::new(fixture::wide(9), "r")).await;
     let item = inner("r", "1");
@@ -186,7 +186,7 @@ pub async fn messages_survive(probe: Probe) {
     deliver(&probe, &item).await;
     send(&probe, &mut story, 2, &[3, 2]).await;
     let probe = probe.reopen().await;
-    send(&probe, &mut story, 3, &[1, 2, 4]).await;
+    send(&probe, &mut story, 3, &[3, 2, 4]).await;
     let kinds: Vec<_> = deliver(&probe, &item).await.messages.iter().map(|(_, message)| message.kind).collect();
     assert_eq!(kinds, [2, 3, 4]);
 }

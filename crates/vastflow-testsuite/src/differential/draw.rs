@@ -5,7 +5,7 @@ use crate::fixture::{self, Story, attempt};
 use crate::probe::ALL;
 use std::time::Duration;
 use vastflow_core::run::{Reply, TaskOutcome};
-use vastflow_core::{Failure, FailureKind, Input, RunInfo, ScopeId, Seq, Task, Timestamp};
+use vastflow_core::{Event, Failure, FailureKind, Input, RunInfo, RunOutcome, ScopeId, Seq, Task, Timestamp};
 use vastflow_store::{ClaimToken, Claimed, Commit, Control, NewTask};
 
 /// A commit, and what becomes of its run when it takes effect.
@@ -39,7 +39,7 @@ impl World {
 
     fn draw_start(&mut self) -> Drawn {
         let at = self.rng.below(self.plans.len());
-        let mut story = Story::new(self.plans[at].clone(), &format!("r{}", self.runs.len()));
+        let mut story = Story::new(self.plans[at].clone(), &format!("r{}", self.next_run()));
         let labels = if self.rng.chance(50) { vec![("team".into(), "red".into())] } else { Vec::new() };
         let deadline = if self.rng.chance(20) { Some(self.soon()) } else { None };
         let priority = i8::try_from(self.rng.below(5)).unwrap_or(0) - 2;
@@ -137,6 +137,11 @@ impl World {
         let mut commit = fixture::commit(&scope, len);
         (commit.at, commit.worker) = (self.now, self.worker());
         commit.settle.extend(self.lease_of(&scope).map(|lease| (lease.task, lease.token)));
+        commit.events = match self.rng.below(4) {
+            0 => vec![Event::UndoRequested],
+            1 | 2 => vec![Event::RunEnded { outcome: RunOutcome::Succeeded }],
+            _ => commit.events,
+        };
         if !self.survives_closing {
             let task = attempt(u32::try_from(self.rng.below(3)).unwrap_or(0), 1);
             let due = if self.rng.chance(30) { self.soon() } else { Timestamp::ZERO };

@@ -53,6 +53,8 @@ pub struct Tally {
     pub messages: u64,
     /// Tasks that were swept.
     pub swept: u64,
+    /// Runs that were deleted.
+    pub pruned: u64,
     /// Times that the store was opened again.
     pub reopened: u64,
     /// Answers that had to be asked for again.
@@ -72,6 +74,7 @@ impl Tally {
             claimed: self.claimed + other.claimed,
             messages: self.messages + other.messages,
             swept: self.swept + other.swept,
+            pruned: self.pruned + other.pruned,
             reopened: self.reopened + other.reopened,
             retried: self.retried + other.retried,
         }

@@ -6,7 +6,9 @@ use crate::fixture::{LEASE, lease};
 use crate::probe::ALL;
 use std::time::Duration;
 use vastflow_core::{PlanHash, ScopeId, Timestamp};
-use vastflow_store::{Claim, ClaimToken, Claimed, Claims, Commit, Committed, Heartbeat, Lease, TaskState};
+use vastflow_store::{
+    Claim, ClaimToken, Claimed, Claims, Commit, Committed, Doomed, Heartbeat, Keep, Lease, Prune, TaskState,
+};
 
 /// What a commit was answered, with errors as their codes.
 type Outcome = Result<Committed, String>;
@@ -22,7 +24,8 @@ impl World {
             76..=81 => self.release().await?,
             82..=86 => self.beat().await?,
             87..=91 => self.sweep().await?,
-            92..=96 => self.wait(),
+            92..=94 => self.wait(),
+            95..=96 => self.prune().await?,
             _ if self.survives_closing => self.reopen().await?,
             _ => self.wait(),
         }
@@ -201,6 +204,43 @@ impl World {
         self.order_is_known &= wanted.tasks == 0;
         self.tally.swept += wanted.tasks as u64;
         same("sweep", &wanted, &found)
+    }
+
+    /// Deletes what is over: some runs by name, or what a rule does not keep.
+    async fn prune(&mut self) -> Result<(), String> {
+        let named: Vec<_> =
+            (0..3).filter_map(|_| self.rng.pick(&self.runs).map(|run| run.story.scope.run().clone())).collect();
+        let since = Timestamp::from_millis(self.now.millis() - self.rng.below(5_000) as u64);
+        let flow = self.rng.pick(&self.plans).map(|plan| plan.flow().clone());
+        let (flow, except) = match self.rng.below(3) {
+            0 => (flow, Vec::new()),
+            1 => (None, flow.into_iter().collect()),
+            _ => (None, Vec::new()),
+        };
+        let (ended_since, newest) =
+            (self.rng.chance(50).then_some(since), self.rng.chance(50).then_some(self.rng.below(30)));
+        let which = match self.rng.below(2) {
+            0 => Doomed::Runs(named),
+            _ => Doomed::Old(Keep { flow, except, ended_since, newest }),
+        };
+        let ask = Prune { which, limit: ALL };
+        let wanted = self.model.prune(&ask);
+        let mut runs = 0;
+        loop {
+            let pruned = self.probe.store().prune(&ask).await.map_err(|error| format!("prune: {error}"))?;
+            runs += pruned.runs;
+            if !pruned.more {
+                break;
+            }
+        }
+        self.note(format!("prune of {ask:?}: {wanted:?}"));
+        self.tally.pruned += runs as u64;
+        let ledger = &self.model.ledger;
+        let is_there = |scope: &ScopeId| ledger.run(scope.run()).is_some();
+        self.runs.retain(|run| is_there(&run.story.scope));
+        self.past.retain(|commit| is_there(&commit.scope));
+        self.leases.retain(|lease| is_there(&lease.scope));
+        same("prune", &wanted.runs, &runs)
     }
 
     async fn reopen(&mut self) -> Result<(), String> {

@@ -22,6 +22,8 @@ pub(super) struct World {
     pub(super) moments: Vec<Timestamp>,
     pub(super) plans: Vec<Arc<Plan>>,
     pub(super) runs: Vec<Run>,
+    /// How many runs were drawn.
+    begun: usize,
     /// Claims, some of which are not current any more.
     pub(super) leases: Vec<Claimed>,
     /// Commits that took effect.
@@ -53,6 +55,7 @@ impl World {
             moments: Vec::new(),
             plans: vec![fixture::plan(), fixture::timed(), fixture::wide(1), fixture::wide(4)],
             runs: Vec::new(),
+            begun: 0,
             leases: Vec::new(),
             past: Vec::new(),
             order_is_known: true,
@@ -69,6 +72,12 @@ impl World {
 
     pub(super) fn worker(&mut self) -> WorkerId {
         WorkerId(self.rng.below(WORKERS) as u64)
+    }
+
+    /// A number for a run that no other has, unless it never came to be.
+    pub(super) fn next_run(&mut self) -> usize {
+        self.begun += 1;
+        self.begun
     }
 
     pub(super) fn note(&mut self, step: impl Into<String>) {

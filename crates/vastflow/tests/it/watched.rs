@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{Barrier, Notify};
 use vastflow::store::{
-    Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, Pulse, QueuedTask, Reply,
-    RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, Prune, Pruned, Pulse, QueuedTask,
+    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 use vastflow::{Plan, PlanHash, RunId, Timestamp};
 use vastflow_core::{Recorded, ScopeId, Seq};
@@ -153,6 +153,10 @@ impl Store for Watched {
 
     async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
         self.inner.runs(query).await
+    }
+
+    async fn prune(&self, ask: &Prune) -> Result<Pruned, StoreError> {
+        self.inner.prune(ask).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
