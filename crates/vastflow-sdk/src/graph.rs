@@ -57,10 +57,16 @@ pub struct Graph {
 
 pub(crate) struct Drawn {
     pub(crate) spec: NodeSpec,
-    /// Whether its author said how it is retried, be it "never".
-    says_retry: bool,
+    says: Says,
     takes: Option<Kind>,
     gives: Option<Kind>,
+}
+
+/// What the author of a node said that its spec does not tell from what was left unsaid.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Says {
+    /// How it is retried, be it "never".
+    retry: bool,
 }
 
 /// A type, as far as wiring by name can look at it.
@@ -242,7 +248,7 @@ impl Graph {
         let code = Arc::new(Typed::new(handler, decode_one::<In>));
         if let Some(at) = self.draw(name, code, Some(Kind::of::<H::Out>())) {
             self.nodes[at].takes = Some(Kind::of::<In>());
-            self.nodes[at].says_retry = options.retry.is_some();
+            self.nodes[at].says.retry = options.retry.is_some();
             options.apply(&mut self.nodes[at].spec, &mut self.errors);
         }
         self
@@ -252,7 +258,7 @@ impl Graph {
     pub(crate) fn draw(&mut self, name: &str, code: Arc<dyn Code>, gives: Option<Kind>) -> Option<usize> {
         let name = self.checked(name)?;
         self.code.nodes.insert(name.clone(), NodeCode::new(code));
-        self.nodes.push(Drawn { spec: NodeSpec::new(name, NodeKind::Task), says_retry: false, takes: None, gives });
+        self.nodes.push(Drawn { spec: NodeSpec::new(name, NodeKind::Task), says: Says::default(), takes: None, gives });
         Some(self.nodes.len() - 1)
     }
 
@@ -265,7 +271,12 @@ impl Graph {
 
     /// Draws a node whose code is looked up elsewhere, or that needs none.
     pub(crate) fn draw_spec(&mut self, spec: NodeSpec) -> usize {
-        self.nodes.push(Drawn { spec, says_retry: false, takes: None, gives: None });
+        self.draw_copy(spec, Says::default())
+    }
+
+    /// The same for a node of a finished drawing, whose author has said what there is to say.
+    pub(crate) fn draw_copy(&mut self, spec: NodeSpec, says: Says) -> usize {
+        self.nodes.push(Drawn { spec, says, takes: None, gives: None });
         self.nodes.len() - 1
     }
 
@@ -470,10 +481,10 @@ impl Graph {
     }
 
     pub(crate) fn finish<In, Out>(self) -> Result<Flow<In, Out>, PlanErrors> {
-        let Whole { spec, code, rivers, mut errors, .. } = self.into_whole();
+        let Whole { spec, code, rivers, says, mut errors, .. } = self.into_whole();
         let flow = spec.flow.clone();
         match Plan::new(spec) {
-            Ok(plan) if errors.is_empty() => Ok(Flow::new(plan, code, rivers)),
+            Ok(plan) if errors.is_empty() => Ok(Flow::new(plan, code, rivers, says)),
             Ok(_) => Err(PlanErrors::new(flow, errors)),
             Err(found) => {
                 errors.extend(found.list().iter().cloned());
@@ -486,14 +497,17 @@ impl Graph {
     pub(crate) fn into_whole(mut self) -> Whole {
         self.wire_groups();
         let mut spec = PlanSpec::new(self.name.clone().unwrap_or_else(unnamed));
-        for drawn in self.nodes {
+        let mut says = Vec::with_capacity(self.nodes.len());
+        for mut drawn in self.nodes {
             let mut node = drawn.spec;
             let calls = matches!(node.kind, NodeKind::Task | NodeKind::Branch(_) | NodeKind::ForEach(_));
-            if let (Some(policy), true) = (&self.default_retry, calls && !drawn.says_retry) {
+            if let (Some(policy), true) = (&self.default_retry, calls && !drawn.says.retry) {
                 node.retry = policy.clone();
+                drawn.says.retry = true;
             }
             node.inputs.extend(self.edges.remove(&node.name).unwrap_or_default());
             spec.nodes.push(node);
+            says.push(drawn.says);
         }
         for (to, edges) in self.edges {
             let undefined = |edge| PlanError::UndefinedNode { from: edge_text(edge), to: to.clone() };
@@ -506,7 +520,8 @@ impl Graph {
         for hook in spec.on_failure.iter_mut().chain(&mut spec.finally) {
             hook.timeout = hook.timeout.or(self.hook_timeout);
         }
-        Whole { spec, code: self.code, rivers: self.rivers, river_types: self.river_types, errors: self.errors }
+        let Graph { code, rivers, river_types, errors, .. } = self;
+        Whole { spec, code, rivers, river_types, says, errors }
     }
 
     /// A name, or an error to tell later.
@@ -521,7 +536,7 @@ impl Graph {
     /// Sets how a node is retried.
     pub(crate) fn retry_at(&mut self, at: usize, policy: Retry) {
         self.nodes[at].spec.retry = policy;
-        self.nodes[at].says_retry = true;
+        self.nodes[at].says.retry = true;
     }
 
     /// Gives a river drawn at `at` room for code besides the river's own: what it does when it failed.
@@ -540,6 +555,8 @@ pub(crate) struct Whole {
     pub(crate) code: FlowCode,
     pub(crate) rivers: BTreeMap<Name, Arc<dyn Code>>,
     pub(crate) river_types: BTreeMap<Name, TypeId>,
+    /// What the authors of its nodes said, in the order of the nodes.
+    pub(crate) says: Vec<Says>,
     /// What is wrong with it, besides what a check of the spec finds.
     pub(crate) errors: Vec<PlanError>,
 }

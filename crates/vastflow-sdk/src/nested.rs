@@ -262,7 +262,7 @@ impl Graph {
 
     /// Puts a finished drawing into a node: as an arm of a branch, or as the only one.
     pub(crate) fn put_inside(&mut self, at: usize, case: Option<&str>, whole: Whole) {
-        let Whole { spec: body, code, rivers, river_types, errors } = whole;
+        let Whole { spec: body, code, rivers, river_types, errors, .. } = whole;
         let name = self.nodes[at].spec.name.clone();
         match &mut self.nodes[at].spec.kind {
             NodeKind::Branch(branch) => branch.cases.push(CaseSpec { key: case.unwrap_or_default().into(), body }),
@@ -304,7 +304,7 @@ impl Graph {
             self.errors.push(PlanError::Unfit { name: group.clone(), why });
         }
         let inner = |name: &Name| Name::new(format!("{group}.{name}"));
-        for node in &spec.nodes {
+        for (at, node) in spec.nodes.iter().enumerate() {
             let name = match inner(&node.name) {
                 Ok(name) => name,
                 Err(invalid) => {
@@ -327,7 +327,7 @@ impl Graph {
             if let Some(code) = flow.code().nodes.get(&node.name) {
                 self.code.nodes.insert(name, code.clone());
             }
-            self.draw_spec(copy);
+            self.draw_copy(copy, flow.says(at));
         }
         self.rivers.extend(flow.rivers().iter().map(|(name, code)| (name.clone(), Arc::clone(code))));
         Some(group)

@@ -135,6 +135,37 @@ fn the_default_retry_applies_only_where_none_is_set() {
 }
 
 #[test]
+fn nodes_of_a_sub_flow_keep_what_they_say_about_retries() {
+    let retries = |default: Option<u32>| {
+        let inner = Flow::dag("inner", |dag, n: Node<u32>| {
+            if let Some(times) = default {
+                dag.retry(times.times());
+            }
+            let own = dag.node("own", one, n).retry(5.times());
+            let never = dag.node("never", one, own).retry(0.times());
+            dag.node("unsaid", one, never)
+        });
+        let inner = inner.unwrap();
+        let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+            dag.retry(3.times());
+            dag.subflow("sub", &inner, n)
+        });
+        retries_in(flow.unwrap().plan().spec())
+    };
+    assert_eq!(retries(None), ["sub.own 5", "sub.never 0", "sub.unsaid 3"]);
+    assert_eq!(retries(Some(2)), ["sub.own 5", "sub.never 0", "sub.unsaid 2"]);
+}
+
+/// How often each node is tried again, also those that stand inside others.
+fn retries_in(spec: &vastflow_core::plan::PlanSpec) -> Vec<String> {
+    let lines = |node: &vastflow_core::plan::NodeSpec| {
+        let own = format!("{} {}", node.name, node.retry.retries);
+        std::iter::once(own).chain(node.bodies().into_iter().flat_map(retries_in)).collect::<Vec<_>>()
+    };
+    spec.nodes.iter().flat_map(lines).collect()
+}
+
+#[test]
 fn options_stand_in_the_plan() {
     async fn instead(_: vastflow_core::Failure) -> Result<u32> {
         Ok(0)
