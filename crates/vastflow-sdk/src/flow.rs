@@ -3,7 +3,7 @@
 use crate::code::{Bound, Code, FlowCode, Library, MissingCode};
 use crate::dag::{Dag, Node};
 use crate::data::Data;
-use crate::graph::Says;
+use crate::graph::Memory;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -29,8 +29,7 @@ pub struct Flow<In, Out> {
     plan: Arc<Plan>,
     code: Arc<FlowCode>,
     rivers: Arc<BTreeMap<Name, Arc<dyn Code>>>,
-    /// What the authors of its nodes said, for when they are drawn into another flow.
-    says: Arc<Vec<Says>>,
+    memory: Arc<Memory>,
     /// The plan with its code, once somebody asked.
     bound: Arc<OnceLock<Arc<Bound>>>,
     types: PhantomData<fn(In) -> Out>,
@@ -53,9 +52,9 @@ impl<In: Data, Out> Flow<In, Out> {
 }
 
 impl<In, Out> Flow<In, Out> {
-    pub(crate) fn new(plan: Plan, code: FlowCode, rivers: BTreeMap<Name, Arc<dyn Code>>, says: Vec<Says>) -> Self {
-        let (plan, code, rivers, says) = (Arc::new(plan), Arc::new(code), Arc::new(rivers), Arc::new(says));
-        Flow { plan, code, rivers, says, bound: Arc::default(), types: PhantomData }
+    pub(crate) fn new(plan: Plan, code: FlowCode, rivers: BTreeMap<Name, Arc<dyn Code>>, memory: Memory) -> Self {
+        let (plan, code, rivers, memory) = (Arc::new(plan), Arc::new(code), Arc::new(rivers), Arc::new(memory));
+        Flow { plan, code, rivers, memory, bound: Arc::default(), types: PhantomData }
     }
 
     /// Its name.
@@ -82,8 +81,8 @@ impl<In, Out> Flow<In, Out> {
         &self.rivers
     }
 
-    pub(crate) fn says(&self, at: usize) -> Says {
-        self.says.get(at).copied().unwrap_or_default()
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The plan with the code of all its nodes, as the flow itself brings it.
@@ -105,7 +104,7 @@ impl<In, Out> Clone for Flow<In, Out> {
             plan: Arc::clone(&self.plan),
             code: Arc::clone(&self.code),
             rivers: Arc::clone(&self.rivers),
-            says: Arc::clone(&self.says),
+            memory: Arc::clone(&self.memory),
             bound: Arc::clone(&self.bound),
             types: PhantomData,
         }

@@ -481,10 +481,10 @@ impl Graph {
     }
 
     pub(crate) fn finish<In, Out>(self) -> Result<Flow<In, Out>, PlanErrors> {
-        let Whole { spec, code, rivers, says, mut errors, .. } = self.into_whole();
+        let Whole { spec, code, rivers, river_types, says, mut errors } = self.into_whole();
         let flow = spec.flow.clone();
         match Plan::new(spec) {
-            Ok(plan) if errors.is_empty() => Ok(Flow::new(plan, code, rivers, says)),
+            Ok(plan) if errors.is_empty() => Ok(Flow::new(plan, code, rivers, Memory { river_types, says })),
             Ok(_) => Err(PlanErrors::new(flow, errors)),
             Err(found) => {
                 errors.extend(found.list().iter().cloned());
@@ -547,6 +547,15 @@ impl Graph {
     pub(crate) fn code_mut(&mut self, at: usize) -> Option<&mut NodeCode> {
         self.code.nodes.get_mut(&self.nodes[at].spec.name)
     }
+}
+
+/// What a flow knows of its drawing besides plan and code, for when it is drawn into another.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// The types behind its rivers and Atlantics.
+    pub(crate) river_types: BTreeMap<Name, TypeId>,
+    /// What the authors of its nodes said, in the order of the nodes.
+    pub(crate) says: Vec<Says>,
 }
 
 /// A drawing, taken apart.

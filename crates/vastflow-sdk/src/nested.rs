@@ -327,9 +327,9 @@ impl Graph {
             if let Some(code) = flow.code().nodes.get(&node.name) {
                 self.code.nodes.insert(name, code.clone());
             }
-            self.draw_copy(copy, flow.says(at));
+            self.draw_copy(copy, flow.memory().says.get(at).copied().unwrap_or_default());
         }
-        self.rivers.extend(flow.rivers().iter().map(|(name, code)| (name.clone(), Arc::clone(code))));
+        self.take_rivers((**flow.rivers()).clone(), &flow.memory().river_types);
         Some(group)
     }
 

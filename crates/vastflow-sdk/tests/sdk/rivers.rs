@@ -206,3 +206,22 @@ fn rivers_are_registered_once_by_name() {
     assert!(rivers.bind(vm().plan()).is_ok(), "a drawing needs no flow's code");
     assert!(library(&vm()).bind(vm().plan()).is_ok());
 }
+
+#[test]
+fn rivers_of_a_sub_flow_in_a_body_come_along() {
+    let inner = Flow::dag("inner", |dag, n: Node<u32>| dag.river("river", River1, n)).unwrap();
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| dag.basin("basin", n, |dag, n| dag.subflow("sub", &inner, n)));
+    let flow = flow.unwrap();
+    assert_eq!(flow.rivers().keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["r1"]);
+    assert!(flow.bound().is_ok());
+}
+
+#[test]
+fn a_river_of_a_sub_flow_that_shares_its_name_is_refused() {
+    let inner = Flow::dag("inner", |dag, n: Node<u32>| dag.river("river", SameName, n)).unwrap();
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        let sub = dag.subflow("sub", &inner, n);
+        dag.river("own", River1, sub)
+    });
+    assert_eq!(codes(flow), ["plan-unfit"]);
+}
