@@ -17,6 +17,16 @@ pub(super) fn check(node: &NodeSpec, found: &mut Vec<PlanError>) {
         }
         check_join(node.join, parents, "nodes before it", &mut unfit);
     }
+    // What only orders would count as one that came, and its end would take the place of a value. With no value at all
+    // it is the ends that are counted.
+    let orders = node.inputs.iter().filter(|edge| edge.order_only).count();
+    if matches!(node.join, Join::Any | Join::NOf(_)) && orders > 0 && orders < node.inputs.len() {
+        unfit(
+            "an order-only edge into a join that does not wait for all would count as one of those it needs; let a node \
+             behind the join wait for it"
+                .into(),
+        );
+    }
     if node.undo.is_some() && !matches!(node.kind, NodeKind::Task | NodeKind::River { .. }) {
         unfit("only tasks and rivers have an undo action; give it to the nodes inside".into());
     }

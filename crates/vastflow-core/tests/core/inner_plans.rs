@@ -60,6 +60,10 @@ fn what_is_wrong_inside_is_named_with_its_place_and_all_of_it_at_once() {
 fn joins_need_something_to_join_and_not_more_than_there_is() {
     check_unfit("a; n < a join 2", "it needs 2 of 1 nodes before it; ask for fewer");
     check_unfit("a; n < a join 0", "it needs 0 of them, so it need not wait; use n_of(1) or more");
+    let orders = "an order-only edge into a join that does not wait for all would count as one of those it needs; let a \
+                  node behind the join wait for it";
+    check_unfit("a; b; n < a, b order join any", orders);
+    check_unfit("a; b; c; n < a, b order, c join 2", orders);
     check_unfit("gate n join any", "it joins and has no nodes before it; draw an edge");
     check_unfit("gate n join settled", "it joins and has no nodes before it; draw an edge");
     check_unfit(

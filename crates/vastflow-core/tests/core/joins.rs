@@ -117,10 +117,10 @@ fn all_settled_gets_results_and_errors() {
 
 #[test]
 fn an_edge_that_only_orders_brings_no_value_to_a_join() {
-    check("a; b; j < a order, b join any", "start\na done\n? inputs j\n  nothing");
-    check("a; b; j < a order, b join 2", "start\na done\nb done\n? inputs j\n  b(null)");
+    check("a; b; j < a order, b order join any", "start\na done\n? inputs j\n  nothing");
+    check("a; b; j < a order, b join settled", "start\na failed boom\nb done\n? inputs j\n  {\"Ok\":\"b(null)\"}");
     check(
-        "a; b; j < a order, b join any basin { x }",
+        "a; b; j < a order, b order join any basin { x }",
         "start\na done\n  NodeSucceeded a = a(null)\n  cancel b#1; send j[] begin null",
     );
 }

@@ -3,7 +3,7 @@
 use crate::support::{Call, codes, edges, text};
 use std::time::Duration;
 use vastflow_core::RunOutcome;
-use vastflow_sdk::{Ctx, DurationExt, Flow, Node, Result, TimesExt};
+use vastflow_sdk::{Ctx, DurationExt, Flow, Node, Result, TimesExt, any};
 
 async fn one(n: u32) -> Result<u32> {
     Ok(n + 1)
@@ -119,6 +119,15 @@ fn after_waits_without_a_value() {
         dag.node("second", one, n).after(first)
     });
     assert_eq!(edges(flow.unwrap().plan()), ["first < input", "second < input, (first)"]);
+}
+
+#[test]
+fn after_does_not_become_one_of_those_that_a_join_needs() {
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        let (slow, quick) = (dag.node("slow", one, n), dag.node("quick", one, n));
+        dag.node("first", one, any([slow])).after(quick)
+    });
+    assert_eq!(codes(flow), ["plan-unfit"]);
 }
 
 #[test]

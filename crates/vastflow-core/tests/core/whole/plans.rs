@@ -154,6 +154,11 @@ impl Maker {
         if parents > 0 {
             node.join = self.join(choices, parents);
         }
+        if matches!(node.join, Join::Any | Join::NOf(_)) {
+            // What only orders is not joined with values.
+            let only_orders = node.inputs.iter().all(|edge| edge.order_only);
+            node.inputs.iter_mut().for_each(|edge| edge.order_only = only_orders);
+        }
         if !is_gate && node.join == Join::All && (parents == 0 || choices.once_in(3)) {
             node.inputs.push(EdgeSpec::data(Source::Input));
         }
