@@ -167,11 +167,8 @@ impl Dag {
     {
         let code = Typed::new(handler, I::decode);
         let at = self.graph.borrow_mut().draw_typed(name, code);
-        self.wire_all(at, &inputs.wires());
-        if let Some(at) = at {
-            self.graph.borrow_mut().spec_mut(at).join = inputs.join();
-        }
-        Node { dag: self, at, gives: PhantomData }
+        self.wire_in(at, &inputs);
+        self.node_at(at)
     }
 
     /// Draws a river as a node: it submits its work, then is polled until it is done.
@@ -180,8 +177,8 @@ impl Dag {
         if let Some(at) = at {
             self.graph.borrow_mut().room_for_code(at, river_code::<R>());
         }
-        self.wire_all(at, &inputs.wires());
-        Node { dag: self, at, gives: PhantomData }
+        self.wire_in(at, &inputs);
+        self.node_at(at)
     }
 
     /// How failed attempts are retried, in nodes that do not say it themselves.
@@ -282,6 +279,18 @@ impl Dag {
         graph.flatten(name, flow, &[EdgeSpec::data(from)])
     }
 
+    /// Wires all that flows in, and says how much of it the node needs.
+    pub(crate) fn wire_in<'d>(&self, to: Option<usize>, inputs: &impl Inputs<'d>) {
+        self.wire_all(to, &inputs.wires());
+        self.join_by(to, inputs.join());
+    }
+
+    pub(crate) fn join_by(&self, at: Option<usize>, join: Join) {
+        if let Some(at) = at {
+            self.graph.borrow_mut().spec_mut(at).join = join;
+        }
+    }
+
     fn wire_all(&self, to: Option<usize>, wires: &[Wire]) {
         for wire in wires {
             self.connect(to, *wire, false);
@@ -361,10 +370,20 @@ impl<'d, T> Node<'d, T> {
         self.change(|graph, at| graph.spec_mut(at).durable = durable)
     }
 
-    /// Waits for `other` too, without taking its value.
+    /// Waits for `other` too, without taking its value. Not for a node that needs only some of those before it
+    /// ([`any()`](crate::any()), [`n_of()`](crate::n_of())): `other` would be one of them.
     pub fn after<U>(self, other: Node<'d, U>) -> Self {
         self.dag.connect(self.at, other.wire(), true);
-        self
+        self.change(|graph, at| {
+            let spec = graph.spec_mut(at);
+            if matches!(spec.join, Join::Any | Join::NOf(_)) && matches!(spec.kind, NodeKind::Signal { .. }) {
+                // All edges of a signal only order, so the check of the plan cannot tell this one from the others.
+                let name = spec.name.clone();
+                let why = "it does not wait for all before it, so `after` would be one of those it needs; give the \
+                           `after` to a node behind it";
+                graph.errors.push(PlanError::Unfit { name, why: why.into() });
+            }
+        })
     }
 
     /// What happens when the node has failed for good: `handler` gives a substitute value, or an error.

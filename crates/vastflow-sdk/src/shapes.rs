@@ -111,7 +111,8 @@ impl Dag {
         D: for<'x> FnOnce(&'x Dag, Node<'x, T>) -> Node<'x, U>,
     {
         let code = Arc::new(Pages::new(pages, I::decode));
-        let at = self.draw_kind(name, foreach(Gives::List), code, &inputs.wires());
+        let at = self.draw_kind(name, foreach(Gives::List), code, &[]);
+        self.wire_in(at, &inputs);
         self.draw_inside(at, None, draw);
         self.node_at(at)
     }
@@ -146,6 +147,7 @@ impl Dag {
     /// that come before it begins wait for it. Give it a [`Node::total_timeout`] if it should not wait for ever.
     pub fn wait_signal<'d, T: Data, I: Inputs<'d>>(&'d self, name: &str, after: I) -> Node<'d, T> {
         let at = self.draw_signal(name, &after.wires());
+        self.join_by(at, after.join());
         self.node_at(at)
     }
 

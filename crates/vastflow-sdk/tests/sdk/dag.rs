@@ -3,7 +3,7 @@
 use crate::support::{Call, codes, edges, text};
 use std::time::Duration;
 use vastflow_core::RunOutcome;
-use vastflow_sdk::{Ctx, DurationExt, Flow, Node, Result, TimesExt, any};
+use vastflow_sdk::{Ctx, DurationExt, Flow, Node, Page, Result, TimesExt, any, n_of, settled};
 
 async fn one(n: u32) -> Result<u32> {
     Ok(n + 1)
@@ -119,6 +119,45 @@ fn after_waits_without_a_value() {
         dag.node("second", one, n).after(first)
     });
     assert_eq!(edges(flow.unwrap().plan()), ["first < input", "second < input, (first)"]);
+}
+
+#[test]
+fn whatever_takes_inputs_joins_them_as_they_are_wired() {
+    use vastflow_core::plan::Join;
+    async fn page((_, _): (u32, Option<u32>)) -> Result<Page<u32, u32>> {
+        Ok(Page::new(Vec::new()))
+    }
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        let (a, b) = (dag.node("a", one, n), dag.node("b", one, n));
+        let pages = dag.for_each_page("pages", page, any([a, b]), |dag, n| dag.node("each", one, n));
+        let river = dag.river("river", crate::rivers::River1, n_of(1, [a, b]));
+        let signal: Node<u32> = dag.wait_signal("signal", any([a, b]));
+        let settled: Node<u32> = dag.wait_signal("settled", settled([a, b]));
+        dag.node(
+            "end",
+            |_: (Vec<u32>, (), u32, u32)| async { Ok::<_, vastflow_sdk::BoxError>(0) },
+            (pages, river, signal, settled),
+        )
+    });
+    let flow = flow.unwrap();
+    let join = |name: &str| flow.plan().node(flow.plan().find(name).unwrap()).unwrap().join;
+    let joins = ["pages", "river", "signal", "settled"].map(join);
+    assert_eq!(joins, [Join::Any, Join::NOf(1), Join::Any, Join::AllSettled]);
+    assert!(edges(flow.plan()).contains(&"signal < (a), (b)".to_owned()));
+}
+
+#[test]
+fn what_a_signal_cannot_join_is_refused() {
+    let drawn = |after: bool| {
+        let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+            let (slow, quick) = (dag.node("slow", one, n), dag.node("quick", one, n));
+            let signal: Node<u32> = dag.wait_signal("go", any([if after { slow } else { n }]));
+            if after { signal.after(quick) } else { signal }
+        });
+        text(flow)
+    };
+    assert!(drawn(true).contains("`after` would be one of those it needs"));
+    assert!(drawn(false).contains("it joins and has no nodes before it"));
 }
 
 #[test]
