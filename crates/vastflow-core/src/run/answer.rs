@@ -239,7 +239,12 @@ fn chosen(branch: &BranchSpec, keys: Vec<Box<str>>) -> Result<Vec<Box<str>>, Str
     let mut seen = BTreeSet::new();
     let keys: Vec<Box<str>> = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
     let is_known = |key: &str| branch.cases.iter().any(|case| *case.key == *key);
+    let needs = branch.join.needs(0);
     match keys.iter().find(|key| !is_known(key)) {
+        // Without arms it would give its own input, which is not what a join of arms gives.
+        None if (keys.len() as u64) < needs => {
+            Err(format!("the chooser named {} cases, and the branch needs {needs} to succeed; name more", keys.len()))
+        }
         None => Ok(keys),
         Some(key) => {
             let known: Vec<&str> = branch.cases.iter().map(|case| &*case.key).collect();

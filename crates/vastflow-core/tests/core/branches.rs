@@ -147,7 +147,15 @@ fn joins_of_arms_are_satisfied_early_and_stop_the_others() {
           {\"right\":\"2\",\"up\":\"3\"}
         ",
     );
-    check(two, "start\nb chosen left\nb[left] ended 1\n? outcome\n  failed: b: it needs 2 and there were 1");
+    check(
+        two,
+        "start\nb chosen left\n? outcome\n  failed: b: the chooser named 1 cases, and the branch needs 2 to succeed; name more",
+    );
+    // It must not give its own input in the place of an arm's result.
+    check(
+        any,
+        "start x\nb chosen\n? outcome\n  failed: b: the chooser named 0 cases, and the branch needs 1 to succeed; name more",
+    );
     let settled = "b branch needs settled { left { x } right { y } }; c < b";
     check(
         settled,

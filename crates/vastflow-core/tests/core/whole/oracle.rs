@@ -107,10 +107,12 @@ fn of_node(case: &Case, plan: &Plan, node: NodeIx, path: &str) -> May {
         }
         NodeKind::Branch(branch) => {
             let arms: Vec<May> = chosen(spec, fate).iter().map(|key| body(key)).collect();
-            if arms.is_empty() && !branch.collect {
-                SUCCEEDS
-            } else {
-                enough(&arms, needed(branch.join, arms.len()), SUCCEEDS)
+            let needs = needed(branch.join, arms.len());
+            match arms.len() {
+                // The chooser is refused; an operator may see to a result.
+                some if some < needs => May { succeed: spec.on_exhausted == OnExhausted::Pause, ..FAILS },
+                0 if !branch.collect => SUCCEEDS,
+                _ => enough(&arms, needs, SUCCEEDS),
             }
         }
         NodeKind::ForEach(foreach) => {
