@@ -219,7 +219,7 @@ impl<'d, T: Data, K, U: Data> Cases<'d, T, K, U> {
         self.end(|branch| branch.collect = true)
     }
 
-    /// The branch gives what the first arm gave that succeeded; the others are cancelled.
+    /// The branch gives what the first arm gave that succeeded; the others are cancelled. It fails when none was taken.
     #[must_use]
     pub fn first(self) -> Node<'d, U> {
         self.end(|branch| branch.join = Join::Any)
@@ -239,11 +239,26 @@ impl<'d, T: Data, K, U: Data> Cases<'d, T, K, U> {
 
 impl<'d, T> Node<'d, T> {
     fn foreach(self, change: impl FnOnce(&mut ForEachSpec)) -> Self {
-        self.change_kind(|kind| match kind {
-            NodeKind::ForEach(foreach) => {
-                change(foreach);
+        self.try_foreach(|foreach| {
+            change(foreach);
+            Ok(())
+        })
+    }
+
+    /// Says how many of its items a foreach needs. What it gives follows from that, so it is said once.
+    fn join_items(self, join: Join) -> Self {
+        self.try_foreach(|foreach| match foreach.join {
+            Join::All => {
+                foreach.join = join;
                 Ok(())
             }
+            _ => Err("it says twice how many of its items it needs; keep one of `settled`, `any` and `n_of`"),
+        })
+    }
+
+    fn try_foreach(self, change: impl FnOnce(&mut ForEachSpec) -> Result<(), &'static str>) -> Self {
+        self.change_kind(|kind| match kind {
+            NodeKind::ForEach(foreach) => change(foreach),
             _ => Err("it is no foreach, so it has no items; remove the option"),
         })
     }
@@ -300,23 +315,32 @@ impl<'d, U: Json> Node<'d, Vec<U>> {
         A: Data + Clone + Sync,
         F: Fn(A, U) -> A + Send + Sync + 'static,
     {
-        self.foreach(|foreach| foreach.gives = Gives::Reduced { ordered })
-            .with_reducer(Arc::new(Reducer::new(first, fold)))
+        let reduced = self.try_foreach(|foreach| match foreach.gives {
+            // The first reduction would be lost, and with it what this one takes.
+            Gives::Reduced { .. } => {
+                Err("it is reduced twice; keep one reduction, and do the rest in a node behind it")
+            }
+            _ => {
+                foreach.gives = Gives::Reduced { ordered };
+                Ok(())
+            }
+        });
+        reduced.with_reducer(Arc::new(Reducer::new(first, fold)))
     }
 
     /// Of a foreach: it gives each item's result, or the text of its failure, and does not fail because of them.
     pub fn settled(self) -> Node<'d, Vec<Result<U, String>>> {
-        self.foreach(|foreach| foreach.join = Join::AllSettled).as_giving()
+        self.join_items(Join::AllSettled).as_giving()
     }
 
     /// Of a foreach: it gives what the first item gave that succeeded; the others are cancelled.
     pub fn any(self) -> Node<'d, U> {
-        self.foreach(|foreach| foreach.join = Join::Any).as_giving()
+        self.join_items(Join::Any).as_giving()
     }
 
     /// Of a foreach: it gives the first `count` results; the other items are cancelled.
     pub fn n_of(self, count: u32) -> Self {
-        self.foreach(|foreach| foreach.join = Join::NOf(count))
+        self.join_items(Join::NOf(count))
     }
 }
 

@@ -170,6 +170,24 @@ fn after_does_not_become_one_of_those_that_a_join_needs() {
 }
 
 #[test]
+fn what_a_foreach_gives_is_said_once() {
+    async fn several(n: u32) -> Result<Vec<u32>> {
+        Ok(vec![n])
+    }
+    type Each<'d> = Node<'d, Vec<Vec<u32>>>;
+    fn refused<T>(change: impl for<'d> Fn(Each<'d>) -> Node<'d, T>) -> String {
+        text(Flow::dag("flow", |dag, n: Node<Vec<u32>>| {
+            change(dag.for_each("each", n, |dag, n| dag.node("several", several, n)))
+        }))
+    }
+    let joined = "it says twice how many of its items it needs";
+    assert!(refused(|each| each.settled().n_of(2)).contains(joined));
+    assert!(refused(|each| each.any().any()).contains(joined));
+    assert!(refused(|each| each.reduce(vec![], |_, one| one).reduce(0, |_, one: u32| one)).contains("reduced twice"));
+    assert!(refused(|each| each.reduce(vec![], |_, one| one).settled()).contains("a reduction takes all items"));
+}
+
+#[test]
 fn the_default_retry_applies_only_where_none_is_set() {
     let flow = Flow::dag("flow", |dag, n: Node<u32>| {
         dag.retry(3.times().every(1.secs()));
