@@ -181,7 +181,8 @@ impl Dag {
         self.node_at(at)
     }
 
-    /// How failed attempts are retried, in nodes that do not say it themselves.
+    /// How failed attempts are retried, in nodes that do not say it themselves, nor does a graph inside that they stand
+    /// in.
     pub fn retry(&self, policy: Retry) {
         self.graph.borrow_mut().retry(policy);
     }

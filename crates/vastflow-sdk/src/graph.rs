@@ -57,16 +57,34 @@ pub struct Graph {
 
 pub(crate) struct Drawn {
     pub(crate) spec: NodeSpec,
-    says: Says,
+    pub(crate) says: Says,
     takes: Option<Kind>,
     gives: Option<Kind>,
 }
 
 /// What the author of a node said that its spec does not tell from what was left unsaid.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Says {
     /// How it is retried, be it "never".
     retry: bool,
+    /// What was said in the graphs inside it, in the order of the spec's own bodies.
+    pub(crate) bodies: Vec<Vec<Says>>,
+}
+
+impl Says {
+    /// Gives a node, and all inside it, a policy where nothing was said.
+    fn retry_unless_said(&mut self, node: &mut NodeSpec, policy: &Retry) {
+        let calls = matches!(node.kind, NodeKind::Task | NodeKind::Branch(_) | NodeKind::ForEach(_));
+        if calls && !self.retry {
+            node.retry = policy.clone();
+            self.retry = true;
+        }
+        for (body, said) in node.bodies_mut().into_iter().zip(&mut self.bodies) {
+            for (node, said) in body.nodes.iter_mut().zip(said) {
+                said.retry_unless_said(node, policy);
+            }
+        }
+    }
 }
 
 /// A type, as far as wiring by name can look at it.
@@ -358,7 +376,7 @@ impl Graph {
         self
     }
 
-    /// How failed attempts are retried, in nodes that do not say it themselves.
+    /// How failed attempts are retried, in nodes that do not say it themselves, nor does a graph that they stand in.
     pub fn retry(&mut self, policy: Retry) -> &mut Self {
         self.default_retry = Some(policy);
         self
@@ -500,10 +518,8 @@ impl Graph {
         let mut says = Vec::with_capacity(self.nodes.len());
         for mut drawn in self.nodes {
             let mut node = drawn.spec;
-            let calls = matches!(node.kind, NodeKind::Task | NodeKind::Branch(_) | NodeKind::ForEach(_));
-            if let (Some(policy), true) = (&self.default_retry, calls && !drawn.says.retry) {
-                node.retry = policy.clone();
-                drawn.says.retry = true;
+            if let Some(policy) = &self.default_retry {
+                drawn.says.retry_unless_said(&mut node, policy);
             }
             node.inputs.extend(self.edges.remove(&node.name).unwrap_or_default());
             spec.nodes.push(node);

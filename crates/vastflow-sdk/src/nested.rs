@@ -262,7 +262,7 @@ impl Graph {
 
     /// Puts a finished drawing into a node: as an arm of a branch, or as the only one.
     pub(crate) fn put_inside(&mut self, at: usize, case: Option<&str>, whole: Whole) {
-        let Whole { spec: body, code, rivers, river_types, errors, .. } = whole;
+        let Whole { spec: body, code, rivers, river_types, says, errors } = whole;
         let name = self.nodes[at].spec.name.clone();
         match &mut self.nodes[at].spec.kind {
             NodeKind::Branch(branch) => branch.cases.push(CaseSpec { key: case.unwrap_or_default().into(), body }),
@@ -270,6 +270,7 @@ impl Graph {
             NodeKind::Basin(basin) => basin.body = body,
             _ => {}
         }
+        self.nodes[at].says.bodies.push(says);
         self.take_rivers(rivers, &river_types);
         self.put_code(&name, case.unwrap_or_default(), code);
         let inside =
@@ -327,7 +328,7 @@ impl Graph {
             if let Some(code) = flow.code().nodes.get(&node.name) {
                 self.code.nodes.insert(name, code.clone());
             }
-            self.draw_copy(copy, flow.memory().says.get(at).copied().unwrap_or_default());
+            self.draw_copy(copy, flow.memory().says.get(at).cloned().unwrap_or_default());
         }
         self.take_rivers((**flow.rivers()).clone(), &flow.memory().river_types);
         Some(group)

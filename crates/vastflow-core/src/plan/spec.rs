@@ -195,7 +195,8 @@ impl NodeSpec {
         }
     }
 
-    fn bodies_mut(&mut self) -> Vec<&mut PlanSpec> {
+    /// The same, to change them.
+    pub fn bodies_mut(&mut self) -> Vec<&mut PlanSpec> {
         match &mut self.kind {
             NodeKind::Branch(branch) => branch.cases.iter_mut().map(|case| &mut case.body).collect(),
             NodeKind::ForEach(foreach) => Vec::from([&mut foreach.body]),

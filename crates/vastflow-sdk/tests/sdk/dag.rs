@@ -222,6 +222,34 @@ fn nodes_of_a_sub_flow_keep_what_they_say_about_retries() {
     assert_eq!(retries(Some(2)), ["sub.own 5", "sub.never 0", "sub.unsaid 2"]);
 }
 
+#[test]
+fn the_default_retry_reaches_nodes_inside_nodes() {
+    let inner = Flow::dag("inner", |dag, n: Node<u32>| {
+        dag.basin("basin", n, |dag, n| {
+            let own = dag.node("own", one, n).retry(7.times());
+            dag.node("unsaid", one, own)
+        })
+    });
+    let inner = inner.unwrap();
+    let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+        dag.retry(3.times());
+        let branch = dag.branch("branch", n, |_: &u32| "left");
+        let branch = branch.case("left", |dag, n| dag.node("left", one, n));
+        let branch = branch.case("right", |dag, n| dag.node("right", one, n).retry(0.times())).join();
+        let basin = dag.basin("basin", branch, |dag, n| {
+            dag.retry(5.times());
+            let own = dag.node("own", one, n).retry(1.times());
+            dag.node("inner-default", one, own)
+        });
+        let list = dag.node("list", |n: u32| async move { Ok::<_, vastflow_sdk::BoxError>(vec![n]) }, basin);
+        let each = dag.for_each("each", list, |dag, n| dag.subflow("sub", &inner, n));
+        dag.node("end", |all: Vec<u32>| async move { Ok::<_, vastflow_sdk::BoxError>(all.len() as u32) }, each)
+    });
+    let expected = "branch 3, left 3, right 0, basin 0, own 1, inner-default 5, list 3, each 3, sub.basin 0, own 7, \
+                    unsaid 3, end 3";
+    assert_eq!(retries_in(flow.unwrap().plan().spec()).join(", "), expected);
+}
+
 /// How often each node is tried again, also those that stand inside others.
 fn retries_in(spec: &vastflow_core::plan::PlanSpec) -> Vec<String> {
     let lines = |node: &vastflow_core::plan::NodeSpec| {

@@ -226,3 +226,17 @@ fn the_default_retry_applies_only_where_none_is_set() {
     let retries: Vec<u32> = flow.plan().spec().nodes.iter().map(|node| node.retry.retries).collect();
     assert_eq!(retries, [3, 7, 0, 3]);
 }
+
+#[test]
+fn the_default_retry_reaches_nodes_inside_nodes() {
+    let mut body = Graph::new("body");
+    body.node("unsaid", pass);
+    body.node_with("own", pass, NodeOptions::new().retry(7.times()));
+    body.edge("unsaid", "own");
+    let mut graph = Graph::new("flow");
+    graph.basin("basin", body, None).retry(3.times());
+    let flow = graph.build().unwrap();
+    let body = flow.plan().spec().nodes[0].bodies()[0].clone();
+    let retries: Vec<u32> = body.nodes.iter().map(|node| node.retry.retries).collect();
+    assert_eq!(retries, [3, 7]);
+}
