@@ -12,6 +12,7 @@ use crate::batch::checksum;
 use crate::{batch, fail, lock};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use vastflow_store::StoreError;
 
@@ -181,7 +182,9 @@ pub(crate) fn read_tail(
             last = seq;
             each(seq, blob.to_vec())
         };
-        read(&content, first, &mut take).map_err(|why| at(why, &path))?;
+        if let Some(newest) = read(&content, first, &mut take).map_err(|why| at(why, &path))? {
+            settle(&path, &content, newest).map_err(|why| fail::io("writing to", &path, why))?;
+        }
         if last == before && first > last {
             // Nothing was ever written to it, and the next segment will have its name.
             let _ = fs::remove_file(&path);
@@ -190,6 +193,19 @@ pub(crate) fn read_tail(
         }
     }
     Ok(passed)
+}
+
+/// Makes what was read of a segment durable, before anything is built on it: it may have come from the page cache alone.
+///
+/// A process that was killed between the write and the sync leaves its newest frame there; those before were synced. To
+/// sync it is not enough: after a sync that failed, the system may take the pages for clean, and would sync nothing.
+/// So it is written again, where it stands: that needs no room on a disk that may be full, and if a power cut tears
+/// this write, old and new bytes are the same. The directory is synced when the next segment is made.
+fn settle(path: &Path, content: &[u8], newest: Range<usize>) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.seek(SeekFrom::Start(newest.start as u64))?;
+    file.write_all(content.get(newest).unwrap_or_default())?;
+    file.sync_all()
 }
 
 /// Names the file in an error that has been told about a batch.
@@ -202,28 +218,31 @@ fn at(error: StoreError, path: &Path) -> StoreError {
     }
 }
 
-/// Calls `each` with every batch of the segment that begins with `first`.
+/// Calls `each` with every batch of the segment that begins with `first`; gives where the newest frame stands.
 fn read(
     content: &[u8],
     first: u64,
     each: &mut impl FnMut(u64, &[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+) -> Result<Option<Range<usize>>, StoreError> {
     if content.starts_with(b"SQLite format 3\0") {
         let text = "the log was written by an early build: open the store with that build, and close it";
         return Err(StoreError::Refused(text.into()));
     }
     let mut rest = content;
     let mut next = first;
+    let mut newest = None;
     while let Some((seq, blob)) = frame(rest, first) {
         // Whether the blob is whole is seen by its own checksum. One that is not was being written at a power cut ...
         if let Err(StoreError::Corrupt { why, .. }) = batch::open(blob).map(drop) {
-            return only_torn(rest, first, || format!("batch {seq}: {why}"));
+            return only_torn(rest, first, || format!("batch {seq}: {why}")).map(|()| newest);
         }
         each(seq, blob)?;
         next = seq + 1;
+        let begin = content.len() - rest.len();
+        newest = Some(begin..begin + HEADER + blob.len());
         rest = rest.get((HEADER + blob.len()).next_multiple_of(BLOCK)..).unwrap_or_default();
     }
-    only_torn(rest, first, || format!("batch {next}: it cannot be read"))
+    only_torn(rest, first, || format!("batch {next}: it cannot be read")).map(|()| newest)
 }
 
 /// ... unless there is one behind it, which was written when it had been synced: then it was damaged since.

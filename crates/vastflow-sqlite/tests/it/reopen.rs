@@ -65,6 +65,24 @@ async fn a_log_and_tables_with_half_of_it_make_a_whole() {
     assert_eq!(sizes(&*before.store()).await, *seen.last().unwrap());
 }
 
+/// A kill between a write and its sync leaves a frame that only the page cache knows; so does a sync that failed.
+#[tokio::test]
+async fn the_newest_frame_is_written_again_before_anything_is_built_on_it() {
+    let (place, seen, _store) = told().await;
+    let copy = place.copy();
+    let log = segment(&copy);
+    let before = std::fs::read(&log).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&log).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let reopened = copy.store();
+    assert!(
+        file.metadata().unwrap().modified().unwrap() > std::time::UNIX_EPOCH,
+        "nothing was written, so nothing is safe"
+    );
+    assert_eq!(std::fs::read(&log).unwrap(), before);
+    assert_eq!(sizes(&*reopened).await, *seen.last().unwrap());
+}
+
 #[tokio::test]
 async fn damage_in_the_log_is_named() {
     let (place, _, _store) = told().await;
