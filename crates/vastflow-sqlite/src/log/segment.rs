@@ -185,6 +185,12 @@ pub(crate) fn read_tail(
         if let Some(newest) = read(&content, first, &mut take).map_err(|why| at(why, &path))? {
             settle(&path, &content, newest).map_err(|why| fail::io("writing to", &path, why))?;
         }
+        if first > last + 1 {
+            // It was made when the one before was synced, so that one did not end in a torn frame, whatever it looks
+            // like now; or these are not the tables that it belongs to.
+            let text = format!("batch {} is missing before batch {first}", last + 1);
+            return Err(at(StoreError::corrupt(text), &path));
+        }
         if last == before && first > last {
             // Nothing was ever written to it, and the next segment will have its name.
             let _ = fs::remove_file(&path);

@@ -110,6 +110,27 @@ async fn damage_in_the_log_is_named() {
     }
 }
 
+/// The next segment is made when all before it is synced, so the end of the one before cannot be torn.
+#[tokio::test]
+async fn damage_at_the_end_of_a_segment_is_named_if_there_is_a_later_one() {
+    let (place, seen, _store) = told().await;
+    let log = segment(&place);
+    let frames = frames(&log);
+    std::fs::write(place.dir().join(format!("app.db.log-{}", frames.len() + 1)), []).unwrap();
+    assert_eq!(sizes(&*place.copy().store()).await, *seen.last().unwrap());
+    let mut content = std::fs::read(&log).unwrap();
+    let newest = usize::try_from(*frames.last().unwrap()).unwrap();
+    for at in [newest + 20, newest + 60] {
+        content[at] ^= 4;
+        let copy = place.copy();
+        std::fs::write(copy.dir().join(log.file_name().unwrap()), &content).unwrap();
+        let error = SqliteStore::open(copy.path()).unwrap_err();
+        let (code, text) = (error.code(), error.to_string());
+        let words = format!("batch {} is missing before batch {}", frames.len(), frames.len() + 1);
+        assert!(code == "store-corrupt" && text.contains(&words) && text.contains("app.db.log-"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_segment_that_is_written_over_ends_where_it_was_written() {
     let (place, seen, store) = told().await;
