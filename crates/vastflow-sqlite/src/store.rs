@@ -63,20 +63,24 @@ impl SqliteStore {
         let log = Log::open(Arc::clone(&shared), path.clone(), last + 1, options)?;
         let (connection, watermark) = (opened.connection, opened.watermark);
         let inboxes = Inboxes::load(&connection).map_err(|why| fail::sqlite("reading", &path, why))?;
-        let tables = Tables { shared: Arc::clone(&shared), store: path.clone(), connection, watermark, inboxes, lock };
+        let tables = Tables { shared: Arc::clone(&shared), store: path.clone(), connection, watermark, inboxes };
+        let lock = Arc::new(lock);
         let store = SqliteStore { shared, threads: Arc::default(), path };
-        store.spawn("vastflow-tables", move || tables.run())?;
-        store.spawn("vastflow-log", move || log.run())?;
+        store.spawn("vastflow-tables", Arc::clone(&lock), move || tables.run())?;
+        store.spawn("vastflow-log", lock, move || log.run())?;
         Ok(store)
     }
 
-    fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    /// Starts a thread. It holds the lock until its work is done and everybody knows: when the tables fail, the log may
+    /// still append and answer, and nobody else may open the store then.
+    fn spawn(&self, name: &str, lock: Arc<Lock>, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let guarded = move || {
             if catch_unwind(AssertUnwindSafe(work)).is_err() {
                 shared.poison(&StoreError::unavailable("a thread of it panicked, which is a bug"));
                 shared.backlog.give_up();
             }
+            drop(lock);
         };
         let spawned = thread::Builder::new().name(name.into()).spawn(guarded);
         let failed = |why| fail::io("starting a thread for", &self.path, why);

@@ -13,7 +13,6 @@ pub(crate) use prune::Victim;
 
 use crate::backlog::{Ask, Synced, Taken};
 use crate::fail;
-use crate::lock::Lock;
 use crate::log::segment;
 use crate::shared::Shared;
 use fold::Fold;
@@ -28,8 +27,6 @@ pub(crate) struct Tables {
     pub(crate) connection: Connection,
     pub(crate) watermark: u64,
     pub(crate) inboxes: Inboxes,
-    /// Held until the last write is done.
-    pub(crate) lock: Lock,
 }
 
 impl Tables {
@@ -97,10 +94,9 @@ impl Tables {
             tracing::warn!(%why, "segments of the log stay until the store is opened again");
         }
         segment::remove_spare(&self.store);
-        let Tables { connection, store, lock, .. } = self;
+        let Tables { connection, store, .. } = self;
         if let Err((_, why)) = connection.close() {
             tracing::warn!(%why, store = %store.display(), "the tables were not closed cleanly; nothing is lost");
         }
-        drop(lock);
     }
 }

@@ -201,6 +201,40 @@ async fn a_batch_that_comes_with_the_close_is_answered() {
     }
 }
 
+/// The tables have failed and are closed, and the log still answers: nobody else may come in before it is done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lock_is_held_until_the_log_has_answered_too() {
+    let place = Place::with(Options::default().linger(Duration::ZERO));
+    let store = begun(&place).await;
+    let holder = hold_tables(&place);
+    holder.execute_batch("DROP TABLE journal").unwrap();
+    done(&*store, large(0)).await;
+    let (said, heard) = std::sync::mpsc::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let reply = move |_| {
+        said.send(()).unwrap();
+        let _ = wait.recv();
+    };
+    store.submit(vec![large(1)], Box::new(reply));
+    heard.recv().unwrap();
+    holder.execute_batch("COMMIT").unwrap();
+    drop(holder);
+    while store.counts().await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let is_in_use = || {
+        let opened = vastflow_sqlite::SqliteStore::open(place.path());
+        opened.is_err_and(|error| error.to_string().contains("in use by"))
+    };
+    for _ in 0..30 {
+        assert!(is_in_use(), "the log thread is still there");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    go.send(()).unwrap();
+    store.close().await.unwrap_err();
+    assert!(!is_in_use(), "both are gone");
+}
+
 #[tokio::test]
 async fn many_starts_of_finished_ids_are_answered() {
     let place = Place::hasty();
