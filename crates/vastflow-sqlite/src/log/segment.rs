@@ -198,6 +198,8 @@ pub(crate) fn read_tail(
             passed.push(Passed { path, last });
         }
     }
+    // Another build or another store may have left it, and what stands in it could pass for ours.
+    remove_spare(store);
     Ok(passed)
 }
 

@@ -133,18 +133,37 @@ async fn damage_at_the_end_of_a_segment_is_named_if_there_is_a_later_one() {
 
 #[tokio::test]
 async fn a_segment_that_is_written_over_ends_where_it_was_written() {
-    let (place, seen, store) = told().await;
-    let log = std::fs::read(segment(&place)).unwrap();
+    let (mut place, seen, store) = told().await;
+    // A block more, to know it by its length.
+    let log = [std::fs::read(segment(&place)).unwrap(), vec![0; 4096]].concat();
     store.close().await.unwrap();
+    // Each batch gets a segment of its own.
+    place.options = place.options.segment(1);
+    let store = place.store();
     // What an older segment left: whole frames, of other batches.
     std::fs::write(place.dir().join("app.db.log-spare"), &log).unwrap();
-    let store = place.store();
     store.put_plan(wide(9)).await.unwrap();
+    store.put_plan(wide(8)).await.unwrap();
     let copy = place.copy();
-    assert_eq!(std::fs::metadata(segment(&copy)).unwrap().len(), log.len() as u64);
+    let is_it = |file: &String| std::fs::metadata(copy.dir().join(file)).unwrap().len() == log.len() as u64;
+    assert!(copy.files().iter().any(is_it), "it was not written over");
     let reopened = copy.store();
     assert_eq!(sizes(&*reopened).await, *seen.last().unwrap());
     assert_eq!(reopened.plans().await.unwrap().len(), store.plans().await.unwrap().len());
+}
+
+/// It could hold frames that pass for those of the segment that is written over it.
+#[tokio::test]
+async fn a_spare_segment_that_was_left_behind_is_not_written_over() {
+    let (place, _, _store) = told().await;
+    let fresh = Place::lazy();
+    std::fs::copy(segment(&place), fresh.dir().join("app.db.log-spare")).unwrap();
+    let store = fresh.store();
+    store.put_plan(wide(9)).await.unwrap();
+    let copy = fresh.copy();
+    let reopened = copy.store();
+    assert_eq!(sizes(&*reopened).await, []);
+    assert_eq!(reopened.plans().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
