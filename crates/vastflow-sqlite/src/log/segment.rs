@@ -18,7 +18,8 @@ use vastflow_store::StoreError;
 
 const BLOCK: usize = 4096;
 const HEADER: usize = 32;
-const MAGIC: [u8; 4] = *b"vfl\x01";
+const MAGIC: &[u8] = b"vfl";
+const VERSION: u8 = 1;
 /// How much room is made at once. Syncing a file that does not grow takes half of the time.
 const ROOM: u64 = 1 << 20;
 
@@ -142,7 +143,8 @@ struct Header {
 impl Header {
     fn bytes(&self) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
-        bytes[..4].copy_from_slice(&MAGIC);
+        bytes[..3].copy_from_slice(MAGIC);
+        bytes[3] = VERSION;
         bytes[4..8].copy_from_slice(&self.len.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.first.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.seq.to_le_bytes());
@@ -249,6 +251,12 @@ fn read(
         let begin = content.len() - rest.len();
         newest = Some(begin..begin + HEADER + blob.len());
         rest = rest.get((HEADER + blob.len()).next_multiple_of(BLOCK)..).unwrap_or_default();
+    }
+    // A newer build may have laid out the rest of the header in another way: what it wrote must not be taken for an end.
+    if let Some(version) = rest.strip_prefix(MAGIC).and_then(<[u8]>::first).filter(|version| **version > VERSION) {
+        return Err(StoreError::Refused(format!(
+            "the log has format version {version}, this build reads up to {VERSION}: use the newer build that wrote it"
+        )));
     }
     only_torn(rest, first, || format!("batch {next}: it cannot be read")).map(|()| newest)
 }

@@ -132,6 +132,19 @@ async fn damage_at_the_end_of_a_segment_is_named_if_there_is_a_later_one() {
 }
 
 #[tokio::test]
+async fn a_log_of_a_newer_build_is_refused() {
+    let (place, _, _store) = told().await;
+    let log = segment(&place);
+    for at in frames(&log) {
+        let copy = place.copy();
+        let mut content = std::fs::read(&log).unwrap();
+        content[usize::try_from(at).unwrap() + 3] = 2;
+        std::fs::write(copy.dir().join(log.file_name().unwrap()), content).unwrap();
+        refused(&copy, "the log has format version 2, this build reads up to 1");
+    }
+}
+
+#[tokio::test]
 async fn a_segment_that_is_written_over_ends_where_it_was_written() {
     let (mut place, seen, store) = told().await;
     // A block more, to know it by its length.
