@@ -30,12 +30,12 @@ async fn book(ctx: Ctx, trip: Trip) -> Result<String> {
     Ok(format!("{step}-4711"))
 }
 
-/// Takes a booking back. `None`: nobody knows whether it was made, so one would ask by the key.
+/// Takes a booking back. `None`: nobody knows whether it was made, so one would ask by the key that it was made under.
 async fn cancel(ctx: Ctx, booking: Option<String>) -> Result<()> {
     tokio::time::sleep(400.ms()).await;
     match booking {
         Some(booking) => say(format!("{booking} cancelled")),
-        None => say(format!("nothing known of {}, nothing to cancel", ctx.idempotency_key())),
+        None => say(format!("nothing known of {}, nothing to cancel", ctx.undone_key())),
     }
     Ok(())
 }

@@ -83,10 +83,17 @@ pub enum About {
     Nothing,
     /// A node's own `on_failure` is asked about this.
     Rescue(Failure),
-    /// A foreach's handler is asked for the page of items that begins here; none for the first.
-    Page(Option<Payload>),
+    /// A foreach's handler is asked for a page of items.
+    Page {
+        /// Which one, from 1.
+        number: u32,
+        /// Where it begins; none for the first.
+        cursor: Option<Payload>,
+    },
     /// Results of items are to be folded.
     Fold {
+        /// Which batch of them, from 1.
+        number: u32,
         /// What was made of those before; none at first.
         acc: Option<Payload>,
         /// The results, each with the key of its item.
@@ -156,17 +163,36 @@ impl Ctx {
     #[must_use]
     pub fn attempt(&self) -> u32 {
         match self.0.call.task {
-            Task::Attempt { attempt, .. } | Task::Hook { attempt, .. } => attempt,
+            Task::Attempt { attempt, .. }
+            | Task::Hook { attempt, .. }
+            | Task::Reduce { attempt, .. }
+            | Task::Undo { attempt, .. } => attempt,
             Task::Poll { tick, .. } => tick,
             _ => 1,
         }
     }
 
-    /// The same text for every attempt of this node in this run, and for no other: hand it to systems that can
+    /// The same text for every attempt of this call in this run, and for no other: hand it to systems that can
     /// recognise a repeated request. A handler runs at least once, and again if the process dies before its result
-    /// is recorded.
+    /// is recorded. A node's undo action and its `on_failure` have keys of their own, and so has each page of items:
+    /// what is sent under the key of another request would be taken for that one.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
+        let key = self.undone_key();
+        match (self.0.call.task, self.about()) {
+            (Task::Undo { .. }, _) => format!("{key}/undo"),
+            (Task::Rescue { .. }, _) => format!("{key}/on_failure"),
+            (Task::Attempt { .. }, About::Page { number, .. }) => format!("{key}/page/{number}"),
+            (Task::Reduce { .. }, About::Fold { number, .. }) => format!("{key}/reduce/{number}"),
+            _ => key,
+        }
+    }
+
+    /// In an undo action: the [key](Ctx::idempotency_key) of the call that is taken back. Whoever was asked under it can
+    /// tell whether they did it. In a node's own `on_failure` it is that of the call that failed; it is always the key of
+    /// the node's own attempts.
+    #[must_use]
+    pub fn undone_key(&self) -> String {
         format!("{}/{}", self.scope(), self.node())
     }
 

@@ -263,7 +263,7 @@ where
 {
     fn call(&self, ctx: Ctx, args: Vec<Payload>) -> BoxFuture<Reply> {
         let cursor = match ctx.about() {
-            About::Page(Some(cursor)) => C::decode(cursor).map(Some),
+            About::Page { cursor: Some(cursor), .. } => C::decode(cursor).map(Some),
             _ => Ok(None),
         };
         let input = (self.decode)(&ctx, &args).and_then(|input| Ok((input, cursor?)));
@@ -313,7 +313,7 @@ where
 
 impl<A: Data + Clone, T: Data, F: Fn(A, T) -> A> Reducer<A, T, F> {
     fn reduced(&self, ctx: &Ctx) -> Result<Reply, DataError> {
-        let About::Fold { acc, results } = ctx.about() else {
+        let About::Fold { acc, results, .. } = ctx.about() else {
             return Err(DataError::Missing { key: "results to fold".into() });
         };
         let mut made = match acc {

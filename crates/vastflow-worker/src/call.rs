@@ -131,10 +131,10 @@ fn about(plan: &Plan, state: &State, task: Task) -> About {
         Task::Reduce { node, .. } => {
             let (acc, results) = state.to_reduce(plan, node).unwrap_or_default();
             let results = results.into_iter().map(|(key, value)| (key.into(), value.clone())).collect();
-            About::Fold { acc, results }
+            About::Fold { number: state.batches_folded(node) + 1, acc, results }
         }
         Task::Attempt { node, .. } if matches!(plan.node(node).map(|spec| &spec.kind), Some(NodeKind::ForEach(_))) => {
-            About::Page(state.cursor(node).cloned())
+            About::Page { number: state.pages_read(node) + 1, cursor: state.cursor(node).cloned() }
         }
         _ => About::Nothing,
     }

@@ -33,6 +33,8 @@ pub(super) struct Open {
     pub(super) cursor: Option<Payload>,
     /// Attempts that were made to read pages.
     pub(super) reads: u32,
+    /// Pages that were read.
+    pub(super) pages: u32,
     /// The keys that the handler gave, if it gave any.
     pub(super) keys: BTreeSet<Box<str>>,
     pub(super) succeeded: u64,
@@ -45,6 +47,8 @@ pub(super) struct Open {
     pub(super) reducing: Option<Active>,
     /// Attempts that were made to fold.
     pub(super) folds: u32,
+    /// Batches that were folded.
+    pub(super) batches: u32,
     pub(super) acc: Option<Payload>,
     /// The items before this one are folded, or never will be; where the order is of no matter, just their number.
     pub(super) reduced: u64,
@@ -89,6 +93,7 @@ impl Open {
             reading: None,
             cursor: None,
             reads: 0,
+            pages: 0,
             keys: BTreeSet::new(),
             succeeded: 0,
             failed: 0,
@@ -96,6 +101,7 @@ impl Open {
             results: Vec::new(),
             reducing: None,
             folds: 0,
+            batches: 0,
             acc: None,
             reduced: 0,
             left_out: BTreeSet::new(),

@@ -72,6 +72,7 @@ impl<S: Sink> Fold<'_, S> {
         let NodeState::Open(open) = state else { return };
         open.reading = None;
         open.reads = number;
+        open.pages += 1;
         open.cursor = cursor.cloned();
         open.keys.extend(items.iter().filter(|item| !item.key.is_empty()).map(|item| item.key.clone()));
         open.waiting.extend(items.iter().cloned());
@@ -156,6 +157,7 @@ impl<S: Sink> Fold<'_, S> {
         let ordered = is_ordered(self.plan, node);
         if let NodeState::Open(open) = &mut self.state.nodes[node.index()] {
             open.folds = open.reducing.take().map_or(open.folds, |call| call.attempt());
+            open.batches += 1;
             open.folded(count as usize, ordered);
             open.acc = Some(acc.clone());
         }

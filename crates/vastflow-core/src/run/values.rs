@@ -84,6 +84,18 @@ impl State {
         self.open(node)?.cursor.as_ref()
     }
 
+    /// How many pages of a foreach's items have been read: the same for every attempt to read the next one.
+    #[must_use]
+    pub fn pages_read(&self, node: NodeIx) -> u32 {
+        self.open(node).map_or(0, |open| open.pages)
+    }
+
+    /// How many batches of a foreach's results have been folded: the same for every attempt to fold the next one.
+    #[must_use]
+    pub fn batches_folded(&self, node: NodeIx) -> u32 {
+        self.open(node).map_or(0, |open| open.batches)
+    }
+
     /// What a call that folds results of a foreach is given: what was made of those before (none at first), and the
     /// next results, each with the key of its item.
     #[must_use]

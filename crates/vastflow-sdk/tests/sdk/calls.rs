@@ -170,6 +170,30 @@ fn a_context_of_a_hook_or_a_poll_counts_its_own_tries() {
 }
 
 #[test]
+fn each_kind_of_call_has_a_key_of_its_own() {
+    let flow = failing(|| "unused");
+    let a = flow.plan().starts()[0];
+    let call = |task, about| Call::of(&flow, |_| task).set(|parts| parts.about = about).ctx();
+    let key = |task, about| call(task, about).idempotency_key();
+    let page = |number| About::Page { number, cursor: None };
+    let fold = |number| About::Fold { number, acc: None, results: Vec::new() };
+    for attempt in [1, 2] {
+        assert_eq!(key(Task::Attempt { node: a, attempt }, About::Nothing), "run-1/a");
+        assert_eq!(key(Task::Attempt { node: a, attempt }, page(3)), "run-1/a/page/3");
+        assert_eq!(key(Task::Reduce { node: a, attempt }, fold(2)), "run-1/a/reduce/2");
+        assert_eq!(key(Task::Undo { node: a, attempt }, About::Undo(None)), "run-1/a/undo");
+        assert_eq!(key(Task::Hook { hook: Hook::Finally, attempt }, About::Nothing), "run-1/finally");
+        assert_eq!(call(Task::Undo { node: a, attempt }, About::Undo(None)).attempt(), attempt);
+        assert_eq!(call(Task::Reduce { node: a, attempt }, fold(2)).attempt(), attempt);
+    }
+    let rescue = call(Task::Rescue { node: a }, About::Nothing);
+    assert_eq!(rescue.idempotency_key(), "run-1/a/on_failure");
+    assert_eq!(rescue.undone_key(), "run-1/a");
+    let undo = call(Task::Undo { node: a, attempt: 1 }, About::Undo(None));
+    assert_eq!(undo.undone_key(), "run-1/a");
+}
+
+#[test]
 fn a_handler_may_be_hidden_behind_impl_or_a_type_parameter_or_a_trait_of_ones_own() {
     trait Doubles: Handler<u32, Plain, Out = u32> {}
     impl<H: Handler<u32, Plain, Out = u32>> Doubles for H {}

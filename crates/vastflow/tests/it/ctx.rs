@@ -66,6 +66,43 @@ fn idempotency_keys_tell_runs_and_nodes_apart() {
 }
 
 #[test]
+fn undo_actions_and_pages_have_keys_of_their_own_that_retries_keep() {
+    on_every_store(|place| async move {
+        let scene = place.scene("keys");
+        let charge = |_: Ctx, pages: Vec<u32>| async move { ok(pages) };
+        let refund = {
+            let scene = Arc::clone(&scene);
+            move |ctx: Ctx, _: Option<Vec<u32>>| {
+                let tries = scene.note(format!("{} for {}", ctx.idempotency_key(), ctx.undone_key()));
+                async move { if tries == 0 { fail("again") } else { ok(()) } }
+            }
+        };
+        let pages = {
+            let scene = Arc::clone(&scene);
+            move |ctx: Ctx, (_, from): (u32, Option<u32>)| {
+                let from = from.unwrap_or(0);
+                let tries = scene.note(format!("{} from {from}", ctx.idempotency_key()));
+                let page = Page::new(vec![from]).next((from < 2).then_some(from + 1));
+                async move { if tries == 0 { fail("again") } else { ok(page) } }
+            }
+        };
+        let flow = Flow::dag("paged", |dag, n: Node<u32>| {
+            let each = dag.for_each_page("each", pages, n, |dag, n| dag.node("item", |n: u32| async move { ok(n) }, n));
+            let each = each.retry(1.times());
+            let charged = dag.node("charge", charge, each).undo(refund).undo_retry(1.times());
+            dag.node("broken", |_: Vec<u32>| async { fail::<u32>("broken") }, charged)
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow).start().await.unwrap();
+        let run = engine.run("paged", 0_u32).id("k").await.unwrap();
+        run.output::<u32>().await.unwrap_err();
+        let pages = ["k/each/page/1 from 0", "k/each/page/2 from 1", "k/each/page/3 from 2"];
+        let keys = pages.into_iter().chain(["k/charge/undo for k/charge"]);
+        assert_eq!(scene.lines(), keys.flat_map(|key| [key, key]).collect::<Vec<_>>());
+    });
+}
+
+#[test]
 fn inputs_are_found_by_their_parent() {
     on_every_store(|place| async move {
         let flow = Flow::dag("parents", |dag, n: Node<u32>| {
