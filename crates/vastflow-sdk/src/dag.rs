@@ -405,7 +405,7 @@ impl<'d, T> Node<'d, T> {
     /// What takes back what the node did, if the run fails or is stopped later on. It gets what the node gave, or `None`
     /// when nobody knows whether it did it (a time-out, a panic): then ask whoever does, by
     /// [`Ctx::undone_key`]. Actions run in reverse order of what they take back; one that fails for good waits for
-    /// an operator.
+    /// an operator. One call may take as long as an attempt of the node ([`Node::timeout`]); 10 minutes unless said.
     pub fn undo<H, M>(self, handler: H) -> Self
     where
         H: Handler<Option<T>, M, Out = ()>,

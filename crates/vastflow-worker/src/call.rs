@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tracing::Instrument;
+use vastflow_core::limits::HOOK_TIMEOUT;
 use vastflow_core::plan::{HookSpec, NodeKind};
 use vastflow_core::run::{Input, TaskOutcome};
 use vastflow_core::{
@@ -267,6 +268,8 @@ impl fmt::Debug for Called {
 pub(crate) fn limit_of(bound: &Bound, task: Task) -> Option<Duration> {
     match task {
         Task::Hook { hook, .. } => bound.plan().spec().hook(hook).map(HookSpec::limit),
+        // One that hangs would keep the run, and all that is still to be taken back, from their end.
+        Task::Undo { node, .. } => Some(bound.plan().node(node)?.attempt_timeout.unwrap_or(HOOK_TIMEOUT)),
         task => bound.plan().node(task.node()?)?.attempt_timeout,
     }
 }
@@ -389,6 +392,22 @@ mod tests {
         cell.ended(&shared, outcome());
         let inner = cell.lock();
         assert_eq!((inner.gathered.slots(), inner.gathered.told.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_call_that_takes_back_has_a_limit_of_its_own_where_the_node_has_none() {
+        let limit = |timeout: Option<Duration>| {
+            let flow = Flow::dag("flow", |dag, n: Node<'_, u32>| {
+                let node = dag.node("n", |n: u32| async move { Ok::<_, vastflow_sdk::BoxError>(n) }, n);
+                let node = timeout.map_or(node, |limit| node.timeout(limit));
+                node.undo(|_: Option<u32>| async { Ok::<_, vastflow_sdk::BoxError>(()) })
+            });
+            let bound = flow.unwrap().bound().unwrap();
+            (limit_of(&bound, TASK), limit_of(&bound, Task::Undo { node: NodeIx(0), attempt: 1 }))
+        };
+        assert_eq!(limit(None), (None, Some(HOOK_TIMEOUT)));
+        let second = Some(Duration::from_secs(1));
+        assert_eq!(limit(second), (second, second));
     }
 
     #[tokio::test]

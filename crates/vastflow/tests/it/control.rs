@@ -236,6 +236,23 @@ fn an_undo_that_fails_waits_for_an_operator() {
 }
 
 #[test]
+fn an_undo_that_hangs_is_given_up() {
+    on_every_store(|place| async move {
+        let flow = Flow::dag("hangs", |dag, n: Node<u32>| {
+            let made = dag.node("made", |n: u32| async move { ok(n) }, n).timeout(50.ms());
+            let made = made.undo(|_: Option<u32>| std::future::pending::<vastflow::Result<()>>());
+            dag.node("broken", |_: u32| async { fail::<u32>("broken") }, made)
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
+        let run = engine.start(&flow, 1).await.unwrap();
+        until(&run, RunStatus::NeedsAttention).await;
+        run.resolve("made", Choice::Skip, "ops", "looked at").await.unwrap();
+        run.output().await.unwrap_err();
+    });
+}
+
+#[test]
 fn a_node_that_pauses_when_exhausted_is_tried_again_by_an_operator() {
     on_every_store(|place| async move {
         let calls = Arc::new(AtomicU32::new(0));
