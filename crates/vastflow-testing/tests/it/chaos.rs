@@ -19,7 +19,7 @@ fn flow(log: &Log) -> Flow<Vec<u32>, u32> {
     let undo = {
         let log = Arc::clone(log);
         move |ctx: Ctx, _: Option<u32>| {
-            note(&log, ctx.idempotency_key());
+            note(&log, ctx.undone_key());
             async { ok(()) }
         }
     };
