@@ -51,7 +51,7 @@ pub(crate) fn recover(store: &Path, opened: &Opened) -> Result<Recovered, StoreE
     recovery.runs()?;
     let (mut retained, mut doubles) = recovery.ids()?;
     let mut tail = Vec::new();
-    let passed = segment::read_tail(store, opened.watermark, |seq, blob| {
+    let passed = segment::read_tail(store, opened.id, opened.watermark, |seq, blob| {
         recovery.replay(&blob, (&mut retained, &mut doubles)).map_err(|why| in_batch(seq, why))?;
         tail.push((seq, blob));
         Ok(())

@@ -60,7 +60,7 @@ impl SqliteStore {
         std::mem::take(&mut recovered.tail).into_iter().for_each(|batch| backlog.preload(batch));
         let last = recovered.last;
         let shared = Arc::new(Shared::new(Inner::new(recovered, opened.watermark), backlog, Readers::new(&path)));
-        let log = Log::open(Arc::clone(&shared), path.clone(), last + 1, options)?;
+        let log = Log::open(Arc::clone(&shared), path.clone(), opened.id, last + 1, options)?;
         let (connection, watermark) = (opened.connection, opened.watermark);
         let inboxes = Inboxes::load(&connection).map_err(|why| fail::sqlite("reading", &path, why))?;
         let tables = Tables { shared: Arc::clone(&shared), store: path.clone(), connection, watermark, inboxes };

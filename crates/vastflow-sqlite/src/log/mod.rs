@@ -17,6 +17,8 @@ const SLOW: Duration = Duration::from_millis(1);
 pub(crate) struct Log {
     shared: Arc<Shared>,
     store: PathBuf,
+    /// The store's id.
+    id: u64,
     options: Options,
     segment: Segment,
     /// How long the last sync took, and how many it answered.
@@ -25,9 +27,15 @@ pub(crate) struct Log {
 
 impl Log {
     /// A log that goes on at `first`.
-    pub(crate) fn open(shared: Arc<Shared>, store: PathBuf, first: u64, options: Options) -> Result<Self, StoreError> {
-        let segment = Segment::create(&store, first, options.log_bytes)?;
-        Ok(Log { shared, store, options, segment, last: Default::default() })
+    pub(crate) fn open(
+        shared: Arc<Shared>,
+        store: PathBuf,
+        id: u64,
+        first: u64,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let segment = Segment::create(&store, id, first, options.log_bytes)?;
+        Ok(Log { shared, store, id, options, segment, last: Default::default() })
     }
 
     /// Works until the store is closed and everything is written, or something cannot be written.
@@ -96,7 +104,7 @@ impl Log {
             return Ok(());
         }
         let next = self.segment.last() + 1;
-        let new = Segment::create(&self.store, next, self.options.log_bytes)?;
+        let new = Segment::create(&self.store, self.id, next, self.options.log_bytes)?;
         let old = std::mem::replace(&mut self.segment, new);
         self.shared.pass_segment(old.pass());
         Ok(())

@@ -1,8 +1,8 @@
 //! One segment of the log: a file that is filled from its beginning, a batch after the other.
 //!
 //! ```text
-//! frame = "vfl", version byte, length of the blob (4 bytes), first batch of the segment, this batch (8 bytes each),
-//!         checksum of all these (8 bytes), then the blob (see `batch.rs`) and zeros up to the next block
+//! frame = "vfl", version byte, length of the blob (4 bytes), the store's id, first batch of the segment, this batch
+//!         (8 bytes each), checksum of all these (8 bytes), then the blob (see `batch.rs`) and zeros up to the next block
 //! ```
 //!
 //! A frame begins with a block of its own, so that a write that a power cut tore harms none but itself; it is synced
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use vastflow_store::StoreError;
 
 const BLOCK: usize = 4096;
-const HEADER: usize = 32;
+const HEADER: usize = 40;
 const MAGIC: &[u8] = b"vfl";
 const VERSION: u8 = 1;
 /// How much room is made at once. Syncing a file that does not grow takes half of the time.
@@ -54,6 +54,8 @@ pub(crate) fn remove_spare(store: &Path) {
 pub(crate) struct Segment {
     file: File,
     path: PathBuf,
+    /// The store's id.
+    id: u64,
     first: u64,
     last: u64,
     /// Where the next frame begins.
@@ -69,17 +71,17 @@ pub(crate) struct Segment {
 impl Segment {
     /// A new segment for the batches from `first` on. A segment of this name can only be one in which nothing was
     /// written before a crash.
-    pub(crate) fn create(store: &Path, first: u64, limit: Option<u64>) -> Result<Self, StoreError> {
+    pub(crate) fn create(store: &Path, id: u64, first: u64, limit: Option<u64>) -> Result<Self, StoreError> {
         let path = lock::beside(store, &format!(".log-{first}"));
         let (file, len) = open_new(store, &path).map_err(|why| fail::io("creating", &path, why))?;
-        Ok(Segment { file, path, first, last: first.saturating_sub(1), end: 0, len, limit, frame: Vec::new() })
+        Ok(Segment { file, path, id, first, last: first.saturating_sub(1), end: 0, len, limit, frame: Vec::new() })
     }
 
     /// Appends a batch; it is durable when this returns.
     pub(crate) fn append(&mut self, seq: u64, blob: &[u8]) -> Result<(), StoreError> {
         let len = u32::try_from(blob.len()).map_err(|_| StoreError::Invalid("it is larger than 4 GiB".into()))?;
         self.frame.clear();
-        self.frame.extend_from_slice(&Header { len, first: self.first, seq }.bytes());
+        self.frame.extend_from_slice(&Header { len, id: self.id, first: self.first, seq }.bytes());
         self.frame.extend_from_slice(blob);
         self.frame.resize(self.frame.len().next_multiple_of(BLOCK), 0);
         self.write().map_err(|why| fail::io("writing to", &self.path, why))?;
@@ -136,6 +138,7 @@ fn open_new(store: &Path, path: &Path) -> io::Result<(File, u64)> {
 /// What stands before a blob.
 struct Header {
     len: u32,
+    id: u64,
     first: u64,
     seq: u64,
 }
@@ -146,10 +149,11 @@ impl Header {
         bytes[..3].copy_from_slice(MAGIC);
         bytes[3] = VERSION;
         bytes[4..8].copy_from_slice(&self.len.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.first.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.seq.to_le_bytes());
-        let sum = checksum(&bytes[..24]);
-        bytes[24..].copy_from_slice(&sum.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.id.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.first.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.seq.to_le_bytes());
+        let sum = checksum(&bytes[..32]);
+        bytes[32..].copy_from_slice(&sum.to_le_bytes());
         bytes
     }
 
@@ -158,14 +162,17 @@ impl Header {
         let (found, _) = bytes.split_first_chunk::<HEADER>()?;
         let (words, _) = found[8..].as_chunks::<8>();
         let len = u32::from_le_bytes(*found[4..].first_chunk()?);
-        let header = Header { len, first: u64::from_le_bytes(words[0]), seq: u64::from_le_bytes(words[1]) };
+        let [id, first, seq, _] = *words.first_chunk()?;
+        let [id, first, seq] = [id, first, seq].map(u64::from_le_bytes);
+        let header = Header { len, id, first, seq };
         (header.bytes() == *found).then_some(header)
     }
 }
 
-/// Calls `each` with every batch after `watermark`, in order; gives the segments that hold them.
+/// Calls `each` with every batch after `watermark`, in order; gives the segments that hold them. `id` is the store's.
 pub(crate) fn read_tail(
     store: &Path,
+    id: u64,
     watermark: u64,
     mut each: impl FnMut(u64, Vec<u8>) -> Result<(), StoreError>,
 ) -> Result<Vec<Passed>, StoreError> {
@@ -184,13 +191,16 @@ pub(crate) fn read_tail(
             last = seq;
             each(seq, blob.to_vec())
         };
-        if let Some(newest) = read(&content, first, &mut take).map_err(|why| at(why, &path))? {
+        if let Some(newest) = read(&content, id, first, &mut take).map_err(|why| at(why, &path))? {
             settle(&path, &content, newest).map_err(|why| fail::io("writing to", &path, why))?;
         }
         if first > last + 1 {
             // It was made when the one before was synced, so that one did not end in a torn frame, whatever it looks
             // like now; or these are not the tables that it belongs to.
-            let text = format!("batch {} is missing before batch {first}", last + 1);
+            let text = format!(
+                "batch {} is missing before batch {first}, or it belongs to other tables than those beside it",
+                last + 1
+            );
             return Err(at(StoreError::corrupt(text), &path));
         }
         if last == before && first > last {
@@ -224,6 +234,7 @@ fn at(error: StoreError, path: &Path) -> StoreError {
         StoreError::Corrupt { why, source } => {
             StoreError::Corrupt { why: format!("{}: {why}", path.display()), source }
         }
+        StoreError::Refused(why) => StoreError::Refused(format!("{}: {why}", path.display())),
         other => other,
     }
 }
@@ -231,6 +242,7 @@ fn at(error: StoreError, path: &Path) -> StoreError {
 /// Calls `each` with every batch of the segment that begins with `first`; gives where the newest frame stands.
 fn read(
     content: &[u8],
+    id: u64,
     first: u64,
     each: &mut impl FnMut(u64, &[u8]) -> Result<(), StoreError>,
 ) -> Result<Option<Range<usize>>, StoreError> {
@@ -241,7 +253,14 @@ fn read(
     let mut rest = content;
     let mut next = first;
     let mut newest = None;
-    while let Some((seq, blob)) = frame(rest, first) {
+    while let Some((Header { id: of, seq, .. }, blob)) = frame(rest, first) {
+        if of != id {
+            return Err(StoreError::Refused(
+                "this log belongs to another store than the tables beside it. Put back the tables that it was written \
+                 with; or, if what it holds is not needed there, move the log files to another folder, and open again"
+                    .into(),
+            ));
+        }
         // Whether the blob is whole is seen by its own checksum. One that is not was being written at a power cut ...
         if let Err(StoreError::Corrupt { why, .. }) = batch::open(blob).map(drop) {
             return only_torn(rest, first, || format!("batch {seq}: {why}")).map(|()| newest);
@@ -271,10 +290,10 @@ fn only_torn(rest: &[u8], first: u64, what: impl FnOnce() -> String) -> Result<(
 }
 
 /// The batch that `bytes` begin with, if they begin with a frame of the segment.
-fn frame(bytes: &[u8], first: u64) -> Option<(u64, &[u8])> {
+fn frame(bytes: &[u8], first: u64) -> Option<(Header, &[u8])> {
     let header = Header::read(bytes).filter(|header| header.first == first)?;
     let len = usize::try_from(header.len).ok()?;
-    Some((header.seq, bytes.get(HEADER..HEADER + len).unwrap_or_default()))
+    Some((header, bytes.get(HEADER..HEADER + len).unwrap_or_default()))
 }
 
 fn dir_of(store: &Path) -> &Path {
@@ -296,4 +315,18 @@ fn find(store: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     }
     found.sort_unstable();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_stays_as_it_is() {
+        let header = Header { len: 0x0102, id: 0x0304, first: 5, seq: 6 }.bytes();
+        assert_eq!(header[..4], *b"vfl\x01");
+        assert_eq!(header[4..8], [2, 1, 0, 0]);
+        assert_eq!(header[8..32], [4, 3, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(header[32..], [93, 40, 37, 161, 185, 77, 7, 108]);
+    }
 }

@@ -14,6 +14,8 @@ const FORMAT: i64 = 2;
 /// The tables, open, and where they stand.
 pub(crate) struct Opened {
     pub(crate) connection: Connection,
+    /// What the frames of its log name.
+    pub(crate) id: u64,
     pub(crate) watermark: u64,
     /// How many finished runs there are.
     pub(crate) finished: Counts,
@@ -41,8 +43,13 @@ pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
         stopped: meta("stopped")?,
         ..Counts::default()
     };
-    let watermark = meta("watermark")?;
-    Ok(Opened { connection, watermark, finished })
+    let (id, watermark) = (meta("id")?, meta("watermark")?);
+    if watermark == 0 {
+        // New, or made by a process that came no further. The id must not get lost in a power cut when the log names it:
+        // a checkpoint syncs it. The directory is synced when the first segment is made.
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(wrap)?;
+    }
+    Ok(Opened { connection, id, watermark, finished })
 }
 
 fn settle(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -8,8 +8,9 @@
 -- Payloads have no column type, so that SQLite leaves them as they are (it would make the text 7.0 a number).
 -- Times are milliseconds since 1970 in UTC; the view run_list shows them as text.
 
--- format: the version of this layout. watermark: the last batch of the log that is in these tables.
--- succeeded, failed, stopped: how many runs of that status there are. syncs: how often a part of the log was let go.
+-- format: the version of this layout. id: a random number by which the log files are known to be of this store.
+-- watermark: the last batch of the log that is in these tables. succeeded, failed, stopped: how many runs of that status
+-- there are. syncs: how often a part of the log was let go.
 -- pruned: the highest key of a run that was deleted, so that none gets it again.
 CREATE TABLE meta(
     key         TEXT PRIMARY KEY,
@@ -17,7 +18,7 @@ CREATE TABLE meta(
 ) WITHOUT ROWID;
 
 INSERT INTO meta(key, value) VALUES ('watermark', 0), ('succeeded', 0), ('failed', 0), ('stopped', 0), ('pruned', -1),
-       ('format', 2);
+       ('format', 2), ('id', random());
 
 -- The structure of every flow that ever ran here, as JSON.
 CREATE TABLE plans(

@@ -144,6 +144,40 @@ async fn a_log_of_a_newer_build_is_refused() {
     }
 }
 
+/// Tables that were removed, and tables that were put back from somewhere else.
+#[tokio::test]
+async fn a_log_of_another_store_is_refused() {
+    let (place, seen, _store) = told().await;
+    let (whole, bare) = (place.copy(), place.copy());
+    let tables = || whole.files().into_iter().filter(|file| !file.contains(".log-"));
+    tables().for_each(|file| std::fs::remove_file(bare.dir().join(file)).unwrap());
+    let other = Place::new();
+    drop(other.store());
+    std::fs::copy(segment(&place), other.dir().join("app.db.log-1")).unwrap();
+    for place in [&bare, &other] {
+        refused(place, "app.db.log-1: this log belongs to another store");
+        refused(place, "move the log files to another folder");
+    }
+    std::fs::remove_file(segment(&other)).unwrap();
+    assert_eq!(sizes(&*other.store()).await, []);
+    // It was not touched: with its own tables it is whole.
+    for file in tables() {
+        std::fs::copy(whole.dir().join(&file), bare.dir().join(&file)).unwrap();
+    }
+    assert_eq!(sizes(&*bare.store()).await, *seen.last().unwrap());
+}
+
+/// What the tables have not synced may be gone after a power cut; but the log is theirs, and whole.
+#[tokio::test]
+async fn new_tables_know_their_log_without_what_they_have_not_synced() {
+    let (place, seen, _store) = told().await;
+    let copy = place.copy();
+    for file in copy.files().iter().filter(|file| file.ends_with("-wal") || file.ends_with("-shm")) {
+        std::fs::remove_file(copy.dir().join(file)).unwrap();
+    }
+    assert_eq!(sizes(&*copy.store()).await, *seen.last().unwrap());
+}
+
 #[tokio::test]
 async fn a_segment_that_is_written_over_ends_where_it_was_written() {
     let (mut place, seen, store) = told().await;
