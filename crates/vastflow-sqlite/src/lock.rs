@@ -74,6 +74,8 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // An empty file says that nobody holds it. It stays, because removing it would race with the next holder.
         let _ = self.file.set_len(0);
+        // To close it is not enough: a child process that is being started has it too, for a moment.
+        let _ = self.file.unlock();
     }
 }
 
@@ -164,6 +166,17 @@ mod tests {
         assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
         assert!(text.contains("app.db") && text.contains("stop that one"), "{text}");
         drop(first);
+        drop(Lock::take(&store).unwrap());
+    }
+
+    #[test]
+    fn it_is_let_go_even_if_a_child_process_has_the_file_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("app.db");
+        let lock = Lock::take(&store).unwrap();
+        // What a fork does, until the child runs its program.
+        let _inherited = lock.file.try_clone().unwrap();
+        drop(lock);
         drop(Lock::take(&store).unwrap());
     }
 
