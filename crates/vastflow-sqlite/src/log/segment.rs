@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! frame = "vfl", version byte, length of the blob (4 bytes), the store's id, first batch of the segment, this batch
-//!         (8 bytes each), checksum of all these (8 bytes), then the blob (see `batch.rs`) and zeros up to the next block
+//!         (8 bytes each), checksum of all these (8 bytes), then the blob (see `batch.rs`), zeros up to the next block
 //! ```
 //!
 //! A frame begins with a block of its own, so that a write that a power cut tore harms none but itself; it is synced
@@ -215,7 +215,7 @@ pub(crate) fn read_tail(
     Ok(passed)
 }
 
-/// Makes what was read of a segment durable, before anything is built on it: it may have come from the page cache alone.
+/// Makes what was read of a segment durable, before anything is built on it: it may come from the page cache alone.
 ///
 /// A process that was killed between the write and the sync leaves its newest frame there; those before were synced. To
 /// sync it is not enough: after a sync that failed, the system may take the pages for clean, and would sync nothing.
@@ -271,7 +271,7 @@ fn read(
         newest = Some(begin..begin + HEADER + blob.len());
         rest = rest.get((HEADER + blob.len()).next_multiple_of(BLOCK)..).unwrap_or_default();
     }
-    // A newer build may have laid out the rest of the header in another way: what it wrote must not be taken for an end.
+    // A newer build may have laid out the rest of the header in another way: what it wrote must not pass for an end.
     if let Some(version) = rest.strip_prefix(MAGIC).and_then(<[u8]>::first).filter(|version| **version > VERSION) {
         return Err(StoreError::Refused(format!(
             "the log has format version {version}, this build reads up to {VERSION}: use the newer build that wrote it"

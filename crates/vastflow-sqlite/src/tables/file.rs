@@ -45,7 +45,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
     };
     let (id, watermark) = (meta("id")?, meta("watermark")?);
     if watermark == 0 {
-        // New, or made by a process that came no further. The id must not get lost in a power cut when the log names it:
+        // New, or made by a process that came no further. The id must not be lost in a power cut when the log names it:
         // a checkpoint syncs it. The directory is synced when the first segment is made.
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(wrap)?;
     }
