@@ -78,7 +78,7 @@ impl Ledger {
         self.next_key
     }
 
-    /// How many messages a commit that settles the scope's [`Task::Deliver`] now would take out of its inbox.
+    /// How many messages a commit that settles the scope's [`vastflow_core::Task::Deliver`] now would take out of its inbox.
     #[must_use]
     pub fn handed_over(&self, scope: &ScopeId) -> usize {
         let run = self.runs.get(scope.run());
