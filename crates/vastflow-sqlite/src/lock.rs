@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-use vastflow_store::StoreError;
+use vastflow_store::{StoreError, WorkerInfo};
 
 /// Held as long as this value lives; the operating system lets go of it when the process dies.
 #[derive(Debug)]
@@ -118,11 +118,9 @@ fn say_who(file: &mut File) -> std::io::Result<()> {
     let program = std::env::current_exe().ok();
     let program = program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let program = program.unwrap_or_else(|| "unknown".into());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
-    let host = host.unwrap_or_else(|_| "unknown".into());
+    let WorkerInfo { host, pid, .. } = WorkerInfo::here();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let text =
-        format!("process {}\nprogram {program}\nhost {}\nsince {}\n", std::process::id(), host.trim(), utc(since));
+    let text = format!("process {pid}\nprogram {program}\nhost {host}\nsince {}\n", utc(since));
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(text.as_bytes())

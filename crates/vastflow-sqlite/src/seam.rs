@@ -10,8 +10,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Prune, Pruned, Pulse, QueuedTask, Reply,
-    RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow,
+    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
 };
 
 impl SqliteStore {
@@ -83,7 +83,7 @@ impl Store for SqliteStore {
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
-        Ok(self.shared.open()?.ledger.heartbeat(&beat))
+        self.shared.open()?.ledger.heartbeat(&beat)
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<(), StoreError> {
@@ -142,6 +142,14 @@ impl Store for SqliteStore {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.look(|inner| inner.counts()).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
+        Ok(self.shared.open()?.ledger.workers())
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {
+        Ok(self.shared.open()?.ledger.queues())
     }
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {

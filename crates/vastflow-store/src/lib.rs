@@ -28,7 +28,10 @@ pub use ledger::{Append, Forgotten, Head, Ledger, QueuedTask, TaskState};
 pub use memory::MemoryStore;
 pub use prune::{Doomed, Keep, Prune, Pruned};
 pub use query::{Counts, RunPage, RunQuery, RunRow};
-pub use work::{Claim, Claimed, Claims, Heartbeat, Lease, Pulse, Swept, Wakeups, WindowState, WorkerId};
+pub use work::{
+    Claim, Claimed, Claims, Heartbeat, Lease, Pulse, QueueRow, Swept, Wakeups, WindowState, WorkerId, WorkerInfo,
+    WorkerRow,
+};
 
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -94,13 +97,14 @@ pub trait Store: Send + Sync + 'static {
     /// Tasks that are visible, handed to one worker until its lease ends.
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError>;
 
-    /// Says that a worker lives; extends all its leases.
+    /// Says that a worker lives; extends all its leases. [`StoreError::Refused`] when another worker of its name lives.
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError>;
 
     /// Gives tasks back that were claimed and not begun; no attempt is spent.
     async fn release(&self, leases: &[Lease]) -> Result<(), StoreError>;
 
-    /// Makes the tasks of at most `limit` dead workers claimable again.
+    /// Makes the tasks of at most `limit` dead workers claimable again. A call that was in hand when two of them died is
+    /// handed out alone from then on, until one answers it: see [`Claim::alone`].
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<Swept, StoreError>;
 
     /// Hints that there may be something to claim. Hints may be lost; nothing may depend on them but speed.
@@ -123,6 +127,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many runs there are of each status.
     async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// The workers that count as alive, ordered by id.
+    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError>;
+
+    /// The calls that exist, by plan and lane, in that order.
+    async fn queues(&self) -> Result<Vec<QueueRow>, StoreError>;
 
     /// The tasks that exist in a scope, for checks and repairs.
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError>;

@@ -2,7 +2,7 @@
 
 use crate::{
     Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Ledger, Prune, Pruned, Pulse,
-    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
 };
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,7 +79,7 @@ impl Store for MemoryStore {
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
-        Ok(self.ledger().heartbeat(&beat))
+        self.ledger().heartbeat(&beat)
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<(), StoreError> {
@@ -128,6 +128,14 @@ impl Store for MemoryStore {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         Ok(self.ledger().counts())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
+        Ok(self.ledger().workers())
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {
+        Ok(self.ledger().queues())
     }
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {

@@ -2,6 +2,8 @@
 
 use crate::commit::{ClaimToken, Message};
 use crate::control::ControlWord;
+use crate::error::StoreError;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +37,9 @@ pub struct Claim {
     /// How many runs may be in flight: of a flow, or, without a name, of all flows together. Runs beyond that stay in
     /// line ([`Task::Admit`]). In flight is what has begun its work and has not ended.
     pub windows: Arc<[(Option<Name>, usize)]>,
+    /// The worker has nothing in hand and begins nothing else meanwhile: it is given one call that must run alone, and no
+    /// other call.
+    pub alone: bool,
     /// What time it is; stores with a clock of their own do not look at it.
     pub now: Timestamp,
 }
@@ -43,7 +48,7 @@ impl Claim {
     /// A request for tasks of all plans in the common lane, without windows.
     #[must_use]
     pub fn new(worker: WorkerId, max: usize, lease: Duration, now: Timestamp) -> Self {
-        Claim { worker, max, lease, except: [].into(), lanes: [].into(), windows: [].into(), now }
+        Claim { worker, max, lease, except: [].into(), lanes: [].into(), windows: [].into(), alone: false, now }
     }
 }
 
@@ -59,6 +64,8 @@ pub struct Claims {
     pub next_due: Option<Timestamp>,
     /// How it stands with each window of the claim, in its order.
     pub windows: Vec<WindowState>,
+    /// Whether a call is there that must run alone: see [`Claim::alone`].
+    pub alone_waits: bool,
 }
 
 /// How it stands with a window.
@@ -83,6 +90,8 @@ pub struct Claimed {
     pub token: ClaimToken,
     /// The lane that it queued in.
     pub lane: Option<Name>,
+    /// How often a worker died that had this call in hand and no other.
+    pub crashes: u8,
     /// The plan its run follows.
     pub plan: PlanHash,
     /// How long the scope's journal is.
@@ -106,19 +115,106 @@ pub struct Lease {
 }
 
 /// A sign of life.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Heartbeat {
     /// Whose.
     pub worker: WorkerId,
+    /// What it tells of itself.
+    pub about: Arc<WorkerInfo>,
     /// How long it counts as alive from now on.
     pub lease: Duration,
     /// What time it is; stores with a clock of their own do not look at it.
     pub now: Timestamp,
 }
 
+/// What a worker tells of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    /// The name that people gave it. No two workers that are alive have the same.
+    pub name: Option<Name>,
+    /// The machine it runs on.
+    pub host: Box<str>,
+    /// Its process there.
+    pub pid: u32,
+    /// The version of the program.
+    pub version: Box<str>,
+    /// How many calls it makes at once.
+    pub slots: usize,
+    /// The lanes it serves.
+    pub lanes: Vec<Name>,
+    /// The plans it has the code for.
+    pub serves: Vec<PlanHash>,
+    /// The stored plans it lacks code for, with what it lacks first.
+    pub lacks: Vec<(PlanHash, Box<str>)>,
+}
+
+/// A worker in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerRow {
+    /// Its life.
+    pub id: WorkerId,
+    /// What it told of itself; empty until its first sign of life.
+    pub about: Arc<WorkerInfo>,
+    /// Until when it counts as alive.
+    pub until: Timestamp,
+    /// How many calls it has in hand.
+    pub in_hand: usize,
+}
+
+/// The calls of one plan that queue in one lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueRow {
+    /// The plan.
+    pub plan: PlanHash,
+    /// The lane; none: the common one.
+    pub lane: Option<Name>,
+    /// How many could be claimed now.
+    pub ready: usize,
+    /// Since when the oldest of those could.
+    pub since: Option<Timestamp>,
+    /// How many become visible later.
+    pub later: usize,
+    /// How many are in the hands of workers.
+    pub in_hand: usize,
+    /// How many are kept back, because their run is held or killed.
+    pub held: usize,
+    /// How many of those that are ready must run alone.
+    pub alone: usize,
+}
+
+impl WorkerInfo {
+    /// What is known of any worker in this process.
+    #[must_use]
+    pub fn here() -> Self {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
+        let host = host.map_or_else(|_| "unknown".into(), |host| host.trim().into());
+        WorkerInfo { host, pid: std::process::id(), ..WorkerInfo::default() }
+    }
+
+    /// Why another worker may not have its name.
+    #[must_use]
+    pub fn refuses(&self, name: &Name) -> StoreError {
+        StoreError::Refused(format!(
+            "a worker with the name {name:?} is alive: process {} on {}; give this one another name, or wait until the lease \
+             of the other has ended",
+            self.pid, self.host
+        ))
+    }
+}
+
+impl QueueRow {
+    /// No call at all.
+    #[must_use]
+    pub const fn empty(plan: PlanHash, lane: Option<Name>) -> Self {
+        QueueRow { plan, lane, ready: 0, since: None, later: 0, in_hand: 0, held: 0, alone: 0 }
+    }
+}
+
 /// The answer to a sign of life.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pulse {
+    /// What time it is by the clock that leases and timers are judged by.
+    pub now: Timestamp,
     /// The worker had been given up: its tasks went to others, and what it reports on them will be fenced.
     pub was_lost: bool,
     /// Others count as alive besides: what they record is theirs to know, until one looks.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Answer, Capabilities, Claim, Claims, Commit, Counts, Heartbeat, Lease, Prune, Pruned, Pulse, QueuedTask, Reply,
-    RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Answer, Capabilities, Claim, Claims, Commit, Counts, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow, QueuedTask,
+    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
 };
 
 /// One way to fail.
@@ -324,6 +324,14 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.alive()?.counts().await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
+        self.alive()?.workers().await
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {
+        self.alive()?.queues().await
     }
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {

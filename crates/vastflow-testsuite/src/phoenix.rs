@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
     Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Ledger, Prune, Pruned, Pulse,
-    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
 };
 
 /// A [`Harness`] whose stores live in memory and rise again: what was committed is there at the next opening, and what
@@ -104,7 +104,7 @@ impl Store for Life {
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
-        self.with(|model| model.ledger.heartbeat(&beat))
+        self.with(|model| model.ledger.heartbeat(&beat))?
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<(), StoreError> {
@@ -141,6 +141,14 @@ impl Store for Life {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.read(Ledger::counts)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
+        self.read(|ledger| ledger.workers())
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {
+        self.read(|ledger| ledger.queues())
     }
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {

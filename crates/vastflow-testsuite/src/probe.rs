@@ -5,8 +5,8 @@ use crate::harness::Harness;
 use std::sync::Arc;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Task, Timestamp};
 use vastflow_store::{
-    Answer, Claim, ClaimToken, Claimed, Claims, Commit, Committed, ControlWord, Counts, Heartbeat, Pulse, QueuedTask,
-    RunPage, RunQuery, RunRow, Store, StoreError, Swept, TaskState, WorkerId,
+    Answer, Claim, ClaimToken, Claimed, Claims, Commit, Committed, ControlWord, Counts, Heartbeat, Pulse, QueueRow,
+    QueuedTask, RunPage, RunQuery, RunRow, Store, StoreError, Swept, TaskState, WorkerId, WorkerInfo, WorkerRow,
 };
 
 /// No limit.
@@ -30,6 +30,8 @@ pub struct TaskView {
     pub token: ClaimToken,
     /// Who holds it.
     pub by: Option<WorkerId>,
+    /// How many workers died with it in hand, and how many of them with no other call.
+    pub deaths: (u8, u8),
 }
 
 impl From<QueuedTask> for TaskView {
@@ -38,7 +40,8 @@ impl From<QueuedTask> for TaskView {
             TaskState::Claimed { by } => Some(by),
             TaskState::Queued { .. } | TaskState::Held => None,
         };
-        TaskView { task: queued.task, due: queued.due, token: queued.token, by }
+        let deaths = (queued.deaths, queued.crashes);
+        TaskView { task: queued.task, due: queued.due, token: queued.token, by, deaths }
     }
 }
 
@@ -57,7 +60,7 @@ impl Snapshot {
     pub fn without_claims(mut self) -> Self {
         for (_, tasks, _) in &mut self.scopes {
             tasks.retain(|view| view.task != Task::Deliver);
-            tasks.iter_mut().for_each(|view| (view.token, view.by) = (ClaimToken(0), None));
+            tasks.iter_mut().for_each(|view| (view.token, view.by, view.deaths) = (ClaimToken(0), None, (0, 0)));
         }
         self
     }
@@ -221,7 +224,31 @@ impl Probe {
     /// # Panics
     /// When the store answers an error.
     pub async fn beat(&self, worker: WorkerId, now: Timestamp) -> Pulse {
-        self.store.heartbeat(Heartbeat { worker, lease: LEASE, now }).await.expect("heartbeat")
+        self.beat_with(worker, WorkerInfo::default(), now).await.expect("heartbeat")
+    }
+
+    /// A sign of life that tells something.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub async fn beat_with(&self, worker: WorkerId, about: WorkerInfo, now: Timestamp) -> Result<Pulse, StoreError> {
+        self.store.heartbeat(Heartbeat { worker, about: Arc::new(about), lease: LEASE, now }).await
+    }
+
+    /// The workers that count as alive.
+    ///
+    /// # Panics
+    /// When the store answers an error.
+    pub async fn workers(&self) -> Vec<WorkerRow> {
+        self.store.workers().await.expect("workers")
+    }
+
+    /// The calls that exist.
+    ///
+    /// # Panics
+    /// When the store answers an error.
+    pub async fn queues(&self) -> Vec<QueueRow> {
+        self.store.queues().await.expect("queues")
     }
 
     /// Sweeps.

@@ -362,6 +362,7 @@ mod tests {
             Arc::new(MemoryStore::new()),
             library,
             Room { slots: 5, ..Room::default() },
+            vastflow_store::WorkerInfo::here(),
             Duration::from_secs(15),
         );
         let input = Payload::new(vastflow_core::Codec::Json, "1");

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use vastflow_core::{Event, Input, PlanHash, RunId, RunStarted, ScopeId, Seq, State, Task, Timestamp, codec};
 use vastflow_sdk::{Bound, BoxFuture};
-use vastflow_store::{Claim, ClaimToken, Claimed, Claims, Heartbeat, Lease, Message, StoreError};
+use vastflow_store::{Claim, ClaimToken, Claimed, Claims, Lease, Message, StoreError};
 
 /// The longest time without a look into the queue: hints may be lost.
 const POLL: Duration = Duration::from_secs(1);
@@ -81,6 +81,7 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
             except: shared.unservable().iter().map(|missing| missing.plan).collect::<Vec<PlanHash>>().into(),
             lanes: lanes.clone().into(),
             windows: shared.windows.sizes().into(),
+            alone: false,
             now: shared.now(),
         };
         // Said before looking, so that a slot freed meanwhile is not missed.
@@ -91,7 +92,7 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
             lanes.iter_mut().filter(|(name, _)| name == lane).for_each(|(_, room)| *room -= 1);
         }
         lanes.iter().for_each(|(lane, room)| shared.lanes.give_back(lane, *room));
-        let Claims { tasks, more, next_due, windows } = claimed.inspect_err(|_| {
+        let Claims { tasks, more, next_due, windows, .. } = claimed.inspect_err(|_| {
             // These slots are no news: with hunger left, the next look would follow at once, again and again.
             shared.slots.set_hungry(false);
             shared.slots.give_back(max);
@@ -291,30 +292,6 @@ pub(crate) async fn load(shared: &Shared, scope: &ScopeId, bound: &Bound, mut st
         }
         if page.len() < PAGE {
             return Ok(state);
-        }
-    }
-}
-
-/// Beats until the engine stops, and sweeps after those that do not beat any more.
-pub(crate) async fn beat(shared: Arc<Shared>) {
-    // A store in this process hears it for nothing, and its answer is how one learns of a new neighbour.
-    let most = if shared.store.capabilities().fleet { shared.lease } else { LOOK };
-    let mut ticks = tokio::time::interval(most.min(shared.lease / 3));
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = shared.stopped.off() => return,
-        }
-        let now = shared.now();
-        let beat = Heartbeat { worker: shared.worker, lease: shared.lease, now };
-        let beaten = shared.store.heartbeat(beat).await;
-        match &beaten {
-            Ok(pulse) => shared.has_company.store(pulse.has_others, Ordering::Relaxed),
-            Err(error) => tracing::warn!("no heartbeat: {error}"),
-        }
-        // Those that are given up now were company until now.
-        if let Err(error) = shared.store.sweep(now, 16).await {
-            tracing::warn!("no sweep: {error}");
         }
     }
 }

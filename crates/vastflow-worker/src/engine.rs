@@ -1,6 +1,7 @@
 //! The engine: a store, the code of a program, and the tasks that bring them together.
 
-use crate::claim::{beat, claim_work, look_around};
+use crate::beat::{beat, beat_once, introduce};
+use crate::claim::{claim_work, look_around};
 use crate::error::Error;
 use crate::lanes::Lanes;
 use crate::retention::{self, Retention, Rules};
@@ -11,12 +12,11 @@ use crate::turn::take_turns;
 use crate::window::{Window, Windows, breathe};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 use vastflow_core::{Name, RunId};
 use vastflow_sdk::{Andes, Atlantic, BoxError, Data, Flow, Headwaters, Library, MissingCode, River};
-use vastflow_store::{Heartbeat, Store};
+use vastflow_store::Store;
 
 /// How many calls run at once unless it is said otherwise. Handlers mostly wait for others, so there may be many.
 const CONCURRENCY: usize = 1_000;
@@ -68,6 +68,7 @@ pub struct EngineBuilder {
     lanes: BTreeMap<Name, usize>,
     windows: BTreeMap<Option<Name>, Window>,
     lease: Duration,
+    name: Option<Name>,
     rules: Rules,
     error: Option<Error>,
 }
@@ -130,6 +131,16 @@ impl EngineBuilder {
         self
     }
 
+    /// A name for this engine among the workers of its store, such as that of its machine. No two that are alive have the
+    /// same: the second is refused at its start.
+    pub fn worker_name(mut self, name: &str) -> Self {
+        match Name::new(name) {
+            Ok(name) => self.name = Some(name),
+            Err(error) => self = self.note(Err(error.into())),
+        }
+        self
+    }
+
     /// How long runs are kept when they are over; for ever unless said. Old ones are deleted in the background.
     pub const fn retain(mut self, kept: Retention) -> Self {
         self.rules.all = kept;
@@ -164,16 +175,15 @@ impl EngineBuilder {
         }
         let lanes = Lanes::new(self.lanes);
         self.plans.iter().try_for_each(|plan| lanes.check(plan))?;
+        let about = introduce(self.name, self.concurrency, lanes.names());
         let room = Room { slots: self.concurrency, lanes, windows: Windows::new(self.windows)? };
-        let shared = Shared::new(self.store, self.library, room, self.lease);
+        let shared = Shared::new(self.store, self.library, room, about, self.lease);
         for plan in self.plans {
             shared.name_plan(&plan);
             shared.store.put_plan(plan).await?;
         }
-        let beat_now = Heartbeat { worker: shared.worker, lease: self.lease, now: shared.now() };
-        let pulse = shared.store.heartbeat(beat_now).await?;
-        shared.has_company.store(pulse.has_others, Ordering::Relaxed);
         bind_all(&shared).await?;
+        beat_once(&shared).await?;
         if !self.rules.keep_all() {
             retention::check(&shared).await?;
             shared.runtime.spawn(retention::retain(Arc::clone(&shared), self.rules));
@@ -217,6 +227,7 @@ impl Engine {
             lanes: BTreeMap::new(),
             windows: BTreeMap::new(),
             lease: LEASE,
+            name: None,
             rules: Rules::default(),
             error: None,
         }

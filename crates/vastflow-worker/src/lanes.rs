@@ -27,6 +27,12 @@ impl Lanes {
         Arc::new(Lanes { rooms, freed: Notify::new() })
     }
 
+    /// The lanes that are served here.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Name> {
+        let served = self.rooms.iter().filter(|(_, room)| room.load(Ordering::Acquire) > 0);
+        served.map(|(lane, _)| lane.clone())
+    }
+
     /// Takes all the room there is, for a claim; what it does not use is to be given back.
     pub(crate) fn take_all(&self) -> Vec<(Name, usize)> {
         self.rooms.iter().map(|(lane, room)| (lane.clone(), room.swap(0, Ordering::AcqRel))).collect()

@@ -17,6 +17,7 @@
 //! **Absent:** drivers, HTTP, any rule about what a run does next (that is the core's), any polling on the hot path.
 
 mod again;
+mod beat;
 mod call;
 mod cell;
 mod child;

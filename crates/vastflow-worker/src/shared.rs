@@ -21,12 +21,14 @@ use tokio::sync::Notify;
 use vastflow_core::run::Input;
 use vastflow_core::{Name, Plan, PlanHash, RunId, RunStarted, ScopeId, Timestamp};
 use vastflow_sdk::{Bound, BoxError, BoxFuture, ChildAsk, ChildState, EngineLink, Library, MissingCode, Temporary};
-use vastflow_store::{OpId, Store, StoreError, WorkerId};
+use vastflow_store::{OpId, Store, StoreError, WorkerId, WorkerInfo};
 
 /// What all parts of an engine share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) worker: WorkerId,
+    /// What it tells of itself, as it was told last.
+    about: Mutex<Arc<WorkerInfo>>,
     pub(crate) runtime: Handle,
     pub(crate) slots: Slots,
     pub(crate) lanes: Arc<Lanes>,
@@ -86,12 +88,19 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(store: Arc<dyn Store>, library: Library, room: Room, lease: Duration) -> Arc<Self> {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        library: Library,
+        room: Room,
+        about: WorkerInfo,
+        lease: Duration,
+    ) -> Arc<Self> {
         let Room { slots, lanes, windows } = room;
         let nonce = fold_nonce(uuid::Uuid::now_v7().as_u128());
         Arc::new_cyclic(|weak| Shared {
             store,
             worker: WorkerId(nonce),
+            about: Mutex::new(Arc::new(about)),
             runtime: Handle::current(),
             slots: Slots::new(slots),
             lanes,
@@ -268,6 +277,29 @@ impl Shared {
     pub(crate) fn unservable(&self) -> Vec<MissingCode> {
         let bounds = self.bounds.read().unwrap_or_else(PoisonError::into_inner);
         bounds.values().filter_map(|bound| bound.as_ref().err().cloned()).collect()
+    }
+
+    /// What this engine tells of itself now; the same value as before if nothing is new.
+    pub(crate) fn about(&self) -> Arc<WorkerInfo> {
+        let (serves, lacks) = {
+            let bounds = self.bounds.read().unwrap_or_else(PoisonError::into_inner);
+            let mut serves: Vec<PlanHash> =
+                bounds.iter().filter(|(_, bound)| bound.is_ok()).map(|(plan, _)| *plan).collect();
+            serves.sort_unstable();
+            let missing = bounds.values().filter_map(|bound| bound.as_ref().err());
+            let mut lacks: Vec<(PlanHash, Box<str>)> = missing
+                .map(|missing| {
+                    (missing.plan, missing.needs.first().map_or_else(Box::default, |need| need.as_str().into()))
+                })
+                .collect();
+            lacks.sort_unstable();
+            (serves, lacks)
+        };
+        let mut about = lock(&self.about);
+        if (&about.serves, &about.lacks) != (&serves, &lacks) {
+            *about = Arc::new(WorkerInfo { serves, lacks, ..(**about).clone() });
+        }
+        Arc::clone(&about)
     }
 
     /// A flow has other code now: its plans are bound again, for whoever asks from now on.

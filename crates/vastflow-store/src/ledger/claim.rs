@@ -1,7 +1,7 @@
 //! Handing out tasks: to whom there is room for, the best first.
 
 use super::queue::{Class, Kind};
-use super::scope::TaskState;
+use super::scope::{Handed, TaskState};
 use super::{Ledger, Run};
 use crate::work::{Claim, Claimed, Claims, WindowState};
 use rustc_hash::FxHashMap;
@@ -16,7 +16,7 @@ impl Ledger {
     /// Hands out visible tasks, highest priority first, then oldest first. Timers and deliveries take no slot of a
     /// worker, so `max` does not hold them back.
     pub fn claim(&mut self, ask: &Claim) -> Claims {
-        self.workers.insert(ask.worker, ask.now.plus(ask.lease));
+        self.lives(ask.worker, ask.now.plus(ask.lease));
         self.queue.ripen(ask.now);
         let mut claims = Claims::default();
         self.claim_internal(ask, &mut claims);
@@ -25,7 +25,8 @@ impl Ledger {
         let has_room =
             |lane: &Option<Name>| lane.as_ref().is_none_or(|lane| rooms.get(lane).is_some_and(|room| *room > 0));
         let is_left = |kind: &Kind| kind.class != Class::Admit && is_known(ask, kind) && has_room(&kind.lane);
-        claims.more = self.queue.has_any(is_left);
+        claims.more = self.queue.has_any(|kind| kind.alone == ask.alone && is_left(kind));
+        claims.alone_waits = self.queue.has_any(|kind| kind.alone && is_left(kind));
         claims.next_due = self.queue.next_due();
         claims
     }
@@ -39,14 +40,13 @@ impl Ledger {
     /// Calls, as many as there are slots, and of each lane as many as it has room for. Gives the room that is left.
     fn claim_calls<'a>(&mut self, ask: &'a Claim, claims: &mut Claims) -> FxHashMap<&'a Name, usize> {
         let mut rooms: FxHashMap<&Name, usize> = ask.lanes.iter().map(|(lane, room)| (lane, *room)).collect();
-        for _ in 0..ask.max {
+        for _ in 0..if ask.alone { ask.max.min(1) } else { ask.max } {
             let has_room = |kind: &Kind| match &kind.lane {
                 Some(lane) => rooms.get(lane).is_some_and(|room| *room > 0),
                 None => true,
             };
-            let Some(kind) = self.claim_one(ask, claims, |kind| kind.class == Class::Call && has_room(kind)) else {
-                break;
-            };
+            let is_wanted = |kind: &Kind| kind.class == Class::Call && kind.alone == ask.alone && has_room(kind);
+            let Some(kind) = self.claim_one(ask, claims, is_wanted) else { break };
             if let Some(room) = kind.lane.as_ref().and_then(|lane| rooms.get_mut(lane)) {
                 *room -= 1;
             }
@@ -124,9 +124,10 @@ impl Ledger {
                 }
                 continue;
             }
-            let Some((token, messages)) = scope.claim(task, ask.worker) else { continue };
+            let Some(handed) = scope.claim(task, ask.worker) else { continue };
+            let Handed { token, crashes, messages } = handed;
             let (len, lane) = (scope.journal.len(), kind.lane.clone());
-            claims.tasks.push(Claimed { scope: scope_id, task, token, lane, plan, len, control, messages });
+            claims.tasks.push(Claimed { scope: scope_id, task, token, lane, crashes, plan, len, control, messages });
             return Some(kind);
         }
     }

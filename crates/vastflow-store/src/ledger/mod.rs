@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{Name, Plan, PlanHash, RunId, ScopeId, Seq, Task, Timestamp};
+use workers::Worker;
 
 /// Everything a store knows about its runs.
 ///
@@ -38,8 +39,7 @@ pub struct Ledger {
     next_key: u64,
     plans: BTreeMap<PlanHash, Arc<Plan>>,
     queue: Queue,
-    /// Until when each worker counts as alive.
-    workers: FxHashMap<WorkerId, Timestamp>,
+    workers: FxHashMap<WorkerId, Worker>,
     /// Workers that kept a task while they did not count as alive.
     strangers: FxHashSet<WorkerId>,
     tally: Tally,
@@ -96,7 +96,7 @@ impl Run {
 
     fn place(&self) -> Place {
         let started = &self.summary.started;
-        Place { plan: started.plan, priority: started.info.priority, lane: None }
+        Place { plan: started.plan, priority: started.info.priority, lane: None, alone: false }
     }
 
     fn scopes(&self) -> impl Iterator<Item = &Scope> {
@@ -115,6 +115,7 @@ impl Ledger {
         if let Some(answer) = self.refuse(commit) {
             return Ok(answer);
         }
+        self.queue.hear_time(commit.at);
         self.admit(commit)?;
         let Ledger { runs, queue, tally, workers, strangers, .. } = self;
         let Some(run) = runs.get_mut(commit.scope.run()) else {

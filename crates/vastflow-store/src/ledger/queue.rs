@@ -10,6 +10,8 @@ pub(super) struct Place {
     pub(super) plan: PlanHash,
     pub(super) priority: i8,
     pub(super) lane: Option<Name>,
+    /// Whether it must be the only call in its worker's hands.
+    pub(super) alone: bool,
 }
 
 /// What a task takes of the worker that it is given to.
@@ -39,6 +41,7 @@ pub(super) struct Kind {
     pub(super) class: Class,
     pub(super) plan: PlanHash,
     pub(super) lane: Option<Name>,
+    pub(super) alone: bool,
 }
 
 impl Place {
@@ -48,15 +51,16 @@ impl Place {
     }
 
     fn kind(&self, task: Task) -> Kind {
-        Kind { class: Class::of(task), plan: self.plan, lane: self.lane.clone() }
+        let class = Class::of(task);
+        Kind { class, plan: self.plan, lane: self.lane.clone(), alone: self.alone && class == Class::Call }
     }
 }
 
 /// Higher priority first, then first come, first served.
 type Rank = (Reverse<i8>, u64);
 
-/// Tasks of one kind that can be claimed.
-type Line = BTreeMap<Rank, (ScopeId, Task)>;
+/// Tasks of one kind that can be claimed, with the time from which on they could.
+type Line = BTreeMap<Rank, (ScopeId, Task, Timestamp)>;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -65,6 +69,8 @@ pub(super) struct Queue {
     next_ticket: u64,
     /// Tasks before this are visible.
     now: Timestamp,
+    /// The latest time that anything was heard of.
+    clock: Timestamp,
     news: bool,
 }
 
@@ -77,14 +83,19 @@ impl Queue {
         if due > self.now {
             self.later.insert((due, ticket), (scope.clone(), task, place.clone()));
         } else {
-            self.line(place, ticket, scope.clone(), task);
+            self.line(place, ticket, (scope.clone(), task, self.clock.max(due)));
         }
         ticket
     }
 
-    fn line(&mut self, place: &Place, ticket: u64, scope: ScopeId, task: Task) {
-        let line = self.ready.entry(place.kind(task)).or_default();
-        line.insert((Reverse(place.priority), ticket), (scope, task));
+    fn line(&mut self, place: &Place, ticket: u64, task: (ScopeId, Task, Timestamp)) {
+        let line = self.ready.entry(place.kind(task.1)).or_default();
+        line.insert((Reverse(place.priority), ticket), task);
+    }
+
+    /// It is at least this late.
+    pub(super) fn hear_time(&mut self, now: Timestamp) {
+        self.clock = self.clock.max(now);
     }
 
     /// Takes a task out, wherever it stands.
@@ -104,9 +115,10 @@ impl Queue {
     /// Time has come this far: what was due by now can be claimed.
     pub(super) fn ripen(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
+        self.hear_time(now);
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= self.now) {
-            let ((_, ticket), (scope, task, place)) = first.remove_entry();
-            self.line(&place, ticket, scope, task);
+            let ((due, ticket), (scope, task, place)) = first.remove_entry();
+            self.line(&place, ticket, (scope, task, due));
         }
     }
 
@@ -116,7 +128,7 @@ impl Queue {
         let (_, kind) = lines.filter_map(|(kind, line)| Some((*line.first_key_value()?.0, kind))).min()?;
         let kind = kind.clone();
         let line = self.ready.get_mut(&kind)?;
-        let (_, (scope, task)) = line.pop_first()?;
+        let (_, (scope, task, _)) = line.pop_first()?;
         if line.is_empty() {
             self.ready.remove(&kind);
         }
@@ -136,6 +148,16 @@ impl Queue {
     /// How many tasks of a class there are of each plan.
     pub(super) fn lengths(&self, class: Class) -> impl Iterator<Item = (PlanHash, usize)> {
         self.ready.iter().filter(move |(kind, _)| kind.class == class).map(|(kind, line)| (kind.plan, line.len()))
+    }
+
+    /// The calls that are queued, with the time from which on they can be claimed if that has come.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (Kind, &ScopeId, Option<Timestamp>)> {
+        let lines = self.ready.iter().flat_map(|(kind, line)| line.values().map(move |task| (kind, task)));
+        let ready = lines.map(|(kind, (scope, _, since))| (kind.clone(), scope, Some(*since)));
+        let later = self.later.iter().map(|((due, _), (scope, task, place))| {
+            (place.kind(*task), scope, Some(*due).filter(|due| *due <= self.clock))
+        });
+        ready.chain(later).filter(|(kind, ..)| kind.class == Class::Call)
     }
 
     /// The kinds of which there are tasks.

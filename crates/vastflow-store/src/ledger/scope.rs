@@ -1,7 +1,7 @@
 //! One scope: its journal, its tasks, its inbox.
 
 use super::journal::{Append, Journal};
-use super::queue::{Place, Queue};
+use super::queue::{Class, Place, Queue};
 use super::tasks::Tasks;
 use crate::commit::{ClaimToken, Commit, Message, NewTask};
 use crate::work::WorkerId;
@@ -11,6 +11,9 @@ use vastflow_core::{Name, ScopeId, Task, Timestamp};
 
 /// The most messages that one claim hands over.
 const MESSAGES_A_CLAIM: usize = 512;
+/// How many workers must have died with a call in hand for it to be handed out alone. One death is mostly somebody
+/// else's fault, and what the dead had in hand should go on at once.
+const SUSPECT: u8 = 2;
 
 /// A task that exists in a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,10 @@ pub struct QueuedTask {
     pub token: ClaimToken,
     /// Where it stands.
     pub state: TaskState,
+    /// How many workers died that had this call in hand.
+    pub deaths: u8,
+    /// How many of them had no other call in hand.
+    pub crashes: u8,
 }
 
 /// Where a task stands.
@@ -53,8 +60,32 @@ pub(super) struct Scope {
 pub(super) struct Entry {
     due: Timestamp,
     token: u32,
+    /// How many workers died that had this call in hand.
+    deaths: u8,
+    /// How many of them had no other.
+    crashes: u8,
     state: TaskState,
     lane: Option<Name>,
+}
+
+impl Entry {
+    const fn new(due: Timestamp, token: u32, state: TaskState, lane: Option<Name>) -> Self {
+        Entry { due, token, deaths: 0, crashes: 0, state, lane }
+    }
+
+    /// Where in the queue it stands.
+    fn place(&self, run: &Place) -> Place {
+        Place { lane: self.lane.clone(), alone: self.deaths >= SUSPECT, ..run.clone() }
+    }
+}
+
+/// A task that a worker is given.
+pub(super) struct Handed {
+    pub(super) token: ClaimToken,
+    /// How many workers died that had it in hand and no other call.
+    pub(super) crashes: u8,
+    /// For [`Task::Deliver`]: what other scopes say.
+    pub(super) messages: Vec<(ScopeId, Message)>,
 }
 
 #[derive(Debug, Default)]
@@ -92,7 +123,7 @@ impl Scope {
     pub(super) fn insert(&mut self, id: &ScopeId, task: Task, due: Timestamp, place: &Place, queue: &mut Queue) {
         self.tasks.insert_with(task, || {
             let ticket = queue.push(id, task, due, place);
-            Entry { due, token: 0, state: TaskState::Queued { ticket }, lane: place.lane.clone() }
+            Entry::new(due, 0, TaskState::Queued { ticket }, place.lane.clone())
         });
     }
 
@@ -100,7 +131,7 @@ impl Scope {
     pub(super) fn keep(&mut self, new: &NewTask, by: WorkerId) {
         let NewTask { task, due, lane, .. } = new;
         let state = TaskState::Claimed { by };
-        let entry = || Entry { due: *due, token: ClaimToken::FIRST.0, state, lane: lane.clone() };
+        let entry = || Entry::new(*due, ClaimToken::FIRST.0, state, lane.clone());
         self.tasks.insert_with(*task, entry);
     }
 
@@ -119,22 +150,31 @@ impl Scope {
 
     /// A task exists no more, whoever holds it.
     pub(super) fn remove(&mut self, task: Task, place: &Place, queue: &mut Queue) {
-        if let Some(Entry { due, state: TaskState::Queued { ticket }, lane, .. }) = self.tasks.remove(task) {
-            queue.remove(task, due, ticket, &place.in_lane(lane));
+        let Some(entry) = self.tasks.remove(task) else { return };
+        if let TaskState::Queued { ticket } = entry.state {
+            queue.remove(task, entry.due, ticket, &entry.place(place));
+        }
+    }
+
+    /// The worker that has a call in hand died; whether it had no other call.
+    pub(super) fn suspect(&mut self, task: Task, was_alone: bool) {
+        if let Some(entry) = self.tasks.get_mut(task).filter(|_| task.takes_slot()) {
+            entry.deaths = entry.deaths.saturating_add(1);
+            entry.crashes = entry.crashes.saturating_add(u8::from(was_alone));
         }
     }
 
     /// Hands a queued task to a worker; none when it is not queued.
-    pub(super) fn claim(&mut self, task: Task, by: WorkerId) -> Option<(ClaimToken, Vec<(ScopeId, Message)>)> {
+    pub(super) fn claim(&mut self, task: Task, by: WorkerId) -> Option<Handed> {
         let entry = self.tasks.get_mut(task).filter(|e| matches!(e.state, TaskState::Queued { .. }))?;
         entry.token += 1;
         entry.state = TaskState::Claimed { by };
-        let token = ClaimToken(entry.token);
+        let (token, crashes) = (ClaimToken(entry.token), entry.crashes);
         let messages = match self.inbox.as_mut().filter(|_| task == Task::Deliver) {
             Some(inbox) => inbox.hand_over(),
             None => Vec::new(),
         };
-        Some((token, messages))
+        Some(Handed { token, crashes, messages })
     }
 
     /// What queues in a lane queues in the common one from now on.
@@ -143,10 +183,11 @@ impl Scope {
             self.tasks.iter().filter(|(_, entry)| entry.lane.is_some()).map(|(task, _)| task).collect();
         for task in in_lanes {
             let Some(entry) = self.tasks.get_mut(task) else { continue };
-            let lane = entry.lane.take();
+            let before = entry.place(place);
+            entry.lane = None;
             if let TaskState::Queued { ticket } = entry.state {
-                queue.remove(task, entry.due, ticket, &place.in_lane(lane));
-                entry.state = TaskState::Queued { ticket: queue.push(id, task, entry.due, place) };
+                queue.remove(task, entry.due, ticket, &before);
+                entry.state = TaskState::Queued { ticket: queue.push(id, task, entry.due, &entry.place(place)) };
             }
         }
     }
@@ -172,7 +213,7 @@ impl Scope {
     /// A task goes back into the queue. Its token stays, so that the next claim's is higher.
     pub(super) fn give_back(&mut self, id: &ScopeId, task: Task, place: &Place, queue: &mut Queue) {
         if let Some(entry) = self.tasks.get_mut(task) {
-            let ticket = queue.push(id, task, entry.due, &place.in_lane(entry.lane.clone()));
+            let ticket = queue.push(id, task, entry.due, &entry.place(place));
             entry.state = TaskState::Queued { ticket };
         }
     }
@@ -181,12 +222,28 @@ impl Scope {
         self.tasks.iter().filter(|(_, entry)| wanted(entry.state)).map(|(task, _)| task).collect()
     }
 
+    /// The calls that exist, with their lanes and where they stand.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (&Option<Name>, TaskState)> {
+        let calls = self.tasks.iter().filter(|(task, _)| Class::of(*task) == Class::Call);
+        calls.map(|(_, entry)| (&entry.lane, entry.state))
+    }
+
+    /// The tasks that are in the hands of workers.
+    pub(super) fn claimed(&self) -> impl Iterator<Item = (Task, WorkerId)> {
+        self.tasks.iter().filter_map(|(task, entry)| match entry.state {
+            TaskState::Claimed { by } => Some((task, by)),
+            _ => None,
+        })
+    }
+
     pub(super) fn tasks(&self) -> Vec<QueuedTask> {
         let show = |(task, entry): (Task, &Entry)| QueuedTask {
             task,
             due: entry.due,
             token: ClaimToken(entry.token),
             state: entry.state,
+            deaths: entry.deaths,
+            crashes: entry.crashes,
         };
         self.tasks.iter().map(show).collect()
     }

@@ -1,40 +1,140 @@
-//! Who is alive.
+//! Who is alive, and what they have in hand.
 
 use super::Ledger;
+use super::queue::Class;
 use super::scope::TaskState;
-use crate::work::{Heartbeat, Pulse, Swept, WorkerId};
-use vastflow_core::Timestamp;
+use crate::error::StoreError;
+use crate::work::{Heartbeat, Pulse, QueueRow, Swept, WorkerId, WorkerInfo, WorkerRow};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vastflow_core::{Name, PlanHash, ScopeId, Task, Timestamp};
+
+/// A worker that counts as alive.
+#[derive(Debug)]
+pub(super) struct Worker {
+    until: Timestamp,
+    about: Arc<WorkerInfo>,
+}
 
 impl Ledger {
     /// A worker lives.
-    pub fn heartbeat(&mut self, beat: &Heartbeat) -> Pulse {
-        let before = self.workers.insert(beat.worker, beat.now.plus(beat.lease));
-        Pulse { was_lost: before.is_none(), has_others: self.workers.len() > 1 }
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when another worker of its name lives.
+    pub fn heartbeat(&mut self, beat: &Heartbeat) -> Result<Pulse, StoreError> {
+        self.queue.hear_time(beat.now);
+        if let Some(name) = &beat.about.name {
+            let is_other = |(id, worker): &(&WorkerId, &Worker)| {
+                **id != beat.worker && worker.until > beat.now && worker.about.name.as_ref() == Some(name)
+            };
+            if let Some((_, other)) = self.workers.iter().find(is_other) {
+                return Err(other.about.refuses(name));
+            }
+        }
+        let was_lost = !self.workers.contains_key(&beat.worker);
+        let worker = Worker { until: beat.now.plus(beat.lease), about: Arc::clone(&beat.about) };
+        self.workers.insert(beat.worker, worker);
+        Ok(Pulse { now: beat.now, was_lost, has_others: self.workers.len() > 1 })
+    }
+
+    /// A worker lives until then.
+    pub(super) fn lives(&mut self, id: WorkerId, until: Timestamp) {
+        self.workers.entry(id).or_insert_with(|| Worker { until, about: Arc::default() }).until = until;
     }
 
     /// Gives up at most `limit` workers whose lease has ended; their tasks become claimable, in the order in which
     /// their runs began. A worker that was given up, did not notice and kept tasks since then is given up again.
     pub fn sweep(&mut self, now: Timestamp, limit: usize) -> Swept {
-        let Ledger { workers, strangers, runs, order, queue, .. } = self;
+        self.queue.hear_time(now);
+        let Ledger { workers, strangers, .. } = self;
         strangers.retain(|worker| !workers.contains_key(worker));
-        let dead = workers.iter().filter(|(_, until)| **until <= now).map(|(worker, _)| *worker);
+        let dead = workers.iter().filter(|(_, worker)| worker.until <= now).map(|(id, _)| *id);
         let dead: Vec<WorkerId> = dead.chain(strangers.iter().copied()).take(limit).collect();
         if dead.is_empty() {
             return Swept::default();
         }
-        let mut tasks = 0;
-        for id in order.values() {
-            let Some(run) = runs.get_mut(id) else { continue };
+        let lost = self.in_the_hands_of(&dead);
+        let mut calls: FxHashMap<WorkerId, usize> = FxHashMap::default();
+        lost.iter().filter(|(_, _, task)| task.takes_slot()).for_each(|(by, ..)| *calls.entry(*by).or_default() += 1);
+        for (by, id, task) in &lost {
+            let Some(run) = self.runs.get_mut(id.run()) else { continue };
             let place = run.place();
-            let root = (&run.id, &mut run.root);
-            for (id, scope) in std::iter::once(root).chain(run.inner.iter_mut()) {
-                let lost = scope.tasks_in(|state| matches!(state, TaskState::Claimed { by } if dead.contains(&by)));
-                tasks += lost.len();
-                lost.into_iter().for_each(|task| scope.give_back(id, task, &place, queue));
+            let Some(scope) = run.scope_mut(id) else { continue };
+            scope.suspect(*task, calls.get(by) == Some(&1));
+            scope.give_back(id, *task, &place, &mut self.queue);
+        }
+        self.workers.retain(|worker, _| !dead.contains(worker));
+        self.strangers.retain(|worker| !dead.contains(worker));
+        Swept { workers: dead.len(), tasks: lost.len() }
+    }
+
+    /// The tasks that these workers have in hand, in the order in which their runs began.
+    fn in_the_hands_of(&self, workers: &[WorkerId]) -> Vec<(WorkerId, ScopeId, Task)> {
+        let mut found = Vec::new();
+        for run in self.order.values().filter_map(|id| self.runs.get(id)) {
+            for (id, scope) in std::iter::once((&run.id, &run.root)).chain(&run.inner) {
+                found.extend(
+                    scope.claimed().filter(|(_, by)| workers.contains(by)).map(|(task, by)| (by, id.clone(), task)),
+                );
             }
         }
-        workers.retain(|worker, _| !dead.contains(worker));
-        strangers.retain(|worker| !dead.contains(worker));
-        Swept { workers: dead.len(), tasks }
+        found
     }
+
+    /// The workers that count as alive, ordered by id.
+    #[must_use]
+    pub fn workers(&self) -> Vec<WorkerRow> {
+        let mut calls: FxHashMap<WorkerId, usize> = FxHashMap::default();
+        let scopes = self.runs.values().flat_map(|run| run.scopes());
+        for (task, by) in scopes.flat_map(|scope| scope.claimed()) {
+            *calls.entry(by).or_default() += usize::from(Class::of(task) == Class::Call);
+        }
+        let row = |(id, worker): (&WorkerId, &Worker)| WorkerRow {
+            id: *id,
+            about: Arc::clone(&worker.about),
+            until: worker.until,
+            in_hand: calls.get(id).copied().unwrap_or(0),
+        };
+        let mut rows: Vec<WorkerRow> = self.workers.iter().map(row).collect();
+        rows.sort_unstable_by_key(|row| row.id);
+        rows
+    }
+
+    /// The calls that exist, by plan and lane, in that order.
+    #[must_use]
+    pub fn queues(&self) -> Vec<QueueRow> {
+        let mut rows: BTreeMap<(PlanHash, Option<Name>), QueueRow> = BTreeMap::new();
+        for run in self.runs.values() {
+            let (plan, goes_on) = (run.summary.started.plan, run.control.control.hands_out());
+            for (lane, state) in run.scopes().flat_map(|scope| scope.calls()) {
+                let row = row_of(&mut rows, plan, lane);
+                match state {
+                    TaskState::Claimed { .. } => row.in_hand += 1,
+                    TaskState::Queued { .. } if goes_on => {}
+                    TaskState::Queued { .. } | TaskState::Held => row.held += 1,
+                }
+            }
+        }
+        let goes_on = |scope: &ScopeId| self.runs.get(scope.run()).is_some_and(|run| run.control.control.hands_out());
+        for (kind, _, since) in self.queue.calls().filter(|(_, scope, _)| goes_on(scope)) {
+            let row = row_of(&mut rows, kind.plan, &kind.lane);
+            let Some(since) = since else {
+                row.later += 1;
+                continue;
+            };
+            row.ready += 1;
+            row.alone += usize::from(kind.alone);
+            row.since = Some(row.since.map_or(since, |oldest| oldest.min(since)));
+        }
+        rows.into_values().collect()
+    }
+}
+
+fn row_of<'a>(
+    rows: &'a mut BTreeMap<(PlanHash, Option<Name>), QueueRow>,
+    plan: PlanHash,
+    lane: &Option<Name>,
+) -> &'a mut QueueRow {
+    rows.entry((plan, lane.clone())).or_insert_with(|| QueueRow::empty(plan, lane.clone()))
 }

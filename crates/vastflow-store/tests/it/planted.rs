@@ -9,7 +9,8 @@ use std::time::Duration;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Task, Timestamp};
 use vastflow_store::{
     Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, MemoryStore, Message, OpId, Prune,
-    Pruned, Pulse, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, TaskState, Wakeups,
+    Pruned, Pulse, QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, TaskState,
+    Wakeups, WorkerRow,
 };
 use vastflow_testsuite::{Divergence, cases::CASES, differential, failures};
 
@@ -248,6 +249,14 @@ impl Store for Broken {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.inner.counts().await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
+        self.inner.workers().await
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {
+        self.inner.queues().await
     }
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {

@@ -88,6 +88,7 @@ fn first(story: &Story) -> Claimed {
         task: attempt(0, 1),
         token: ClaimToken::FIRST,
         lane: None,
+        crashes: 0,
         plan: story.plan.hash(),
         len: story.state.len(),
         control: Default::default(),

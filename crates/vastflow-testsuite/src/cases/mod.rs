@@ -13,8 +13,10 @@ pub mod listing;
 pub mod plans;
 pub mod prune;
 pub mod queue;
+pub mod queues;
 pub mod reopen;
 pub mod room;
+pub mod suspects;
 pub mod timers;
 pub mod workers;
 
@@ -119,7 +121,18 @@ macro_rules! conformance {
                 a_late_heartbeat_before_the_sweep_counts
                 only_the_dead_lose_their_tasks the_dead_may_come_back sweeping_twice_finds_nothing
                 a_sweep_keeps_to_its_limit giving_back_spends_nothing a_stale_release_changes_nothing
-                a_sweep_covers_all_runs_and_scopes
+                a_sweep_covers_all_runs_and_scopes a_sign_of_life_tells_the_time
+                workers_are_listed_with_what_they_tell two_living_workers_have_two_names
+                a_name_is_free_when_its_worker_is_given_up
+            }
+            suspects {
+                one_death_changes_nothing a_call_that_two_died_with_is_handed_out_alone
+                only_what_was_alone_in_hand_crashed_its_worker a_claim_for_one_alone_takes_one_and_no_other_call
+                an_answer_clears_the_suspicion timers_are_never_suspects
+            }
+            queues {
+                calls_are_counted_by_plan_and_lane a_held_run_s_calls_are_told_apart what_is_in_hand_is_counted
+                the_age_is_that_of_the_oldest who_must_run_alone_is_counted
             }
             plans {
                 a_plan_comes_back an_unknown_hash_names_nothing plans_are_listed_by_hash

@@ -90,6 +90,7 @@ pub async fn a_claim_tells_what_is_needed(probe: Probe) {
         task: attempt(1, 1),
         token: ClaimToken::FIRST,
         lane: None,
+        crashes: 0,
         plan: story.plan.hash(),
         len: Seq(2),
         control: Default::default(),

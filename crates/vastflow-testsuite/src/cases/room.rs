@@ -20,7 +20,7 @@ fn lanes() -> Arc<Plan> {
     Arc::new(Plan::new(spec).expect("a plan"))
 }
 
-async fn begin_lanes(probe: &Probe) -> Story {
+pub(super) async fn begin_lanes(probe: &Probe) -> Story {
     let plan = lanes();
     probe.put_plan(&plan).await;
     let mut story = Story::new(Arc::clone(&plan), "r");

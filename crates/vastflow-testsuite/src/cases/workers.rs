@@ -4,7 +4,7 @@ use crate::fixture::{self, ALICE, BOB, LEASE, Story, T0, after, attempt};
 use crate::probe::{ALL, Probe};
 use std::time::Duration;
 use vastflow_core::Timestamp;
-use vastflow_store::{ClaimToken, Claimed, Swept, WorkerId};
+use vastflow_store::{ClaimToken, Claimed, StoreError, Swept, WorkerId, WorkerInfo};
 
 async fn working(probe: &Probe, width: usize) -> (Story, Vec<Claimed>) {
     let story = probe.begin_with(Story::new(fixture::wide(width), "r")).await;
@@ -156,4 +156,54 @@ pub async fn a_sweep_covers_all_runs_and_scopes(probe: Probe) {
     let end = T0.plus(LEASE).plus(Duration::from_millis(1));
     assert_eq!(probe.sweep(end).await, swept(1, 3));
     assert_eq!(probe.claim_as(BOB, end, ALL).await.tasks.len(), 3);
+}
+
+/// The answer to a sign of life says what time it is by the clock that counts.
+pub async fn a_sign_of_life_tells_the_time(probe: Probe) {
+    assert_eq!(probe.beat(ALICE, after(7)).await.now, after(7));
+}
+
+fn named(text: &str) -> WorkerInfo {
+    WorkerInfo { name: Some(fixture::name(text)), ..WorkerInfo::here() }
+}
+
+/// Everybody can see who is alive, what they told last, and how much they have in hand.
+pub async fn workers_are_listed_with_what_they_tell(probe: Probe) {
+    assert_eq!(probe.workers().await, []);
+    let about = |slots| {
+        let lacks = vec![(fixture::plan().hash(), "action \"a\"".into())];
+        let (lanes, serves) = (vec![fixture::name("gpu")], vec![fixture::chain("x").hash()]);
+        WorkerInfo { version: "1.2".into(), slots, lanes, serves, lacks, ..named("red") }
+    };
+    working(&probe, 2).await;
+    probe.beat_with(BOB, about(3), after(1)).await.unwrap();
+    probe.beat_with(BOB, about(4), after(2)).await.unwrap();
+    let workers = probe.workers().await;
+    let seen: Vec<_> = workers.iter().map(|row| (row.id, row.until, row.in_hand)).collect();
+    assert_eq!(seen, [(ALICE, T0.plus(LEASE), 2), (BOB, after(2).plus(LEASE), 0)]);
+    assert_eq!((&*workers[0].about, &*workers[1].about), (&WorkerInfo::default(), &about(4)));
+    probe.claim_as(BOB, after(3), 0).await;
+    assert_eq!(*probe.workers().await[1].about, about(4), "a claim tells nothing new");
+    probe.sweep(after(16)).await;
+    assert_eq!(probe.workers().await.len(), 1, "who was given up is not listed");
+}
+
+/// No two living workers have one name; the first keeps it, and the second is as if it had said nothing.
+pub async fn two_living_workers_have_two_names(probe: Probe) {
+    probe.beat_with(ALICE, named("red"), T0).await.unwrap();
+    let refused = probe.beat_with(BOB, named("red"), after(1)).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    assert_eq!(probe.workers().await.len(), 1);
+    probe.beat_with(ALICE, named("red"), after(2)).await.unwrap();
+    probe.beat_with(BOB, named("blue"), after(2)).await.unwrap();
+    probe.beat_with(BOB, named("green"), after(3)).await.unwrap();
+    probe.beat_with(ALICE, named("blue"), after(3)).await.unwrap();
+}
+
+/// A name is free as soon as the lease of who had it is over.
+pub async fn a_name_is_free_when_its_worker_is_given_up(probe: Probe) {
+    probe.beat_with(ALICE, named("red"), T0).await.unwrap();
+    probe.beat_with(BOB, named("red"), T0.plus(LEASE)).await.unwrap();
+    let late = probe.beat_with(ALICE, named("red"), after(16)).await;
+    assert!(matches!(late, Err(StoreError::Refused(_))), "{late:?}");
 }

@@ -2,10 +2,11 @@
 
 use super::steps::same;
 use super::world::World;
+use crate::fixture::T0;
 use crate::law2::law2;
 use crate::probe::{ALL, TaskView};
 use vastflow_core::{RunStatus, ScopeId, Seq};
-use vastflow_store::{RunQuery, RunRow};
+use vastflow_store::{QueueRow, RunQuery, RunRow};
 
 impl World {
     pub(super) async fn compare(&mut self) -> Result<(), String> {
@@ -18,6 +19,9 @@ impl World {
             &self.model.ledger.plans(),
             &self.probe.store().plans().await.map_err(|error| error.to_string())?,
         )?;
+        same("workers", &self.model.ledger.workers(), &self.probe.workers().await)?;
+        let wanted = self.model.ledger.queues().into_iter().map(without_age).collect::<Vec<_>>();
+        same("queues", &wanted, &self.probe.queues().await.into_iter().map(without_age).collect())?;
         let queries = [RunQuery::default(), self.some_query()];
         for query in queries {
             self.compare_list(query).await?;
@@ -64,6 +68,11 @@ impl World {
         }
         same(&format!("list of {query:?}"), &wanted, &found)
     }
+}
+
+/// What came back into the queue may count from then or from before.
+fn without_age(row: QueueRow) -> QueueRow {
+    QueueRow { since: row.since.map(|_| T0), ..row }
 }
 
 /// Keys are a store's own; only their order means something.

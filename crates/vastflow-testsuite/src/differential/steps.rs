@@ -2,12 +2,13 @@
 
 use super::draw::{Drawn, Then};
 use super::world::World;
-use crate::fixture::{LEASE, lease};
+use crate::fixture::{self, LEASE, lease};
 use crate::probe::ALL;
+use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::{PlanHash, ScopeId, Timestamp};
 use vastflow_store::{
-    Claim, ClaimToken, Claimed, Claims, Commit, Committed, Doomed, Heartbeat, Keep, Lease, Prune, TaskState,
+    Claim, ClaimToken, Claimed, Claims, Commit, Committed, Doomed, Heartbeat, Keep, Lease, Prune, TaskState, WorkerInfo,
 };
 
 /// What a commit was answered, with errors as their codes.
@@ -135,6 +136,7 @@ impl World {
             task: queued.task,
             token: ClaimToken::FIRST,
             lane: None,
+            crashes: 0,
             plan: row.summary.started.plan,
             len: row.len,
             control: row.control,
@@ -149,15 +151,22 @@ impl World {
             Some(plan) if self.rng.chance(20) => vec![plan],
             _ => Vec::new(),
         };
-        let ask = Claim { except: except.into(), ..Claim::new(self.worker(), max, LEASE, self.now) };
+        let alone = self.rng.chance(25);
+        let ask = Claim { except: except.into(), alone, ..Claim::new(self.worker(), max, LEASE, self.now) };
         let mut wanted = self.model.ledger.claim(&ask);
-        let mut found = self.probe.store().claim(ask.clone()).await.map_err(|error| format!("claim: {error}"))?;
+        let mut found = self.claim_from_store(&ask).await?;
+        // Which of them comes first is not certain then, so all of them are asked for.
+        while alone && !self.order_is_known && wanted.alone_waits && found.alone_waits {
+            take_in(&mut wanted, self.model.ledger.claim(&ask));
+            take_in(&mut found, self.claim_from_store(&ask).await?);
+        }
         self.note(format!("{:?} claims {max} at {}: {}", ask.worker, ask.now, in_words(&wanted.tasks)));
         if !self.order_is_known {
             sort(&mut wanted);
             sort(&mut found);
         }
         same("claim: tasks", &wanted.tasks, &found.tasks)?;
+        same("claim: alone waits", &wanted.alone_waits, &found.alone_waits)?;
         if !self.anything_is_held() {
             same("claim: more", &wanted.more, &found.more)?;
             same("claim: next due", &wanted.next_due, &found.next_due)?;
@@ -169,6 +178,10 @@ impl World {
         let back: Vec<Lease> = wanted.tasks.drain(keep..).map(|claimed| lease(&claimed)).collect();
         self.leases.extend(wanted.tasks);
         self.give_back(&back).await
+    }
+
+    async fn claim_from_store(&self, ask: &Claim) -> Result<Claims, String> {
+        self.probe.store().claim(ask.clone()).await.map_err(|error| format!("claim: {error}"))
     }
 
     fn anything_is_held(&self) -> bool {
@@ -190,11 +203,18 @@ impl World {
     }
 
     async fn beat(&mut self) -> Result<(), String> {
-        let beat = Heartbeat { worker: self.worker(), lease: LEASE, now: self.now };
-        let wanted = self.model.ledger.heartbeat(&beat);
-        let found = self.probe.store().heartbeat(beat).await.map_err(|error| format!("heartbeat: {error}"))?;
-        self.note(format!("heartbeat of {:?} at {}", beat.worker, beat.now));
-        same("heartbeat", &wanted, &found)
+        let name = self.rng.pick(&[None, None, Some("red"), Some("blue")]).copied().flatten().map(fixture::name);
+        let about = Arc::new(WorkerInfo { name, slots: self.rng.below(9), ..WorkerInfo::here() });
+        let beat = Heartbeat { worker: self.worker(), about, lease: LEASE, now: self.now };
+        self.note(format!("{beat:?}"));
+        let wanted = self.model.ledger.heartbeat(&beat).map_err(|error| error.code().to_owned());
+        for _ in 0..PATIENCE {
+            match self.probe.store().heartbeat(beat.clone()).await {
+                Err(error) if error.is_transient() => self.tally.retried += 1,
+                found => return same("heartbeat", &wanted, &found.map_err(|error| error.code().to_owned())),
+            }
+        }
+        Err(format!("no heartbeat after {PATIENCE} attempts"))
     }
 
     async fn sweep(&mut self) -> Result<(), String> {
@@ -253,6 +273,12 @@ impl World {
         }
         self.compare().await
     }
+}
+
+/// What one claim more gave.
+fn take_in(claims: &mut Claims, more: Claims) {
+    claims.tasks.extend(more.tasks);
+    claims.alone_waits = more.alone_waits;
 }
 
 fn sort(claims: &mut Claims) {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{Barrier, Notify};
 use vastflow::store::{
-    Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, Prune, Pruned, Pulse, QueuedTask,
-    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow,
+    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
 };
 use vastflow::{Plan, PlanHash, RunId, Timestamp};
 use vastflow_core::{Recorded, ScopeId, Seq};
@@ -161,6 +161,14 @@ impl Store for Watched {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.inner.counts().await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
+        self.inner.workers().await
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {
+        self.inner.queues().await
     }
 
     async fn tasks(&self, scope: &ScopeId) -> Result<Vec<QueuedTask>, StoreError> {
