@@ -242,12 +242,15 @@ impl Dag {
         }
     }
 
-    pub(crate) fn draw_signal(&self, name: &str, wires: &[Wire]) -> Option<usize> {
+    pub(crate) fn draw_signal<'d>(&self, name: &str, after: &impl Inputs<'d>) -> Option<usize> {
         let signal = self.graph.borrow_mut().checked(name)?;
         let at = self.draw_kind(name, NodeKind::Signal { name: signal }, Arc::new(Nothing), &[]);
-        for wire in wires.iter().filter(|wire| wire.at.is_some()) {
-            self.connect(at, *wire, true);
+        // The run's input is always there. In a join that has a choice the check of the plan refuses it, as everywhere.
+        let is_waited_for = |wire: &Wire| wire.at.is_some() || after.join() != Join::All;
+        for wire in after.wires().into_iter().filter(is_waited_for) {
+            self.connect(at, wire, true);
         }
+        self.join_by(at, after.join());
         at
     }
 
@@ -371,16 +374,18 @@ impl<'d, T> Node<'d, T> {
         self.change(|graph, at| graph.spec_mut(at).durable = durable)
     }
 
-    /// Waits for `other` too, without taking its value. Not for a node that needs only some of those before it
-    /// ([`any()`](crate::any()), [`n_of()`](crate::n_of())): `other` would be one of them.
+    /// Waits for `other` too, without taking its value: if `other` fails, the node cannot begin, also where it takes
+    /// failures of those that it is wired to ([`settled()`](crate::settled())). Not for a node that needs only some of
+    /// those before it ([`any()`](crate::any()), [`n_of()`](crate::n_of())), nor for a signal that joins: `other` would be
+    /// one of them.
     pub fn after<U>(self, other: Node<'d, U>) -> Self {
         self.dag.connect(self.at, other.wire(), true);
         self.change(|graph, at| {
             let spec = graph.spec_mut(at);
-            if matches!(spec.join, Join::Any | Join::NOf(_)) && matches!(spec.kind, NodeKind::Signal { .. }) {
-                // All edges of a signal only order, so the check of the plan cannot tell this one from the others.
+            if spec.join != Join::All && matches!(spec.kind, NodeKind::Signal { .. }) {
+                // All edges of a signal only order, so nothing tells this one from the others.
                 let name = spec.name.clone();
-                let why = "it does not wait for all before it, so `after` would be one of those it needs; give the \
+                let why = "it does not wait for all before it to succeed, so `after` would be one of those; give the \
                            `after` to a node behind it";
                 graph.errors.push(PlanError::Unfit { name, why: why.into() });
             }

@@ -146,8 +146,7 @@ impl Dag {
     /// Draws a node that waits for a signal of this name, without a task or a slot, and gives what it carries. Signals
     /// that come before it begins wait for it. Give it a [`Node::total_timeout`] if it should not wait for ever.
     pub fn wait_signal<'d, T: Data, I: Inputs<'d>>(&'d self, name: &str, after: I) -> Node<'d, T> {
-        let at = self.draw_signal(name, &after.wires());
-        self.join_by(at, after.join());
+        let at = self.draw_signal(name, &after);
         self.node_at(at)
     }
 

@@ -68,6 +68,8 @@ pub(crate) struct Links {
     pub(crate) children: Vec<(NodeIx, bool)>,
     /// Whether it is a result of the run.
     pub(crate) is_output: bool,
+    /// Whether an edge into it hands on a value.
+    takes_values: bool,
 }
 
 impl Plan {
@@ -90,6 +92,7 @@ impl Plan {
         let mut nodes: Vec<Links> = spec.nodes.iter().map(|_| Links::default()).collect();
         for (to, node) in spec.nodes.iter().enumerate() {
             for edge in &node.inputs {
+                nodes[to].takes_values |= !edge.order_only;
                 let Source::Node(from) = &edge.from else { continue };
                 let from = by_name[from];
                 nodes[to].waits_for += 1;
@@ -260,6 +263,16 @@ impl Plan {
 
     pub(crate) fn links(&self, node: NodeIx) -> &Links {
         &self.nodes[node.index()]
+    }
+
+    /// Whether a node can begin although what an edge into it waits for did not succeed.
+    pub(crate) fn can_do_without(&self, node: NodeIx, carries: bool) -> bool {
+        match self.at(node).join {
+            Join::All => false,
+            Join::Any | Join::NOf(_) => true,
+            // Beside values that may be failures, what only orders is waited for as anywhere else.
+            Join::AllSettled => carries || !self.links(node).takes_values,
+        }
     }
 }
 

@@ -60,9 +60,10 @@ impl<S: Sink> Fold<'_, S> {
             let Some((node, came, next)) = open.last_mut() else { return };
             let (node, came) = (*node, *came);
             match plan.links(node).children.get(*next) {
-                Some(&(child, _)) => {
+                Some(&(child, carries)) => {
                     *next += 1;
-                    self.close_edge(node, child, came);
+                    let is_met = came || plan.can_do_without(child, carries);
+                    self.close_edge(node, child, came, is_met);
                 }
                 None => {
                     open.pop();
@@ -71,13 +72,13 @@ impl<S: Sink> Fold<'_, S> {
         }
     }
 
-    fn close_edge(&mut self, from: NodeIx, child: NodeIx, came: bool) {
+    fn close_edge(&mut self, from: NodeIx, child: NodeIx, came: bool, is_met: bool) {
         let NodeState::Waiting { missing } = &mut self.state.nodes[child.index()] else { return };
         *missing -= 1;
         let missing = *missing;
         let join = self.plan.at(child).join;
         match join {
-            Join::All if !came => return self.skip(child),
+            _ if !is_met => return self.skip(child),
             Join::All | Join::AllSettled if missing > 0 => return,
             Join::All | Join::AllSettled => {}
             Join::Any | Join::NOf(_) => {
@@ -332,7 +333,7 @@ impl<S: Sink> Fold<'_, S> {
     /// Whether all that waits for the node can do without it, or says itself that it cannot.
     fn is_handled(&self, node: NodeIx) -> bool {
         let links = self.plan.links(node);
-        let copes = |(child, _): &(NodeIx, bool)| self.plan.at(*child).join != Join::All;
+        let copes = |(child, carries): &(NodeIx, bool)| self.plan.can_do_without(*child, *carries);
         !links.is_output && !links.children.is_empty() && links.children.iter().all(copes)
     }
 

@@ -116,9 +116,28 @@ fn all_settled_gets_results_and_errors() {
 }
 
 #[test]
+fn what_a_settled_join_only_waits_for_must_succeed() {
+    // The failure of `b` fails the run, as if nothing joined.
+    check(
+        "a; b; j < a, b order join settled",
+        "start\na failed boom\nb failed bang\n  NodeFailed b: bang; RunEnded failed: b: bang\n? nodes\n  a failed, b failed, j dropped",
+    );
+    // Nor does the join begin after one that could not come to be.
+    check(
+        "a isolated; b < a; c; j < c, b order join settled",
+        "start\na failed boom\nc done\n? nodes\n  a failed, b skipped, c succeeded, j skipped",
+    );
+    // With no value at all it is the ends that are counted.
+    check(
+        "a; b; j < a order, b order join settled",
+        "start\na failed boom\nb done\n  NodeSucceeded b = b(null)\n  queue j#1",
+    );
+}
+
+#[test]
 fn an_edge_that_only_orders_brings_no_value_to_a_join() {
     check("a; b; j < a order, b order join any", "start\na done\n? inputs j\n  nothing");
-    check("a; b; j < a order, b join settled", "start\na failed boom\nb done\n? inputs j\n  {\"Ok\":\"b(null)\"}");
+    check("a; b; j < a order, b join settled", "start\na done\nb failed boom\n? inputs j\n  {\"Err\":\"boom\"}");
     check(
         "a; b; j < a order, b order join any basin { x }",
         "start\na done\n  NodeSucceeded a = a(null)\n  cancel b#1; send j[] begin null",

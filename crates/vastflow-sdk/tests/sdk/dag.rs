@@ -148,16 +148,24 @@ fn whatever_takes_inputs_joins_them_as_they_are_wired() {
 
 #[test]
 fn what_a_signal_cannot_join_is_refused() {
-    let drawn = |after: bool| {
-        let flow = Flow::dag("flow", |dag, n: Node<u32>| {
+    let after = |all: bool| {
+        text(Flow::dag("flow", |dag, n: Node<u32>| {
             let (slow, quick) = (dag.node("slow", one, n), dag.node("quick", one, n));
-            let signal: Node<u32> = dag.wait_signal("go", any([if after { slow } else { n }]));
-            if after { signal.after(quick) } else { signal }
-        });
-        text(flow)
+            let signal: Node<u32> =
+                if all { dag.wait_signal("go", settled([slow])) } else { dag.wait_signal("go", any([slow])) };
+            signal.after(quick)
+        }))
     };
-    assert!(drawn(true).contains("`after` would be one of those it needs"));
-    assert!(drawn(false).contains("it joins and has no nodes before it"));
+    assert!(after(true).contains("`after` would be one of those") && after(false).contains("`after` would be one"));
+    let input = text(Flow::dag("flow", |dag, n: Node<u32>| dag.wait_signal::<u32, _>("go", any([n]))));
+    assert!(input.contains("the run's input is always there") && input.contains("it joins and has no nodes before it"));
+    let one_of_two = text(Flow::dag("flow", |dag, n: Node<u32>| {
+        let slow = dag.node("slow", one, n);
+        dag.wait_signal::<u32, _>("go", any([n, slow]))
+    }));
+    assert!(one_of_two.contains("a join waits for nodes, and the run's input is always there"), "{one_of_two}");
+    let all = Flow::dag("flow", |dag, n: Node<u32>| dag.wait_signal::<u32, _>("go", n)).unwrap();
+    assert_eq!(edges(all.plan()), ["go"]);
 }
 
 #[test]

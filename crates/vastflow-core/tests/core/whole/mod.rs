@@ -11,7 +11,7 @@ mod world;
 use crate::dsl::{event_text, payload_text};
 use crate::property::for_many;
 use core::cell::Cell;
-use oracle::{Values, fits, in_scope, is_handled, may_be_given_up, of_scope, parents};
+use oracle::{Values, fits, in_scope, is_handled, may_be_given_up, needed_before, of_scope};
 use plans::{Case, random_case};
 use std::collections::{BTreeMap, BTreeSet};
 use vastflow_core::plan::{Join, NodeKind};
@@ -169,18 +169,18 @@ impl Judge<'_> {
         let scope = self.scope(path);
         let plan = &scope.run.plan;
         let done = |node: NodeIx| scope.done.iter().any(|(of, _)| *of == node);
-        let came = parents(plan, node).filter(|(parent, _)| done(*parent)).count();
-        let all = parents(plan, node).count();
-        let needs = match plan.node(node).unwrap().join {
-            Join::All => all,
+        let came = needed_before(plan, node).filter(|parent| done(*parent)).count();
+        let all = needed_before(plan, node).count();
+        let join = plan.node(node).unwrap().join;
+        let needs = match join {
+            Join::All | Join::AllSettled => all,
             Join::Any => 1,
             Join::NOf(count) => count as usize,
-            Join::AllSettled => 0,
         };
         let what = || format!("{path:?} {node:?} is {}: {:?}", scope.status(node), self.story(path));
         match scope.status(node) {
             NodeStatus::Skipped => {
-                let cannot_be = needs == all && came < all && plan.node(node).unwrap().join == Join::All;
+                let cannot_be = came < all && matches!(join, Join::All | Join::AllSettled);
                 assert!(cannot_be || may_be_given_up(plan, node), "{}", what());
             }
             NodeStatus::Failed => {

@@ -35,6 +35,15 @@ pub(crate) fn parents(plan: &Plan, node: NodeIx) -> impl Iterator<Item = (NodeIx
     })
 }
 
+/// The nodes before a node that it needs, or of which it needs some: of a join that takes failures, only what brings no
+/// value beside others that do.
+pub(crate) fn needed_before(plan: &Plan, node: NodeIx) -> impl Iterator<Item = NodeIx> + '_ {
+    let takes_failures = plan.node(node).unwrap().join == Join::AllSettled;
+    let some_carry = parents(plan, node).any(|(_, carries)| carries);
+    let needs = move |carries: bool| !takes_failures || some_carry && !carries;
+    parents(plan, node).filter(move |(_, carries)| needs(*carries)).map(|(parent, _)| parent)
+}
+
 /// What may become of a scope that nobody stops.
 pub(crate) fn of_scope(case: &Case, plan: &Plan, path: &str) -> May {
     let all: BTreeMap<NodeIx, May> = in_scope(case, plan, path);
@@ -48,14 +57,13 @@ pub(crate) fn in_scope(case: &Case, plan: &Plan, path: &str) -> BTreeMap<NodeIx,
     let mut all = BTreeMap::new();
     // Nodes are drawn after those that they wait for.
     for node in nodes(plan) {
-        let before: Vec<May> = parents(plan, node).map(|(parent, _)| all[&parent]).collect();
+        let before: Vec<May> = needed_before(plan, node).map(|parent| all[&parent]).collect();
         let all_come = before.iter().all(|may| may.succeed);
         let some_stays_away = before.iter().any(|may| may.fail || may.skip);
         let runs = || of_node(case, plan, node, path);
         let may = match plan.node(node).unwrap().join {
-            Join::AllSettled => runs(),
-            Join::All if !all_come => May { skip: true, ..May::default() },
-            Join::All => May { skip: some_stays_away, ..runs() },
+            Join::All | Join::AllSettled if !all_come => May { skip: true, ..May::default() },
+            Join::All | Join::AllSettled => May { skip: some_stays_away, ..runs() },
             join => {
                 let may = enough(&before, needed(join, before.len()), runs());
                 rescued(case, plan, node, may)
@@ -142,9 +150,16 @@ fn rescued(case: &Case, plan: &Plan, node: NodeIx, may: May) -> May {
 /// Whether all that waits for the node can do without it.
 pub(crate) fn is_handled(plan: &Plan, node: NodeIx) -> bool {
     let mut after = children(plan, node).peekable();
-    !plan.outputs().contains(&node)
-        && after.peek().is_some()
-        && after.all(|child| plan.node(child).unwrap().join != Join::All)
+    !plan.outputs().contains(&node) && after.peek().is_some() && after.all(|child| can_do_without(plan, child, node))
+}
+
+/// Whether `child` may begin although `node` did not succeed.
+fn can_do_without(plan: &Plan, child: NodeIx, node: NodeIx) -> bool {
+    match plan.node(child).unwrap().join {
+        Join::All => false,
+        Join::Any | Join::NOf(_) => true,
+        Join::AllSettled => needed_before(plan, child).all(|needed| needed != node),
+    }
 }
 
 /// Whether all ways from the node lead to joins that may go on without it.
