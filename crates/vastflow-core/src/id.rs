@@ -309,12 +309,27 @@ pub enum Hook {
     Finally,
 }
 
-impl fmt::Display for Hook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Hook {
+    /// The word, as it stands in tables and on screens.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Hook::OnFailure => "on_failure",
             Hook::Finally => "finally",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Name {
+    /// What a hook is shown as, beside nodes.
+    pub(crate) fn of_hook(hook: Hook) -> Self {
+        Name(hook.as_str().into())
     }
 }
 

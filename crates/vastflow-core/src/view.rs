@@ -4,6 +4,7 @@ mod timeline;
 mod track;
 
 pub use timeline::Timeline;
+pub use track::SHOWN_POLLS;
 
 use crate::event::{Recorded, RunOutcome, RunStatus};
 use crate::id::{Name, RunId};
@@ -16,7 +17,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-/// A run to look at. Its `Display` prints one line a node.
+/// A run to look at. Its `Display` prints one line a node, and one a hook that was due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunView {
     /// The run.
@@ -33,11 +34,13 @@ pub struct RunView {
     pub took: Duration,
     /// Its nodes, as drawn.
     pub nodes: Vec<NodeView>,
+    /// The hooks of its flow that were called or are due, `on_failure` first. Their calls count as a node's do.
+    pub hooks: Vec<NodeView>,
     /// The code that it waits for, because the program that looks lacks it: `node "a"`, `river "b"`.
     pub missing: Vec<String>,
 }
 
-/// One node of a [`RunView`].
+/// One node of a [`RunView`], or one hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeView {
     /// The node's name.
@@ -54,7 +57,7 @@ pub struct NodeView {
     pub ended_at: Option<Timestamp>,
     /// What its last failed or unfinished call said.
     pub said: Option<String>,
-    /// Its calls, in the order in which they ended.
+    /// Its calls, in the order in which they ended; of its polls the last [`SHOWN_POLLS`].
     pub attempts: Vec<CallView>,
     /// The states that it was in between waiting and its end.
     pub phases: Vec<Phase>,
@@ -95,6 +98,8 @@ pub enum CallKind {
     Fold,
     /// Its undo action.
     Undo,
+    /// A hook of the flow.
+    Hook,
 }
 
 /// A state that a node was in, and when.
@@ -131,6 +136,7 @@ impl RunView {
     pub fn fold(run: RunId, plan: &Plan, history: &[Recorded]) -> Result<Self, Illegal> {
         let mut state = State::default();
         let mut nodes: Vec<NodeView> = plan.spec().nodes.iter().map(|node| NodeView::new(node.name.clone())).collect();
+        let mut hooks = Vec::new();
         for recorded in history {
             let before = recorded.event.node().and_then(|node| state.node_status(node));
             state.evolve(plan, &recorded.event, recorded.at, &mut ())?;
@@ -138,6 +144,7 @@ impl RunView {
                 track::note(&mut nodes[node.index()], recorded, before);
             }
             track::watch(&mut nodes, plan, &state, recorded);
+            track::watch_hooks(&mut hooks, &state, recorded);
         }
         for (ix, node) in nodes.iter_mut().enumerate() {
             node.status = state.node_status(node_ix(ix)).unwrap_or(NodeStatus::Waiting);
@@ -152,7 +159,8 @@ impl RunView {
         let started_at = at(history.first());
         let took = at(history.last()).since(started_at);
         let (status, outcome) = (state.status(), state.outcome());
-        Ok(RunView { run, flow: plan.flow().clone(), status, outcome, started_at, took, nodes, missing: Vec::new() })
+        let (flow, missing) = (plan.flow().clone(), Vec::new());
+        Ok(RunView { run, flow, status, outcome, started_at, took, nodes, hooks, missing })
     }
 
     /// The run as it stands at `now`: one that goes on has taken until then.
@@ -170,8 +178,13 @@ impl RunView {
         self.nodes.iter().find(|node| *node.name == *name)
     }
 
-    /// The run as bars over time, for terminals: a line a node with its calls, polls and waits, long idle times made
-    /// short, at most 100 columns wide. Print it.
+    /// What is shown in a line of its own: the nodes, then the hooks.
+    fn lines(&self) -> impl Iterator<Item = &NodeView> {
+        self.nodes.iter().chain(&self.hooks)
+    }
+
+    /// The run as bars over time, for terminals: a line a node and a hook with its calls, polls and waits, long idle
+    /// times made short, at most 100 columns wide. Print it.
     ///
     /// ```
     /// # use vastflow_core::plan::{NodeKind, NodeSpec, Plan, PlanSpec};
@@ -251,10 +264,10 @@ impl NodeStatus {
 impl fmt::Display for RunView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let title = |node: &NodeView| node.title().replace(char::is_control, " ");
-        let titles: Vec<String> = self.nodes.iter().map(title).collect();
+        let titles: Vec<String> = self.lines().map(title).collect();
         let width = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
         writeln!(f, "run {} of {}: {} after {}", self.run, self.flow, self.status, Span(self.took))?;
-        for (node, title) in self.nodes.iter().zip(titles) {
+        for (node, title) in self.lines().zip(titles) {
             let status = if node.calls == 0 && node.said.is_none() { 0 } else { 9 };
             write!(f, "  {} {title:width$}  {:status$}", node.status.sign(), node.status)?;
             if node.calls > 0 {

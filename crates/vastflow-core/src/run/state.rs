@@ -387,6 +387,14 @@ impl State {
         }
     }
 
+    /// The hook that is due or running, and which attempt.
+    pub(crate) const fn hook_under_way(&self) -> Option<(Hook, u32)> {
+        match self.phase {
+            Phase::Hook { hook, attempt, .. } => Some((hook, attempt)),
+            _ => None,
+        }
+    }
+
     /// Whether it has begun and nothing has come between, be it that it still waits in line.
     pub(super) fn is_going(&self) -> bool {
         matches!(self.phase, Phase::Going | Phase::Queued)

@@ -81,8 +81,8 @@ struct Axis {
 impl Axis {
     fn of(view: &RunView, start: Timestamp) -> Self {
         let total = micros(view.took);
-        let mut active: Vec<(u64, u64)> = view.nodes.iter().flat_map(|node| calls(node, start)).collect();
-        active.extend(view.nodes.iter().flat_map(|node| open(node, start, total)));
+        let mut active: Vec<(u64, u64)> = view.lines().flat_map(|node| calls(node, start)).collect();
+        active.extend(view.lines().flat_map(|node| open(node, start, total)));
         active.sort_unstable();
         let (mut idle, mut end, mut busy) = (Vec::new(), 0, 0);
         for (from, to) in active {
@@ -229,12 +229,12 @@ impl fmt::Display for Timeline<'_> {
         let view = self.0;
         let start = view.started_at;
         let axis = Axis::of(view, start);
-        let names: Vec<String> = view.nodes.iter().map(|node| clipped(&node.title(), NAME)).collect();
+        let names: Vec<String> = view.lines().map(|node| clipped(&node.title(), NAME)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         let head = format!("run {} of {}: {} after {}", view.run, view.flow, view.status, Span(view.took));
         writeln!(f, "{}", clipped(&head, COLUMNS))?;
         let mut used = Vec::new();
-        for (node, name) in view.nodes.iter().zip(&names) {
+        for (node, name) in view.lines().zip(&names) {
             let cells = bar(node, &axis, start);
             let bar: String = cells.iter().map(|cell| cell.sign()).collect();
             used.extend(cells);

@@ -2,7 +2,7 @@
 
 use super::{CallKind, CallView, Inner, NodeView, Phase};
 use crate::event::{Event, Recorded};
-use crate::id::NodeIx;
+use crate::id::{Hook, Name, NodeIx};
 use crate::plan::{NodeKind, Plan};
 use crate::run::{NodeStatus, State, node_ix};
 use crate::time::Timestamp;
@@ -11,7 +11,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// Notes an event about a node; `before` is where the node stood.
+/// The most polls of a river that are told of one by one: the last so many. All are counted.
+pub const SHOWN_POLLS: usize = 100;
+
+/// Notes an event about a node or a hook; `before` is where the node stood.
 pub(super) fn note(view: &mut NodeView, recorded: &Recorded, before: Option<NodeStatus>) {
     let said = said(&recorded.event);
     if let Some(call) = recorded.event.call().filter(|call| call.number > 0) {
@@ -31,10 +34,22 @@ pub(super) fn note(view: &mut NodeView, recorded: &Recorded, before: Option<Node
             failed,
             why: said.clone(),
         });
+        if kind == CallKind::Poll {
+            forget_old_polls(&mut view.attempts);
+        }
     }
     view.ended_at = Some(recorded.at);
     note_inner(view, &recorded.event);
     view.said = said;
+}
+
+fn forget_old_polls(calls: &mut Vec<CallView>) {
+    let is_poll = |call: &CallView| call.kind == CallKind::Poll;
+    if calls.iter().filter(|call| is_poll(call)).count() > SHOWN_POLLS
+        && let Some(oldest) = calls.iter().position(is_poll)
+    {
+        calls.remove(oldest);
+    }
 }
 
 fn said(event: &Event) -> Option<String> {
@@ -43,7 +58,8 @@ fn said(event: &Event) -> Option<String> {
         | Event::NodeFailed { failure, .. }
         | Event::NodeParked { failure, .. }
         | Event::ReduceFailed { failure, .. }
-        | Event::RescueFailed { failure, .. } => Some(failure.to_string()),
+        | Event::RescueFailed { failure, .. }
+        | Event::HookFailed { failure, .. } => Some(failure.to_string()),
         Event::UndoFailed { failure, .. } => Some(format!("undo: {failure}")),
         Event::Polled { cause, .. } => Some(cause.to_string()),
         _ => None,
@@ -53,6 +69,7 @@ fn said(event: &Event) -> Option<String> {
 fn kind(event: &Event, before: Option<NodeStatus>) -> CallKind {
     match (event, before) {
         (Event::Undone { .. } | Event::UndoFailed { .. }, _) => CallKind::Undo,
+        (Event::HookDone { .. } | Event::HookFailed { .. }, _) => CallKind::Hook,
         (Event::Reduced { .. } | Event::ReduceFailed { .. }, _) => CallKind::Fold,
         (Event::RescueFailed { .. }, _) | (_, Some(NodeStatus::Rescuing)) => CallKind::Rescue,
         (_, Some(NodeStatus::Polling)) => CallKind::Poll,
@@ -94,6 +111,34 @@ pub(super) fn watch(views: &mut [NodeView], plan: &Plan, state: &State, recorded
         if views[node.index()].turn(status, recorded.at) {
             changed.extend(plan.links(node).children.iter().map(|(child, _)| *child));
         }
+    }
+}
+
+/// Notes what an event says of the hooks, and which one is due after it.
+pub(super) fn watch_hooks(hooks: &mut Vec<NodeView>, state: &State, recorded: &Recorded) {
+    let (told, end) = match &recorded.event {
+        Event::HookDone { hook, .. } => (Some(*hook), NodeStatus::Succeeded),
+        Event::HookFailed { hook, .. } => (Some(*hook), NodeStatus::Failed),
+        // Whoever does not wait for a hook lets go of it.
+        _ => (None, NodeStatus::Dropped),
+    };
+    let is_of = |view: &NodeView, hook: Hook| *view.name == *hook.as_str();
+    if let Some(view) = told.and_then(|hook| hooks.iter_mut().find(|view| is_of(view, hook))) {
+        note(view, recorded, None);
+    }
+    let due = state.hook_under_way();
+    for view in hooks.iter_mut().filter(|view| !view.status.is_final()) {
+        if !due.is_some_and(|(hook, _)| is_of(view, hook)) {
+            view.turn(end, recorded.at);
+        }
+    }
+    let Some((hook, attempt)) = due else { return };
+    let status = if attempt > 1 { NodeStatus::Retrying } else { NodeStatus::Running };
+    if !hooks.iter().any(|view| is_of(view, hook)) {
+        hooks.push(NodeView::new(Name::of_hook(hook)));
+    }
+    if let Some(view) = hooks.iter_mut().find(|view| is_of(view, hook)) {
+        view.turn(status, recorded.at);
     }
 }
 

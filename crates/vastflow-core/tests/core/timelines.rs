@@ -2,7 +2,7 @@
 
 use crate::dsl::{check, plan};
 use vastflow_core::event::{Call, Item, Micros, ScopeEnd};
-use vastflow_core::view::{CallKind, RunView};
+use vastflow_core::view::{CallKind, RunView, SHOWN_POLLS};
 use vastflow_core::{
     Codec, Event, Failure, FailureKind, Name, NodeIx, Payload, Plan, Recorded, RunFailure, RunInfo, RunStarted, Seq,
     Timestamp,
@@ -226,4 +226,63 @@ fn case_60_each_node_has_its_start_end_attempts_and_error_after_the_end() {
     assert_eq!(seen("d"), (5, 7, vec![bad, (CallKind::Rescue, false)]));
     assert_eq!(view.node("b").unwrap().attempts[0].why.as_deref(), Some("busy"), "the error is kept after a success");
     assert_eq!(view.node("b").unwrap().attempts[0].took.as_millis(), 500);
+}
+
+#[test]
+fn hooks_have_lines_of_their_own_when_they_are_due() {
+    let plan = "a; on_failure retry 1@1s; finally";
+    let run = check(
+        plan,
+        "
+        start
+        @1s a (1000ms) failed no stock
+        @2s on_failure (1000ms) failed mail is down
+        @4s on_failure (1000ms) done
+        @5s finally (500ms) failed no room
+        ",
+    );
+    let view = RunView::fold("r".parse().unwrap(), &run.plan, &run.journal).unwrap();
+    let text = view.timeline().to_string();
+    let expected = "\
+run r of flow: failed after 5.0 s
+  ✗ a          │▒▒▒▒▒▒▒▒                                │ 1.0 s  no stock
+  ✓ on_failure │        ▒▒▒▒▒▒▒▒········████████        │ 2.0 s  2 calls
+  ✗ finally    │                                ····▒▒▒▒│ 500.0 ms  no room
+               └────────────────────────────────────────┘ 5.0 s
+    █ call   ▒ failed call   · waits
+  failed: a: no stock
+";
+    assert!(text == expected, "{text}");
+    let kinds: Vec<_> = view.hooks[0].attempts.iter().map(|call| (call.kind, call.number, call.failed)).collect();
+    assert_eq!(kinds, [(CallKind::Hook, 1, true), (CallKind::Hook, 2, false)]);
+    assert!(view.node("finally").is_none(), "a hook is no node");
+
+    let signs = |script: &str| {
+        let run = check(plan, script);
+        let view = RunView::fold("r".parse().unwrap(), &run.plan, &run.journal).unwrap();
+        view.hooks.iter().map(|hook| format!("{} {}", hook.status.sign(), hook.title())).collect::<Vec<_>>()
+    };
+    assert!(signs("start").is_empty(), "no hook is due");
+    assert_eq!(signs("start\na done"), ["▸ finally"]);
+    assert_eq!(signs("start\na done\nfinally done"), ["✓ finally"]);
+    assert_eq!(signs("start\na failed x\nkill\nkill"), ["– on_failure", "– finally"]);
+}
+
+#[test]
+fn the_last_hundred_polls_are_told_of_and_all_are_counted() {
+    let river = r#"{"name":"vm","kind":{"river":{"poll":{"times":1000,"interval_ms":1}}},"inputs":[{"from":"input"}]}"#;
+    let node = NodeIx(0);
+    let next_at = Timestamp::ZERO;
+    let mut history = History::of(river).at(1, Event::Submitted { node, next_at, call: call(1, 1) });
+    for tick in 1..=250 {
+        let polled = Event::Polled { node, cause: format!("at {tick}").into(), next_at, call: call(tick, 1) };
+        history = history.at(10 * u64::from(tick), polled);
+    }
+    let view = history.done(3_000, 0, call(251, 1)).view();
+    let vm = view.node("vm").unwrap();
+    assert_eq!((vm.calls, vm.attempts.len()), (252, 1 + SHOWN_POLLS));
+    let told: Vec<_> = vm.attempts.iter().map(|call| (call.kind, call.number)).collect();
+    assert_eq!(told[0], (CallKind::Attempt, 1), "the call that submitted it is not forgotten");
+    let polls: Vec<_> = (152..=251).map(|tick| (CallKind::Poll, tick)).collect();
+    assert_eq!(told[1..], polls);
 }
