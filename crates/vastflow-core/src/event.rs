@@ -2,9 +2,9 @@
 
 use crate::context::Writes;
 use crate::failure::{Failure, RunFailure};
-use crate::id::{Hook, Name, NodeIx, RunId, Seq};
+use crate::id::{Hook, Name, NodeIx, RunId, Seq, Task};
 use crate::payload::Payload;
-use crate::plan::PlanHash;
+use crate::plan::{Plan, PlanHash};
 use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -479,6 +479,23 @@ pub struct RunInfo {
     pub priority: i8,
     /// The moment by which it must have ended, besides what the plan says.
     pub deadline: Option<Timestamp>,
+    /// Runs of a flow that have the same key may be limited in how many are in flight at once.
+    pub key: Option<Name>,
+    /// The lane that its calls queue in where their nodes name none: so it is left to a group of workers, or to one.
+    pub lane: Option<Name>,
+}
+
+impl RunInfo {
+    /// Where in the queue a task of this run waits: a call in the lane of its node or else of the run, and the run
+    /// itself, while it is in line, with those that have its key.
+    #[must_use]
+    pub fn lane_of<'a>(&'a self, plan: &'a Plan, task: Task) -> Option<&'a Name> {
+        match task {
+            Task::Admit => self.key.as_ref(),
+            task if task.takes_slot() => plan.lane(task).or(self.lane.as_ref()),
+            _ => None,
+        }
+    }
 }
 
 /// How a run ended.

@@ -29,8 +29,8 @@ pub use memory::MemoryStore;
 pub use prune::{Doomed, Keep, Prune, Pruned};
 pub use query::{Counts, RunPage, RunQuery, RunRow};
 pub use work::{
-    Claim, Claimed, Claims, Heartbeat, Lease, Pulse, QueueRow, Swept, Wakeups, WindowState, WorkerId, WorkerInfo,
-    WorkerRow,
+    Claim, Claimed, Claims, Heartbeat, LaneLimit, Lease, Pulse, QueueRow, Rate, Swept, Wakeups, WindowOf, WindowState,
+    WorkerId, WorkerInfo, WorkerRow,
 };
 
 use async_trait::async_trait;

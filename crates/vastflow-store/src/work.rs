@@ -34,9 +34,11 @@ pub struct Claim {
     /// The most tasks of each lane that the worker serves; they count for `max` too. Tasks of other lanes, but for the
     /// common one, stay where they are.
     pub lanes: Arc<[(Name, usize)]>,
-    /// How many runs may be in flight: of a flow, or, without a name, of all flows together. Runs beyond that stay in
-    /// line ([`Task::Admit`]). In flight is what has begun its work and has not ended.
-    pub windows: Arc<[(Option<Name>, usize)]>,
+    /// How many calls of a lane may be in the hands of all workers together, and how often one may begin.
+    pub limits: Arc<[LaneLimit]>,
+    /// How many runs may be in flight. Runs beyond that stay in line ([`Task::Admit`]). In flight is what has begun its
+    /// work and has not ended.
+    pub windows: Arc<[(WindowOf, usize)]>,
     /// The worker has nothing in hand and begins nothing else meanwhile: it is given one call that must run alone, and no
     /// other call.
     pub alone: bool,
@@ -45,10 +47,20 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// A request for tasks of all plans in the common lane, without windows.
+    /// A request for tasks of all plans in the common lane, without limits and windows.
     #[must_use]
     pub fn new(worker: WorkerId, max: usize, lease: Duration, now: Timestamp) -> Self {
-        Claim { worker, max, lease, except: [].into(), lanes: [].into(), windows: [].into(), alone: false, now }
+        Claim {
+            worker,
+            max,
+            lease,
+            except: [].into(),
+            lanes: [].into(),
+            limits: [].into(),
+            windows: [].into(),
+            alone: false,
+            now,
+        }
     }
 }
 
@@ -62,17 +74,68 @@ pub struct Claims {
     pub more: bool,
     /// When the next task that is not visible yet will be; none when there is none.
     pub next_due: Option<Timestamp>,
-    /// How it stands with each window of the claim, in its order.
+    /// How it stands with each window of the claim that is not by key, in its order.
     pub windows: Vec<WindowState>,
     /// Whether a call is there that must run alone: see [`Claim::alone`].
     pub alone_waits: bool,
 }
 
+/// A limit on a lane that all workers keep together. It holds for the claims that tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneLimit {
+    /// The lane.
+    pub lane: Name,
+    /// How many of its calls may be in the hands of workers at once.
+    pub at_once: Option<usize>,
+    /// How often one may be handed out. What is given back, or taken from a dead worker, has been counted.
+    pub rate: Option<Rate>,
+}
+
+/// A token bucket: it holds `burst` tokens when it is full, and gets one `every` so often. A call takes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many calls may begin at once after a quiet time; at least 1.
+    pub burst: u32,
+    /// The time of one token; at least 1 µs.
+    pub every: Duration,
+}
+
+impl Rate {
+    /// The time of one token in µs, the resolution that buckets count in.
+    #[must_use]
+    pub fn every_micros(self) -> u64 {
+        u64::try_from(self.every.as_micros()).unwrap_or(u64::MAX).clamp(1, u64::from(u32::MAX) * 1_000)
+    }
+}
+
+/// Which runs a window counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WindowOf {
+    /// Those of all flows together.
+    All,
+    /// Those of one flow.
+    Flow(Name),
+    /// Those of one flow that have the same key; each key for itself, and runs without one not at all.
+    KeyOf(Name),
+}
+
+impl WindowOf {
+    /// Whether a run of that flow with that key waits for it.
+    #[must_use]
+    pub fn concerns(&self, flow: &Name, key: Option<&Name>) -> bool {
+        match self {
+            WindowOf::All => true,
+            WindowOf::Flow(of) => of == flow,
+            WindowOf::KeyOf(of) => of == flow && key.is_some(),
+        }
+    }
+}
+
 /// How it stands with a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowState {
-    /// Of which flow; none: of all together.
-    pub flow: Option<Name>,
+    /// Of which.
+    pub of: WindowOf,
     /// How many runs are in flight.
     pub in_flight: usize,
     /// Whether others stay in line.

@@ -279,7 +279,11 @@ impl Story {
         let (before, expected) = (self.state.summary(&self.plan), self.state.len());
         let mut changes = Changes::default();
         let events = self.state.step(&self.plan, input, self.now, &mut changes)?;
-        let queue = changes.queue.into_iter().map(|(task, due)| NewTask::new(task, due)).collect();
+        let info = self.state.started().map(Arc::clone).expect("it has begun");
+        let lane = |task| info.info.lane_of(&self.plan, task).cloned();
+        let queue =
+            changes.queue.into_iter().map(|(task, due)| NewTask { lane: lane(task), ..NewTask::new(task, due) });
+        let queue = queue.collect();
         let summary = self.state.summary(&self.plan).filter(|summary| before.as_ref() != Some(summary)).map(Arc::new);
         let (at, worker, obsolete) = (self.now, self.worker, changes.obsolete);
         Ok(Commit { at, worker, events, queue, obsolete, summary, ..commit(&self.scope, expected.0) })
@@ -296,7 +300,11 @@ impl Story {
 }
 
 fn outcome(task: Task) -> Input {
-    if task.is_timer() { Input::Timer(task) } else { input(task, Reply::Done(payload("1"))) }
+    match task {
+        Task::Admit => Input::Admit,
+        task if task.is_timer() => Input::Timer(task),
+        task => input(task, Reply::Done(payload("1"))),
+    }
 }
 
 fn input(task: Task, reply: Reply) -> Input {

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use vastflow_core::run::{Changes, Input, Peer, RunSummary, StepError, TaskOutcome, Times, Word};
-use vastflow_core::{Codec, Event, Payload, Plan, RunStarted, RunStatus, ScopeId, Seq, State, Task, Timestamp, codec};
+use vastflow_core::{
+    Codec, Event, Name, Payload, Plan, RunStarted, RunStatus, ScopeId, Seq, State, Task, Timestamp, codec,
+};
 use vastflow_sdk::{Bound, Ctx, Temporary};
 use vastflow_store::{ClaimToken, Commit, Control, Message, NewTask};
 
@@ -387,9 +389,9 @@ impl Inner {
             && !self.state.is_paused()
             && !shared.draining.is_off()
             && !self.gathered.status_changed
-            && new.iter().all(|(task, due)| {
-                task.takes_slot() && *due == Timestamp::ZERO && cell.bound.plan().lane(*task).is_none()
-            });
+            && new
+                .iter()
+                .all(|(task, due)| task.takes_slot() && *due == Timestamp::ZERO && self.lane(cell, *task).is_none());
         if !may_ride {
             return Vec::new();
         }
@@ -491,6 +493,12 @@ impl Inner {
         commit
     }
 
+    /// The lane that a task queues in.
+    pub(crate) fn lane<'a>(&'a self, cell: &'a Cell, task: Task) -> Option<&'a Name> {
+        let begun = cell.begun.as_ref().or_else(|| self.state.started());
+        begun.and_then(|begun| begun.info.lane_of(cell.bound.plan(), task))
+    }
+
     /// Decides which of the new tasks this engine goes on with: as many as it has slots, its own first. Gives them
     /// with those that are to be called once the commit is acknowledged.
     fn keep(
@@ -507,7 +515,7 @@ impl Inner {
                 return NewTask { keep: true, is_under_way: true, ..NewTask::new(task, due) };
             }
             // What queues in a lane waits for its turn there.
-            let lane = cell.bound.plan().lane(task).cloned();
+            let lane = self.lane(cell, task).cloned();
             let is_ready = may_begin && lane.is_none() && task.takes_slot() && due == Timestamp::ZERO;
             let keep = is_ready && (slots > 0 || shared.slots.take());
             if keep {

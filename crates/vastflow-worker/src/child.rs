@@ -31,7 +31,8 @@ async fn start(shared: &Arc<Shared>, id: &RunId, flow: &Name, input: Payload, pa
         })?
     };
     let bound = shared.bound(plan).await?;
-    let info = RunInfo { labels: vec![("parent".into(), parent.as_str().into())], ..RunInfo::default() };
+    let lane = shared.begun(parent).await?.and_then(|begun| begun.info.lane.clone());
+    let info = RunInfo { labels: vec![("parent".into(), parent.as_str().into())], lane, ..RunInfo::default() };
     let start = Start { input, info, ..Start::new(id.clone()) };
     match tell(shared, bound, start.clone(), None).await {
         Err(Error::AlreadyExists { id, flow: other }) => match started_of(shared, &id).await? {

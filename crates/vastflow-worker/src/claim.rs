@@ -80,6 +80,7 @@ async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError
             lease: shared.lease,
             except: shared.unservable().iter().map(|missing| missing.plan).collect::<Vec<PlanHash>>().into(),
             lanes: lanes.clone().into(),
+            limits: Arc::clone(&shared.limits),
             windows: shared.windows.sizes().into(),
             alone: false,
             now: shared.now(),

@@ -4,6 +4,7 @@ use crate::beat::{beat, beat_once, introduce};
 use crate::claim::{claim_work, look_around};
 use crate::error::Error;
 use crate::lanes::Lanes;
+use crate::limit::Limit;
 use crate::retention::{self, Retention, Rules};
 use crate::run::{Run, TypedRun};
 use crate::shared::{Room, Shared};
@@ -16,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 use vastflow_core::{Name, RunId};
 use vastflow_sdk::{Andes, Atlantic, BoxError, Data, Flow, Headwaters, Library, MissingCode, River};
-use vastflow_store::Store;
+use vastflow_store::{Store, WindowOf};
 
 /// How many calls run at once unless it is said otherwise. Handlers mostly wait for others, so there may be many.
 const CONCURRENCY: usize = 1_000;
@@ -66,7 +67,8 @@ pub struct EngineBuilder {
     plans: Vec<Arc<vastflow_core::Plan>>,
     concurrency: usize,
     lanes: BTreeMap<Name, usize>,
-    windows: BTreeMap<Option<Name>, Window>,
+    limits: BTreeMap<Name, Limit>,
+    windows: BTreeMap<WindowOf, Window>,
     lease: Duration,
     name: Option<Name>,
     rules: Rules,
@@ -110,16 +112,36 @@ impl EngineBuilder {
         self
     }
 
+    /// Limits a lane over all engines of the store together: every engine that serves the lane should say the same. The
+    /// lane must be served here too ([`EngineBuilder::lane`]).
+    pub fn limit(mut self, lane: &str, limit: Limit) -> Self {
+        match Name::new(lane) {
+            Ok(lane) => _ = self.limits.insert(lane, limit),
+            Err(error) => self = self.note(Err(error.into())),
+        }
+        self
+    }
+
     /// How many runs of all flows together may be in flight at once; the others wait in line, recorded.
     pub fn window(mut self, window: Window) -> Self {
-        self.windows.insert(None, window);
+        self.windows.insert(WindowOf::All, window);
         self
     }
 
     /// How many runs of one flow may be in flight at once.
     pub fn flow_window(mut self, flow: &str, window: Window) -> Self {
         match Name::new(flow) {
-            Ok(flow) => _ = self.windows.insert(Some(flow), window),
+            Ok(flow) => _ = self.windows.insert(WindowOf::Flow(flow), window),
+            Err(error) => self = self.note(Err(error.into())),
+        }
+        self
+    }
+
+    /// How many runs of one flow that have the same key ([`StartRun::key`]) may be in flight at once: one customer's do not
+    /// wait for another's. Runs without a key are not held up.
+    pub fn key_window(mut self, flow: &str, runs: usize) -> Self {
+        match Name::new(flow) {
+            Ok(flow) => _ = self.windows.insert(WindowOf::KeyOf(flow), Window::fixed(runs)),
             Err(error) => self = self.note(Err(error.into())),
         }
         self
@@ -132,7 +154,7 @@ impl EngineBuilder {
     }
 
     /// A name for this engine among the workers of its store, such as that of its machine. No two that are alive have the
-    /// same: the second is refused at its start.
+    /// same: the second is refused at its start. Runs can be left to it by that name ([`StartRun::lane`]).
     pub fn worker_name(mut self, name: &str) -> Self {
         match Name::new(name) {
             Ok(name) => self.name = Some(name),
@@ -173,10 +195,21 @@ impl EngineBuilder {
                 "an engine needs a concurrency of at least 1 and a lease of at least 1 s".into(),
             ));
         }
-        let lanes = Lanes::new(self.lanes);
+        let mut served = self.lanes;
+        if let Some(name) = &self.name {
+            served.entry(name.clone()).or_insert(self.concurrency);
+        }
+        if let Some(lane) = self.limits.keys().find(|lane| !served.contains_key(*lane)) {
+            return Err(Error::Setting(format!(
+                "lane {lane:?} has a limit and is not served here; add `.lane({lane:?}, n)` with the number of calls that may \
+                 run at once in this engine"
+            )));
+        }
+        let limits = self.limits.into_iter().map(|(lane, limit)| limit.of(lane)).collect::<Result<_, Error>>()?;
+        let lanes = Lanes::new(served);
         self.plans.iter().try_for_each(|plan| lanes.check(plan))?;
         let about = introduce(self.name, self.concurrency, lanes.names());
-        let room = Room { slots: self.concurrency, lanes, windows: Windows::new(self.windows)? };
+        let room = Room { slots: self.concurrency, lanes, limits, windows: Windows::new(self.windows)? };
         let shared = Shared::new(self.store, self.library, room, about, self.lease);
         for plan in self.plans {
             shared.name_plan(&plan);
@@ -225,6 +258,7 @@ impl Engine {
             plans: Vec::new(),
             concurrency: CONCURRENCY,
             lanes: BTreeMap::new(),
+            limits: BTreeMap::new(),
             windows: BTreeMap::new(),
             lease: LEASE,
             name: None,

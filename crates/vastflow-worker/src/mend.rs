@@ -117,7 +117,8 @@ fn begin_orphans(shared: &Arc<Shared>, cell: &Arc<Cell>, tasks: Vec<QueuedTask>)
 
 /// Begins a task when there is a slot for it. If it was on its way here after all, only one of the two begins.
 async fn begin_orphan(shared: Arc<Shared>, cell: Arc<Cell>, orphan: QueuedTask) {
-    if cell.bound.plan().lane(orphan.task).is_some() {
+    let in_lane = cell.lock().lane(&cell, orphan.task).is_some();
+    if in_lane {
         // It has lost its place in its lane, and queues there again.
         let lease = Lease { scope: cell.scope.clone(), task: orphan.task, token: orphan.token };
         if let Err(error) = shared.store.release(&[lease]).await {

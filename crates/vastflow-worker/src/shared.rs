@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use vastflow_core::run::Input;
 use vastflow_core::{Name, Plan, PlanHash, RunId, RunStarted, ScopeId, Timestamp};
 use vastflow_sdk::{Bound, BoxError, BoxFuture, ChildAsk, ChildState, EngineLink, Library, MissingCode, Temporary};
-use vastflow_store::{OpId, Store, StoreError, WorkerId, WorkerInfo};
+use vastflow_store::{LaneLimit, OpId, Store, StoreError, WorkerId, WorkerInfo};
 
 /// What all parts of an engine share.
 pub(crate) struct Shared {
@@ -32,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(crate) slots: Slots,
     pub(crate) lanes: Arc<Lanes>,
+    pub(crate) limits: Arc<[LaneLimit]>,
     pub(crate) windows: Windows,
     pub(crate) watchers: Watchers,
     pub(crate) lease: Duration,
@@ -71,6 +72,7 @@ pub(crate) struct Shared {
 pub(crate) struct Room {
     pub(crate) slots: usize,
     pub(crate) lanes: Arc<Lanes>,
+    pub(crate) limits: Arc<[LaneLimit]>,
     pub(crate) windows: Windows,
 }
 
@@ -95,7 +97,7 @@ impl Shared {
         about: WorkerInfo,
         lease: Duration,
     ) -> Arc<Self> {
-        let Room { slots, lanes, windows } = room;
+        let Room { slots, lanes, limits, windows } = room;
         let nonce = fold_nonce(uuid::Uuid::now_v7().as_u128());
         Arc::new_cyclic(|weak| Shared {
             store,
@@ -104,6 +106,7 @@ impl Shared {
             runtime: Handle::current(),
             slots: Slots::new(slots),
             lanes,
+            limits,
             windows,
             watchers: Watchers::default(),
             lease,

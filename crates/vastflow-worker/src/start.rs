@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use vastflow_core::run::{Input, Start};
-use vastflow_core::{Payload, PlanHash, RunId, ScopeId, State, Timestamp, Writes};
+use vastflow_core::{Name, Payload, PlanHash, RunId, ScopeId, State, Timestamp, Writes};
 use vastflow_sdk::{Bound, Temporary};
 
 /// A run about to start. Await it.
@@ -91,6 +91,27 @@ impl StartRun {
         self.change(|start| start.info.priority = priority)
     }
 
+    /// The key of the run, such as a customer's number: how many runs of a flow with the same key are in flight at once can
+    /// be limited ([`EngineBuilder::key_window`](crate::EngineBuilder::key_window)).
+    pub fn key(self, key: &str) -> Self {
+        self.with_name(key, |start, key| start.info.key = Some(key))
+    }
+
+    /// The lane that the run's calls queue in where their nodes name none: it is left to the engines that serve it, or to
+    /// the one that has this name ([`EngineBuilder::worker_name`](crate::EngineBuilder::worker_name)). Runs that it
+    /// starts queue there too.
+    pub fn lane(self, lane: &str) -> Self {
+        self.with_name(lane, |start, lane| start.info.lane = Some(lane))
+    }
+
+    fn with_name(mut self, name: &str, change: impl FnOnce(&mut Start, Name)) -> Self {
+        self.start = self.start.and_then(|mut start| {
+            change(&mut start, Name::new(name)?);
+            Ok(start)
+        });
+        self
+    }
+
     /// The moment by which the run must have ended.
     pub fn deadline(self, deadline: Timestamp) -> Self {
         self.change(|start| start.info.deadline = Some(deadline))
@@ -112,7 +133,7 @@ impl StartRun {
         if shared.draining.is_off() {
             return Err(shared.why_stopped());
         }
-        start.queued = shared.windows.concern(bound.plan().flow());
+        start.queued = shared.windows.concern(bound.plan().flow(), start.info.key.as_ref());
         let id = start.run.clone();
         let run = Run::new(self.engine.clone(), id.clone());
         match tell(shared, Arc::clone(&bound), start.clone(), self.temporary).await {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use vastflow_core::Name;
-use vastflow_store::WindowState;
+use vastflow_store::{WindowOf, WindowState};
 
 /// How many runs may be in flight at once, of a flow or of all.
 ///
@@ -55,7 +55,7 @@ const STEP: usize = 2;
 
 /// The windows of an engine.
 #[derive(Debug, Default)]
-pub(crate) struct Windows(Mutex<BTreeMap<Option<Name>, Elastic>>);
+pub(crate) struct Windows(Mutex<BTreeMap<WindowOf, Elastic>>);
 
 /// A window and how large it is now.
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +90,9 @@ impl Elastic {
 }
 
 impl Windows {
-    pub(crate) fn new(windows: BTreeMap<Option<Name>, Window>) -> Result<Self, Error> {
-        for (flow, window) in &windows {
-            let of = flow.as_ref().map_or_else(|| "all flows".to_owned(), |flow| format!("flow {flow:?}"));
+    pub(crate) fn new(windows: BTreeMap<WindowOf, Window>) -> Result<Self, Error> {
+        for (of, window) in &windows {
+            let of = in_words(of);
             if window.min == 0 || window.min > window.max {
                 return Err(Error::Setting(format!(
                     "the window of {of} is {} to {}; it must let in at least 1, and its minimum must not be above its maximum",
@@ -105,32 +105,40 @@ impl Windows {
                 )));
             }
         }
-        let elastic = windows.into_iter().map(|(flow, window)| (flow, Elastic::new(window))).collect();
+        let elastic = windows.into_iter().map(|(of, window)| (of, Elastic::new(window))).collect();
         Ok(Windows(Mutex::new(elastic)))
     }
 
-    /// Whether runs of a flow wait in line before they begin their work.
-    pub(crate) fn concern(&self, flow: &Name) -> bool {
-        lock(&self.0).keys().any(|window| window.as_ref().is_none_or(|of| of == flow))
+    /// Whether a run of a flow, with a key or without, waits in line before it begins its work.
+    pub(crate) fn concern(&self, flow: &Name, key: Option<&Name>) -> bool {
+        lock(&self.0).keys().any(|window| window.concerns(flow, key))
     }
 
     /// Notes how it stands with them.
     pub(crate) fn note(&self, states: Vec<WindowState>) {
         let mut windows = lock(&self.0);
         for state in states {
-            if let Some(elastic) = windows.get_mut(&state.flow) {
+            if let Some(elastic) = windows.get_mut(&state.of) {
                 (elastic.in_flight, elastic.waits) = (state.in_flight, state.waits);
             }
         }
     }
 
     /// How large they are now.
-    pub(crate) fn sizes(&self) -> Vec<(Option<Name>, usize)> {
-        lock(&self.0).iter().map(|(flow, elastic)| (flow.clone(), elastic.size)).collect()
+    pub(crate) fn sizes(&self) -> Vec<(WindowOf, usize)> {
+        lock(&self.0).iter().map(|(of, elastic)| (of.clone(), elastic.size)).collect()
     }
 
     fn has_elastic(&self) -> bool {
         lock(&self.0).values().any(|elastic| elastic.window.is_elastic())
+    }
+}
+
+fn in_words(of: &WindowOf) -> String {
+    match of {
+        WindowOf::All => "all flows".into(),
+        WindowOf::Flow(flow) => format!("flow {flow:?}"),
+        WindowOf::KeyOf(flow) => format!("the keys of flow {flow:?}"),
     }
 }
 

@@ -44,7 +44,7 @@ pub use vastflow_sdk::{
     RiverError, RiverExt, Settled, Stream, TimesExt, any, n_of, settled,
 };
 pub use vastflow_worker::{
-    Engine, EngineBuilder, Error, Events, Fork, Retention, Run, RunEvent, Signal, StartRun, TypedRun, Window,
+    Engine, EngineBuilder, Error, Events, Fork, Limit, Retention, Run, RunEvent, Signal, StartRun, TypedRun, Window,
     run_in_memory,
 };
 

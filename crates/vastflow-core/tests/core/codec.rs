@@ -124,6 +124,8 @@ fn started(origin: Option<Box<Origin>>) -> RunStarted {
             headers: vec![pair("x-request-id", "r1")],
             query: "a=b".into(),
             trace: Some("00-11-22-01".into()),
+            key: Some(Name::new("customer-7").unwrap()),
+            lane: Some(Name::new("gpu").unwrap()),
             priority: -3,
             deadline: Some(Timestamp::from_millis(1_700_000_000_000)),
         },

@@ -1,11 +1,13 @@
 //! Handing out tasks: to whom there is room for, the best first.
 
-use super::queue::{Class, Kind};
+use super::queue::{Class, Kind, Rank};
+use super::room::Rooms;
 use super::scope::{Handed, TaskState};
-use super::{Ledger, Run};
-use crate::work::{Claim, Claimed, Claims, WindowState};
+use super::{Crowd, Ledger, Run, crowds};
+use crate::work::{Claim, Claimed, Claims, WindowOf, WindowState};
 use rustc_hash::FxHashMap;
-use vastflow_core::{Name, Task};
+use std::collections::BTreeSet;
+use vastflow_core::{Name, RunStarted, ScopeId, Task};
 
 /// The most timers and deliveries that one claim hands out.
 const INTERNAL_A_CLAIM: usize = 1_024;
@@ -22,122 +24,166 @@ impl Ledger {
         self.claim_internal(ask, &mut claims);
         self.claim_admits(ask, &mut claims);
         let rooms = self.claim_calls(ask, &mut claims);
-        let has_room =
-            |lane: &Option<Name>| lane.as_ref().is_none_or(|lane| rooms.get(lane).is_some_and(|room| *room > 0));
-        let is_left = |kind: &Kind| kind.class != Class::Admit && is_known(ask, kind) && has_room(&kind.lane);
-        claims.more = self.queue.has_any(|kind| kind.alone == ask.alone && is_left(kind));
-        claims.alone_waits = self.queue.has_any(|kind| kind.alone && is_left(kind));
-        claims.next_due = self.queue.next_due();
+        let is_left = |kind: &Kind| is_known(ask, kind) && rooms.has_room(kind.lane.as_ref());
+        claims.more = self.queue.has_any(Class::Internal, |kind| is_known(ask, kind))
+            || self.queue.has_any(Class::Call, |kind| kind.alone == ask.alone && is_left(kind));
+        claims.alone_waits = self.queue.has_any(Class::Call, |kind| kind.alone && is_left(kind));
+        let waits_in = |ledger: &Self, lane: &Name| {
+            ledger.queue.has_any(Class::Call, |kind| is_known(ask, kind) && kind.lane.as_ref() == Some(lane))
+        };
+        let next_token = self.spend(ask, &rooms, waits_in);
+        claims.next_due = self.queue.next_due().into_iter().chain(next_token).min();
         claims
     }
 
     fn claim_internal(&mut self, ask: &Claim, claims: &mut Claims) {
         while claims.tasks.len() < INTERNAL_A_CLAIM
-            && self.claim_one(ask, claims, |kind| kind.class == Class::Internal).is_some()
+            && self.claim_best(ask, claims, Class::Internal, |kind| is_known(ask, kind)).is_some()
         {}
     }
 
     /// Calls, as many as there are slots, and of each lane as many as it has room for. Gives the room that is left.
-    fn claim_calls<'a>(&mut self, ask: &'a Claim, claims: &mut Claims) -> FxHashMap<&'a Name, usize> {
-        let mut rooms: FxHashMap<&Name, usize> = ask.lanes.iter().map(|(lane, room)| (lane, *room)).collect();
+    fn claim_calls<'a>(&mut self, ask: &'a Claim, claims: &mut Claims) -> Rooms<'a> {
+        let mut rooms = Rooms::of(self, ask);
         for _ in 0..if ask.alone { ask.max.min(1) } else { ask.max } {
-            let has_room = |kind: &Kind| match &kind.lane {
-                Some(lane) => rooms.get(lane).is_some_and(|room| *room > 0),
-                None => true,
-            };
-            let is_wanted = |kind: &Kind| kind.class == Class::Call && kind.alone == ask.alone && has_room(kind);
-            let Some(kind) = self.claim_one(ask, claims, is_wanted) else { break };
-            if let Some(room) = kind.lane.as_ref().and_then(|lane| rooms.get_mut(lane)) {
-                *room -= 1;
-            }
+            let wanted =
+                |kind: &Kind| is_known(ask, kind) && kind.alone == ask.alone && rooms.has_room(kind.lane.as_ref());
+            let Some(kind) = self.claim_best(ask, claims, Class::Call, wanted) else { break };
+            rooms.take(kind.lane.as_ref());
         }
         rooms
     }
 
     /// Runs that wait in line, as far as the windows let them in.
     fn claim_admits(&mut self, ask: &Claim, claims: &mut Claims) {
-        let flights = if ask.windows.is_empty() { FxHashMap::default() } else { self.in_flight() };
-        let mut in_flight: Vec<usize> = ask.windows.iter().map(|(flow, _)| of(&flights, flow.as_ref())).collect();
-        for _ in 0..ADMITTED_A_CLAIM {
-            let full: Vec<&Option<Name>> = ask
-                .windows
-                .iter()
-                .zip(&in_flight)
-                .filter(|((_, most), now)| *now >= most)
-                .map(|((flow, _), _)| flow)
-                .collect();
-            let kinds = self.queue.kinds().filter(|kind| kind.class == Class::Admit);
-            let wanted: Vec<Kind> = kinds.filter(|kind| !full.iter().any(|flow| self.concerns(flow, kind))).collect();
-            if wanted.is_empty() {
-                break;
+        let mut waiting = if ask.windows.is_empty() { Waiting::default() } else { self.waiting() };
+        let line = self.queue.heads(Class::Admit).filter(|(_, kind)| is_known(ask, kind));
+        let mut line: BTreeSet<(Rank, Kind)> = line.map(|(rank, kind)| (rank, kind.clone())).collect();
+        let mut admitted = 0;
+        while let Some((_, kind)) = line.pop_first().filter(|_| admitted < ADMITTED_A_CLAIM) {
+            let Some(flow) = self.plans.get(&kind.plan).map(|plan| plan.flow().clone()) else { continue };
+            let key = kind.lane.as_ref();
+            let has_room = |(window, most): &(WindowOf, usize)| {
+                !window.concerns(&flow, key) || self.in_flight(&waiting, window, key) < *most
+            };
+            if !ask.windows.iter().all(has_room) {
+                continue;
             }
-            let Some(kind) = self.claim_one(ask, claims, |kind| wanted.contains(kind)) else { break };
-            for ((flow, _), now) in ask.windows.iter().zip(&mut in_flight) {
-                *now += usize::from(self.concerns(flow, &kind));
+            if let Some((scope, task)) = self.queue.pop_of(&kind)
+                && self.hand_out(ask, claims, &kind, scope, task)
+            {
+                admitted += 1;
+                waiting.remove(&flow, key);
             }
+            line.extend(self.queue.head_of(&kind).map(|rank| (rank, kind)));
         }
-        let waits = |flow: &Option<Name>| {
-            self.queue.has_any(|kind| kind.class == Class::Admit && is_known(ask, kind) && self.concerns(flow, kind))
+        claims.windows = self.window_states(ask, &waiting);
+    }
+
+    fn window_states(&self, ask: &Claim, waiting: &Waiting) -> Vec<WindowState> {
+        let waits = |window: &WindowOf| {
+            self.queue.has_any(Class::Admit, |kind| {
+                let flow = self.plans.get(&kind.plan).map(|plan| plan.flow());
+                is_known(ask, kind) && flow.is_some_and(|flow| window.concerns(flow, kind.lane.as_ref()))
+            })
         };
-        claims.windows = ask
-            .windows
-            .iter()
-            .zip(in_flight)
-            .map(|((flow, _), in_flight)| WindowState { flow: flow.clone(), in_flight, waits: waits(flow) })
-            .collect();
+        let windows = ask.windows.iter().map(|(window, _)| window);
+        let whole = windows.filter(|window| !matches!(window, WindowOf::KeyOf(_)));
+        let state = |of: &WindowOf| WindowState {
+            of: of.clone(),
+            in_flight: self.in_flight(waiting, of, None),
+            waits: waits(of),
+        };
+        whole.map(state).collect()
     }
 
-    /// Whether a window is one of those that runs of this kind wait for.
-    fn concerns(&self, window: &Option<Name>, kind: &Kind) -> bool {
-        let flow = || self.plans.get(&kind.plan).map(|plan| plan.flow());
-        window.as_ref().is_none_or(|window| flow() == Some(window))
+    /// How many runs that count for a window have begun their work, or are about to, and have not ended: all but those
+    /// in line. For a window by key, those that have `key`.
+    fn in_flight(&self, waiting: &Waiting, window: &WindowOf, key: Option<&Name>) -> usize {
+        let crowd = match window {
+            WindowOf::All => return self.tally.open.saturating_sub(waiting.all),
+            WindowOf::Flow(flow) => (flow.clone(), None),
+            WindowOf::KeyOf(flow) => (flow.clone(), key.cloned()),
+        };
+        let open = self.tally.unfinished.get(&crowd).copied().unwrap_or(0);
+        open.saturating_sub(waiting.crowds.get(&crowd).copied().unwrap_or(0))
     }
 
-    /// How many runs of each flow have begun their work, or are about to, and have not ended: all but those in line.
-    fn in_flight(&mut self) -> FxHashMap<Name, usize> {
+    /// The runs that wait in line, those that are held there among them.
+    fn waiting(&mut self) -> Waiting {
         let runs = &self.runs;
         let is_held = |run: &Run| matches!(run.root.state_of(Task::Admit), Some(TaskState::Held));
         self.held_in_line.retain(|id| runs.get(id).is_some_and(|run| is_held(run)));
-        let mut flights = self.tally.unfinished.clone();
-        let held = self.held_in_line.iter().filter_map(|id| Some((runs.get(id)?.summary.started.flow.clone(), 1)));
-        let queued = self.queue.lengths(Class::Admit);
-        let queued = queued.filter_map(|(plan, count)| Some((self.plans.get(&plan)?.flow().clone(), count)));
-        for (flow, count) in held.chain(queued) {
-            if let Some(flight) = flights.get_mut(&flow) {
-                *flight = flight.saturating_sub(count);
+        let mut waiting = Waiting::default();
+        for run in self.held_in_line.iter().filter_map(|id| runs.get(id)) {
+            let RunStarted { flow, info, .. } = &*run.summary.started;
+            waiting.add(flow, info.key.as_ref(), 1);
+        }
+        for (kind, count) in self.queue.lengths(Class::Admit) {
+            if let Some(plan) = self.plans.get(&kind.plan) {
+                waiting.add(plan.flow(), kind.lane.as_ref(), count);
             }
         }
-        flights
+        waiting
     }
 
-    /// Hands out the best task of any kind that is wanted; gives its kind.
-    fn claim_one(&mut self, ask: &Claim, claims: &mut Claims, wanted: impl Fn(&Kind) -> bool) -> Option<Kind> {
+    /// Hands out the best task of any kind of a class that is wanted; gives its kind.
+    fn claim_best(
+        &mut self,
+        ask: &Claim,
+        claims: &mut Claims,
+        class: Class,
+        wanted: impl Fn(&Kind) -> bool,
+    ) -> Option<Kind> {
         loop {
-            let (kind, scope_id, task) = self.queue.pop(|kind| is_known(ask, kind) && wanted(kind))?;
-            let Some(run) = self.runs.get_mut(scope_id.run()) else { continue };
-            let (control, plan) = (run.control, run.summary.started.plan);
-            let Some(scope) = run.scope_mut(&scope_id) else { continue };
-            if !control.control.hands_out() {
-                scope.hold(task);
-                if task == Task::Admit {
-                    self.held_in_line.insert(scope_id.run().clone());
-                }
-                continue;
+            let (kind, scope, task) = self.queue.pop(class, &wanted)?;
+            if self.hand_out(ask, claims, &kind, scope, task) {
+                return Some(kind);
             }
-            let Some(handed) = scope.claim(task, ask.worker) else { continue };
-            let Handed { token, crashes, messages } = handed;
-            let (len, lane) = (scope.journal.len(), kind.lane.clone());
-            claims.tasks.push(Claimed { scope: scope_id, task, token, lane, crashes, plan, len, control, messages });
-            return Some(kind);
         }
+    }
+
+    /// Hands out a task that was taken out of the queue, unless its run's word keeps it back; whether it did.
+    fn hand_out(&mut self, ask: &Claim, claims: &mut Claims, kind: &Kind, scope: ScopeId, task: Task) -> bool {
+        let Ledger { runs, queue, held_in_line, .. } = self;
+        let Some(run) = runs.get_mut(scope.run()) else { return false };
+        let (control, plan) = (run.control, run.summary.started.plan);
+        let Some(known) = run.scope_mut(&scope) else { return false };
+        if !control.control.hands_out() {
+            known.hold(task);
+            if task == Task::Admit {
+                held_in_line.insert(scope.run().clone());
+            }
+            return false;
+        }
+        let Some(Handed { token, crashes, messages }) = known.claim(task, ask.worker, queue) else { return false };
+        let lane = kind.lane.clone().filter(|_| kind.class == Class::Call);
+        let len = known.journal.len();
+        claims.tasks.push(Claimed { scope, task, token, lane, crashes, plan, len, control, messages });
+        true
     }
 }
 
-/// How many runs of a flow, or of all, there are.
-fn of(flights: &FxHashMap<Name, usize>, flow: Option<&Name>) -> usize {
-    match flow {
-        Some(flow) => flights.get(flow).copied().unwrap_or(0),
-        None => flights.values().sum(),
+/// How many runs wait in line.
+#[derive(Default)]
+struct Waiting {
+    all: usize,
+    crowds: FxHashMap<Crowd, usize>,
+}
+
+impl Waiting {
+    fn add(&mut self, flow: &Name, key: Option<&Name>, runs: usize) {
+        self.all += runs;
+        crowds(flow, key).for_each(|crowd| *self.crowds.entry(crowd).or_default() += runs);
+    }
+
+    fn remove(&mut self, flow: &Name, key: Option<&Name>) {
+        self.all = self.all.saturating_sub(1);
+        for crowd in crowds(flow, key) {
+            if let Some(count) = self.crowds.get_mut(&crowd) {
+                *count = count.saturating_sub(1);
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod journal;
 mod past;
 mod queue;
 mod read;
+mod room;
 mod scope;
 mod tasks;
 mod workers;
@@ -19,12 +20,14 @@ use crate::error::StoreError;
 use crate::query::Counts;
 use crate::work::{Lease, WorkerId};
 use queue::{Place, Queue};
+use room::Bucket;
 use rustc_hash::{FxHashMap, FxHashSet};
 use scope::Scope;
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
-use vastflow_core::{Name, Plan, PlanHash, RunId, ScopeId, Seq, Task, Timestamp};
+use vastflow_core::{Name, Plan, PlanHash, RunId, RunStarted, ScopeId, Seq, Task, Timestamp};
 use workers::Worker;
 
 /// Everything a store knows about its runs.
@@ -43,6 +46,8 @@ pub struct Ledger {
     /// Workers that kept a task while they did not count as alive.
     strangers: FxHashSet<WorkerId>,
     tally: Tally,
+    /// Of each lane with a rate, when its bucket is full again.
+    buckets: FxHashMap<Name, Bucket>,
     /// Runs that wait in line and are held there: they stand in no queue.
     held_in_line: FxHashSet<RunId>,
 }
@@ -51,27 +56,46 @@ pub struct Ledger {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     counts: Counts,
-    /// Runs of each flow that have not ended.
-    unfinished: FxHashMap<Name, usize>,
+    /// Runs that have not ended.
+    open: usize,
+    /// The same by crowd.
+    unfinished: FxHashMap<Crowd, usize>,
 }
 
 impl Tally {
     fn add(&mut self, run: &RunSummary) {
         *self.counts.of(run.status) += 1;
         if !run.status.is_final() {
-            *self.unfinished.entry(run.started.flow.clone()).or_default() += 1;
+            self.open += 1;
+            let RunStarted { flow, info, .. } = &*run.started;
+            crowds(flow, info.key.as_ref()).for_each(|crowd| *self.unfinished.entry(crowd).or_default() += 1);
         }
     }
 
     fn remove(&mut self, run: &RunSummary) {
         *self.counts.of(run.status) -= 1;
-        if let (false, Some(count)) = (run.status.is_final(), self.unfinished.get_mut(&run.started.flow)) {
-            *count -= 1;
-            if *count == 0 {
-                self.unfinished.remove(&run.started.flow);
+        if run.status.is_final() {
+            return;
+        }
+        self.open -= 1;
+        let RunStarted { flow, info, .. } = &*run.started;
+        for crowd in crowds(flow, info.key.as_ref()) {
+            if let Entry::Occupied(mut count) = self.unfinished.entry(crowd) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
             }
         }
     }
+}
+
+/// The runs of a flow; with a key, those of them that have it.
+pub(super) type Crowd = (Name, Option<Name>);
+
+/// What a run is counted with.
+pub(super) fn crowds(flow: &Name, key: Option<&Name>) -> impl Iterator<Item = Crowd> {
+    std::iter::once((flow.clone(), None)).chain(key.map(|key| (flow.clone(), Some(key.clone()))))
 }
 
 /// One run: its word, what lists show of it, and its scopes.
@@ -150,7 +174,7 @@ impl Ledger {
         }
         for new in &commit.queue {
             if new.is_under_way || new.keep && control.control.hands_out() {
-                scope.keep(new, commit.worker);
+                scope.keep(new, commit.worker, queue);
                 if !workers.contains_key(&commit.worker) {
                     strangers.insert(commit.worker);
                 }

@@ -138,7 +138,7 @@ impl Ledger {
             let mut changes = Changes::default();
             state.outstanding(&body, &mut changes);
             for (task, due) in changes.queue {
-                let lane = body.lane(task).cloned();
+                let lane = run.summary.started.info.lane_of(&body, task).cloned();
                 scope.insert(id, task, due, &place.in_lane(lane), queue);
             }
         }

@@ -1,5 +1,6 @@
 //! Tasks that can be claimed now, and those that can be later.
 
+use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use vastflow_core::{Name, PlanHash, ScopeId, Task, Timestamp};
@@ -9,6 +10,7 @@ use vastflow_core::{Name, PlanHash, ScopeId, Task, Timestamp};
 pub(super) struct Place {
     pub(super) plan: PlanHash,
     pub(super) priority: i8,
+    /// The lane of a call; of a run in line, its key.
     pub(super) lane: Option<Name>,
     /// Whether it must be the only call in its worker's hands.
     pub(super) alone: bool,
@@ -57,15 +59,18 @@ impl Place {
 }
 
 /// Higher priority first, then first come, first served.
-type Rank = (Reverse<i8>, u64);
+pub(super) type Rank = (Reverse<i8>, u64);
 
 /// Tasks of one kind that can be claimed, with the time from which on they could.
 type Line = BTreeMap<Rank, (ScopeId, Task, Timestamp)>;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    ready: BTreeMap<Kind, Line>,
+    /// By class.
+    ready: [BTreeMap<Kind, Line>; 3],
     later: BTreeMap<(Timestamp, u64), (ScopeId, Task, Place)>,
+    /// How many calls of each lane are in the hands of workers.
+    in_hand: FxHashMap<Name, usize>,
     next_ticket: u64,
     /// Tasks before this are visible.
     now: Timestamp,
@@ -89,7 +94,8 @@ impl Queue {
     }
 
     fn line(&mut self, place: &Place, ticket: u64, task: (ScopeId, Task, Timestamp)) {
-        let line = self.ready.entry(place.kind(task.1)).or_default();
+        let kind = place.kind(task.1);
+        let line = self.ready[kind.class as usize].entry(kind).or_default();
         line.insert((Reverse(place.priority), ticket), task);
     }
 
@@ -104,10 +110,11 @@ impl Queue {
             return;
         }
         let kind = place.kind(task);
-        if let Some(line) = self.ready.get_mut(&kind) {
+        let lines = &mut self.ready[kind.class as usize];
+        if let Some(line) = lines.get_mut(&kind) {
             line.remove(&(Reverse(place.priority), ticket));
             if line.is_empty() {
-                self.ready.remove(&kind);
+                lines.remove(&kind);
             }
         }
     }
@@ -122,47 +129,82 @@ impl Queue {
         }
     }
 
-    /// Takes out the best task of any kind that is wanted.
-    pub(super) fn pop(&mut self, wanted: impl Fn(&Kind) -> bool) -> Option<(Kind, ScopeId, Task)> {
-        let lines = self.ready.iter().filter(|(kind, _)| wanted(kind));
-        let (_, kind) = lines.filter_map(|(kind, line)| Some((*line.first_key_value()?.0, kind))).min()?;
+    /// Takes out the best task of any kind of a class that is wanted.
+    pub(super) fn pop(&mut self, class: Class, wanted: impl Fn(&Kind) -> bool) -> Option<(Kind, ScopeId, Task)> {
+        let (_, kind) = self.heads(class).filter(|(_, kind)| wanted(kind)).min()?;
         let kind = kind.clone();
-        let line = self.ready.get_mut(&kind)?;
-        let (_, (scope, task, _)) = line.pop_first()?;
-        if line.is_empty() {
-            self.ready.remove(&kind);
-        }
-        Some((kind, scope, task))
+        self.pop_of(&kind).map(|(scope, task)| (kind, scope, task))
     }
 
-    /// Whether there is a task of any kind that is wanted.
-    pub(super) fn has_any(&self, wanted: impl Fn(&Kind) -> bool) -> bool {
-        self.ready.keys().any(wanted)
+    /// Takes out the best task of a kind.
+    pub(super) fn pop_of(&mut self, kind: &Kind) -> Option<(ScopeId, Task)> {
+        let lines = &mut self.ready[kind.class as usize];
+        let line = lines.get_mut(kind)?;
+        let (_, (scope, task, _)) = line.pop_first()?;
+        if line.is_empty() {
+            lines.remove(kind);
+        }
+        Some((scope, task))
+    }
+
+    /// The kinds of a class of which there are tasks, with the rank of the best.
+    pub(super) fn heads(&self, class: Class) -> impl Iterator<Item = (Rank, &Kind)> {
+        self.ready[class as usize].iter().filter_map(|(kind, line)| Some((*line.first_key_value()?.0, kind)))
+    }
+
+    /// The rank of the best task of a kind.
+    pub(super) fn head_of(&self, kind: &Kind) -> Option<Rank> {
+        Some(*self.ready[kind.class as usize].get(kind)?.first_key_value()?.0)
+    }
+
+    /// Whether there is a task of any kind of a class that is wanted.
+    pub(super) fn has_any(&self, class: Class, wanted: impl Fn(&Kind) -> bool) -> bool {
+        self.ready[class as usize].keys().any(wanted)
     }
 
     /// Somebody has left: who waits in line may be let in.
     pub(super) fn tell_the_line(&mut self) {
-        self.news |= self.has_any(|kind| kind.class == Class::Admit);
+        self.news |= !self.ready[Class::Admit as usize].is_empty();
     }
 
-    /// How many tasks of a class there are of each plan.
-    pub(super) fn lengths(&self, class: Class) -> impl Iterator<Item = (PlanHash, usize)> {
-        self.ready.iter().filter(move |(kind, _)| kind.class == class).map(|(kind, line)| (kind.plan, line.len()))
+    /// A call of a lane is in somebody's hands now.
+    pub(super) fn enter_lane(&mut self, lane: &Option<Name>) {
+        if let Some(lane) = lane {
+            *self.in_hand.entry(lane.clone()).or_default() += 1;
+        }
+    }
+
+    /// A call of a lane is in nobody's hands any more.
+    pub(super) fn leave_lane(&mut self, lane: &Option<Name>) {
+        let Some(lane) = lane else { return };
+        if let Some(count) = self.in_hand.get_mut(lane) {
+            *count -= 1;
+            if *count == 0 {
+                self.in_hand.remove(lane);
+            }
+        }
+        self.news |= self.has_any(Class::Call, |kind| kind.lane.as_ref() == Some(lane));
+    }
+
+    /// How many calls of a lane are in the hands of workers.
+    pub(super) fn in_hand(&self, lane: &Name) -> usize {
+        self.in_hand.get(lane).copied().unwrap_or(0)
+    }
+
+    /// How many tasks of each kind of a class there are.
+    pub(super) fn lengths(&self, class: Class) -> impl Iterator<Item = (&Kind, usize)> {
+        self.ready[class as usize].iter().map(|(kind, line)| (kind, line.len()))
     }
 
     /// The calls that are queued, with the time from which on they can be claimed if that has come.
     pub(super) fn calls(&self) -> impl Iterator<Item = (Kind, &ScopeId, Option<Timestamp>)> {
-        let lines = self.ready.iter().flat_map(|(kind, line)| line.values().map(move |task| (kind, task)));
+        let lines = self.ready[Class::Call as usize].iter();
+        let lines = lines.flat_map(|(kind, line)| line.values().map(move |task| (kind, task)));
         let ready = lines.map(|(kind, (scope, _, since))| (kind.clone(), scope, Some(*since)));
         let later = self.later.iter().map(|((due, _), (scope, task, place))| {
             (place.kind(*task), scope, Some(*due).filter(|due| *due <= self.clock))
         });
         ready.chain(later).filter(|(kind, ..)| kind.class == Class::Call)
-    }
-
-    /// The kinds of which there are tasks.
-    pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
-        self.ready.keys().cloned()
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {

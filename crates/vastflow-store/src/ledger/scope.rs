@@ -73,6 +73,14 @@ impl Entry {
         Entry { due, token, deaths: 0, crashes: 0, state, lane }
     }
 
+    /// The lane in which it takes room, if it is in somebody's hands.
+    fn room(&self, task: Task) -> &Option<Name> {
+        match self.state {
+            TaskState::Claimed { .. } if Class::of(task) == Class::Call => &self.lane,
+            _ => &None,
+        }
+    }
+
     /// Where in the queue it stands.
     fn place(&self, run: &Place) -> Place {
         Place { lane: self.lane.clone(), alone: self.deaths >= SUSPECT, ..run.clone() }
@@ -128,16 +136,21 @@ impl Scope {
     }
 
     /// A task exists from now on, in the hands of `by`.
-    pub(super) fn keep(&mut self, new: &NewTask, by: WorkerId) {
+    pub(super) fn keep(&mut self, new: &NewTask, by: WorkerId, queue: &mut Queue) {
         let NewTask { task, due, lane, .. } = new;
         let state = TaskState::Claimed { by };
-        let entry = || Entry::new(*due, ClaimToken::FIRST.0, state, lane.clone());
-        self.tasks.insert_with(*task, entry);
+        self.tasks.insert_with(*task, || {
+            let entry = Entry::new(*due, ClaimToken::FIRST.0, state, lane.clone());
+            queue.enter_lane(entry.room(*task));
+            entry
+        });
     }
 
     /// A task is answered. The inbox lets go of what it handed over with it, and is delivered again if more came.
     pub(super) fn settle(&mut self, id: &ScopeId, task: Task, place: &Place, queue: &mut Queue) {
-        self.tasks.remove(task);
+        if let Some(entry) = self.tasks.remove(task) {
+            queue.leave_lane(entry.room(task));
+        }
         let Some(inbox) = self.inbox.as_mut().filter(|_| task == Task::Deliver) else { return };
         inbox.forget(inbox.handed_over);
         inbox.handed_over = 0;
@@ -154,6 +167,7 @@ impl Scope {
         if let TaskState::Queued { ticket } = entry.state {
             queue.remove(task, entry.due, ticket, &entry.place(place));
         }
+        queue.leave_lane(entry.room(task));
     }
 
     /// The worker that has a call in hand died; whether it had no other call.
@@ -165,10 +179,11 @@ impl Scope {
     }
 
     /// Hands a queued task to a worker; none when it is not queued.
-    pub(super) fn claim(&mut self, task: Task, by: WorkerId) -> Option<Handed> {
+    pub(super) fn claim(&mut self, task: Task, by: WorkerId, queue: &mut Queue) -> Option<Handed> {
         let entry = self.tasks.get_mut(task).filter(|e| matches!(e.state, TaskState::Queued { .. }))?;
         entry.token += 1;
         entry.state = TaskState::Claimed { by };
+        queue.enter_lane(entry.room(task));
         let (token, crashes) = (ClaimToken(entry.token), entry.crashes);
         let messages = match self.inbox.as_mut().filter(|_| task == Task::Deliver) {
             Some(inbox) => inbox.hand_over(),
@@ -177,12 +192,13 @@ impl Scope {
         Some(Handed { token, crashes, messages })
     }
 
-    /// What queues in a lane queues in the common one from now on.
+    /// Calls that queue in a lane queue in the common one from now on.
     pub(super) fn leave_lanes(&mut self, id: &ScopeId, place: &Place, queue: &mut Queue) {
-        let in_lanes: Vec<Task> =
-            self.tasks.iter().filter(|(_, entry)| entry.lane.is_some()).map(|(task, _)| task).collect();
+        let is_in_lane = |(task, entry): &(Task, &Entry)| entry.lane.is_some() && Class::of(*task) == Class::Call;
+        let in_lanes: Vec<Task> = self.tasks.iter().filter(is_in_lane).map(|(task, _)| task).collect();
         for task in in_lanes {
             let Some(entry) = self.tasks.get_mut(task) else { continue };
+            queue.leave_lane(entry.room(task));
             let before = entry.place(place);
             entry.lane = None;
             if let TaskState::Queued { ticket } = entry.state {
@@ -213,6 +229,7 @@ impl Scope {
     /// A task goes back into the queue. Its token stays, so that the next claim's is higher.
     pub(super) fn give_back(&mut self, id: &ScopeId, task: Task, place: &Place, queue: &mut Queue) {
         if let Some(entry) = self.tasks.get_mut(task) {
+            queue.leave_lane(entry.room(task));
             let ticket = queue.push(id, task, entry.due, &entry.place(place));
             entry.state = TaskState::Queued { ticket };
         }

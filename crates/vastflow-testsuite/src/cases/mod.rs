@@ -97,6 +97,9 @@ macro_rules! conformance {
                 lanes_count_for_the_maximum a_lane_survives_being_given_back a_window_lets_in_as_many_as_it_holds
                 what_ends_makes_room windows_of_flows_do_not_wait_for_each_other the_line_is_first_come_first_served
                 who_is_about_to_begin_counts who_is_held_in_line_takes_no_place a_stopping_run_needs_no_lane without_a_window_all_are_let_in a_run_in_line_can_be_stopped
+                keys_do_not_wait_for_each_other windows_by_key_and_of_flows_count_together a_run_may_have_a_lane
+                a_limit_is_kept_by_all_workers_together the_dead_leave_their_lanes
+                a_rate_is_kept_by_all_workers_together an_empty_bucket_that_nobody_waits_for_is_no_news
             }
             inbox {
                 messages_are_handed_over_in_order settling_empties_the_inbox at_most_512_are_handed_over
@@ -193,7 +196,7 @@ mod tests {
             ($($topic:literal)*) => { [$(($topic, include_str!(concat!($topic, ".rs")))),*] };
         }
         let files = written!["journal" "form" "fence" "queue" "timers" "keep" "control" "inbox" "duplicates" "ended" "workers"
-            "plans" "prune" "listing" "batches" "reopen" "room"];
+            "suspects" "queues" "plans" "prune" "listing" "batches" "reopen" "room"];
         let names = files.iter().flat_map(|(topic, text)| {
             let cases = text.split("\npub async fn ").skip(1);
             cases.map(|case| (*topic, case.split('(').next().unwrap_or_default()))

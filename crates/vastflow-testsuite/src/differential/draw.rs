@@ -43,7 +43,10 @@ impl World {
         let labels = if self.rng.chance(50) { vec![("team".into(), "red".into())] } else { Vec::new() };
         let deadline = if self.rng.chance(20) { Some(self.soon()) } else { None };
         let priority = i8::try_from(self.rng.below(5)).unwrap_or(0) - 2;
-        story.info = RunInfo { labels, priority, deadline, ..RunInfo::default() };
+        let key = self.rng.pick(&[None, None, Some("x"), Some("y")]).copied().flatten().map(fixture::name);
+        let lane = self.rng.pick(&[None, None, None, Some("gpu")]).copied().flatten().map(fixture::name);
+        story.queued = self.rng.chance(20);
+        story.info = RunInfo { labels, priority, deadline, key, lane, ..RunInfo::default() };
         (story.now, story.worker) = (self.now, self.worker());
         let mut commit = story.start();
         self.embellish(&mut commit);
@@ -103,8 +106,10 @@ impl World {
     }
 
     fn outcome(&mut self, task: Task) -> Input {
-        if task.is_timer() {
-            return Input::Timer(task);
+        match task {
+            Task::Admit => return Input::Admit,
+            task if task.is_timer() => return Input::Timer(task),
+            _ => {}
         }
         let failed = |retryable| Reply::Failed { failure: Failure::new(FailureKind::Error, "by chance"), retryable };
         let reply = match self.rng.below(10) {
@@ -162,7 +167,7 @@ impl World {
     /// What any commit may carry besides: kept tasks, messages, a control word.
     fn embellish(&mut self, commit: &mut Commit) {
         for new in &mut commit.queue {
-            new.keep = new.due <= self.now && self.rng.chance(30);
+            new.keep = new.task != Task::Admit && new.due <= self.now && self.rng.chance(30);
         }
         if self.rng.chance(25) {
             let kind = u32::try_from(self.rng.below(6)).unwrap_or(0);

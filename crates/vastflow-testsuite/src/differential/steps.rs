@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::{PlanHash, ScopeId, Timestamp};
 use vastflow_store::{
-    Claim, ClaimToken, Claimed, Claims, Commit, Committed, Doomed, Heartbeat, Keep, Lease, Prune, TaskState, WorkerInfo,
+    Claim, ClaimToken, Claimed, Claims, Commit, Committed, Doomed, Heartbeat, Keep, LaneLimit, Lease, Prune, Rate,
+    TaskState, WindowOf, WorkerInfo,
 };
 
 /// What a commit was answered, with errors as their codes.
@@ -153,6 +154,7 @@ impl World {
         };
         let alone = self.rng.chance(25);
         let ask = Claim { except: except.into(), alone, ..Claim::new(self.worker(), max, LEASE, self.now) };
+        let ask = self.with_room(ask);
         let mut wanted = self.model.ledger.claim(&ask);
         let mut found = self.claim_from_store(&ask).await?;
         // Which of them comes first is not certain then, so all of them are asked for.
@@ -170,6 +172,7 @@ impl World {
         if !self.anything_is_held() {
             same("claim: more", &wanted.more, &found.more)?;
             same("claim: next due", &wanted.next_due, &found.next_due)?;
+            same("claim: windows", &wanted.windows, &found.windows)?;
         }
         self.moments.extend(wanted.next_due.into_iter().chain([self.now.plus(LEASE)]));
         self.tally.claimed += wanted.tasks.len() as u64;
@@ -178,6 +181,28 @@ impl World {
         let back: Vec<Lease> = wanted.tasks.drain(keep..).map(|claimed| lease(&claimed)).collect();
         self.leases.extend(wanted.tasks);
         self.give_back(&back).await
+    }
+
+    /// Lanes, limits and windows; where it is not certain which tasks come first, with room for all.
+    fn with_room(&mut self, ask: Claim) -> Claim {
+        let gpu = fixture::name("gpu");
+        if !self.order_is_known {
+            let lanes = if self.rng.chance(80) { [(gpu, ALL)].into() } else { [].into() };
+            return Claim { lanes, ..ask };
+        }
+        let at_once = self.rng.chance(50).then(|| self.rng.below(5));
+        let every = Duration::from_millis(1 + self.rng.below(3_000) as u64);
+        let rate = self.rng.chance(50).then(|| Rate { burst: 1 + self.rng.below(4) as u32, every });
+        let flow = self.rng.pick(&self.plans).map(|plan| plan.flow().clone()).unwrap_or_else(|| gpu.clone());
+        let all = [WindowOf::All, WindowOf::Flow(flow.clone()), WindowOf::KeyOf(flow)];
+        let windows: Vec<_> =
+            all.into_iter().filter_map(|of| self.rng.chance(40).then(|| (of, self.rng.below(6)))).collect();
+        Claim {
+            lanes: [(gpu.clone(), self.rng.below(6))].into(),
+            limits: [LaneLimit { lane: gpu, at_once, rate }].into(),
+            windows: windows.into(),
+            ..ask
+        }
     }
 
     async fn claim_from_store(&self, ask: &Claim) -> Result<Claims, String> {

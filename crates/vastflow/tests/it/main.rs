@@ -21,6 +21,7 @@ mod room;
 mod scope_cases;
 mod starts;
 mod support;
+mod together;
 mod tries;
 mod watched;
 mod wide;
