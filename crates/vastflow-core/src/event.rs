@@ -3,10 +3,11 @@
 use crate::context::Writes;
 use crate::failure::{Failure, RunFailure};
 use crate::id::{Hook, Name, NodeIx, RunId, Seq, Task};
-use crate::payload::Payload;
+use crate::payload::{Fingerprint, Payload};
 use crate::plan::{Plan, PlanHash};
 use crate::time::Timestamp;
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -284,6 +285,14 @@ pub struct Item {
     pub input: Payload,
 }
 
+impl Item {
+    /// The key of its scope: its own, or its place among all items.
+    #[must_use]
+    pub fn scope_key(&self, index: u64) -> Box<str> {
+        if self.key.is_empty() { format!("{index}").into() } else { self.key.clone() }
+    }
+}
+
 /// How an inner scope ended, as the scope around it records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeEnd {
@@ -462,6 +471,38 @@ pub struct Origin {
     pub kept: Vec<(NodeIx, Payload)>,
     /// A node that gets this instead of what flows into it.
     pub input: Option<(NodeIx, Payload)>,
+    /// What came of scopes inside nodes that begin again: the items of a foreach, the arms of a branch that need not be
+    /// done again. By node and key.
+    pub scopes: Vec<KeptScope>,
+}
+
+impl Origin {
+    /// Whether the other one asks for the same: who asks, and why, is of no matter to that.
+    pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {
+        let is_same_work = self.run == other.run && self.verb == other.verb && self.input == other.input;
+        is_same_work && self.kept == other.kept && self.scopes == other.scopes
+    }
+
+    /// What came of the scope that `node` opened for `key`, if it is kept.
+    pub(crate) fn scope(&self, node: NodeIx, key: &str) -> Option<&KeptScope> {
+        let at = self.scopes.binary_search_by(|kept| kept.node.cmp(&node).then_with(|| (*kept.key).cmp(key)));
+        self.scopes.get(at.ok()?)
+    }
+}
+
+/// What came of a scope in the run before: it is not begun again if it would be fed with the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptScope {
+    /// The node that opened it.
+    pub node: NodeIx,
+    /// Its key.
+    pub key: Box<str>,
+    /// What it was fed with.
+    pub fed: Fingerprint,
+    /// Its result.
+    pub output: Payload,
+    /// What it wrote to its copy of the context.
+    pub writes: Writes,
 }
 
 /// What travels with a run besides its input.

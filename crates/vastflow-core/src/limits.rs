@@ -17,6 +17,9 @@ pub const MAX_WINDOW: u32 = 10_000;
 pub const MAX_PAGE_ITEMS: usize = 10_000;
 /// Bytes in the key of an item or of a branch's arm, which is part of the id of its scope.
 pub const MAX_KEY_BYTES: usize = 256;
+/// Bytes of results of inner scopes that a run takes over from the one that it goes on from: they stand in its first event.
+/// What does not fit is done again.
+pub const MAX_KEPT_BYTES: usize = MAX_PAYLOAD_BYTES;
 /// Signals that may wait in a run for a node to ask for them.
 pub const MAX_SIGNALS: usize = 1_000;
 /// How long the end of a run waits for what a join did not need any more, unless the plan says otherwise.

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::run::Run;
 use crate::start::StartRun;
 use std::sync::Arc;
-use vastflow_core::event::Origin;
+use vastflow_core::event::{KeptScope, Origin};
 use vastflow_core::run::{Legacy, Start};
 use vastflow_core::{NodeIx, Payload, Plan, RunId, RunStarted, RunStatus, ScopeId, Seq};
 use vastflow_sdk::Data;
@@ -61,7 +61,9 @@ struct Past {
 
 impl Run {
     /// Starts a new run that goes on where this one failed or was stopped: what its nodes gave is kept, and what failed,
-    /// or was undone or never started, is done. Asking again gives the same new run.
+    /// or was undone or never started, is done. Of a foreach or a branch that failed, the items and arms are kept that went
+    /// well, have nothing that could be undone, and get the same again; results up to 1 MiB (`MAX_KEPT_BYTES`) together.
+    /// Asking again gives the same new run.
     ///
     /// # Errors
     /// [`Error::RunNotEnded`]; [`Error::RunEnded`] when it succeeded; [`Error::UnknownRun`]; store errors.
@@ -71,7 +73,7 @@ impl Run {
             return Err(Error::RunEnded { id: self.id().clone(), status: past.status });
         }
         let legacy = self.legacy(&past, &[]).await?;
-        let origin = self.origin("retry", (by, why), legacy.kept);
+        let origin = self.origin("retry", (by, why), legacy.kept, legacy.scopes);
         self.go_on(&past, origin, legacy.context, None).await
     }
 
@@ -81,7 +83,7 @@ impl Run {
     /// [`Error::RunNotEnded`]; [`Error::UnknownRun`]; store errors.
     pub async fn rerun(&self, by: &str, why: &str) -> Result<Run, Error> {
         let past = self.past().await?;
-        let origin = self.origin("rerun", (by, why), Vec::new());
+        let origin = self.origin("rerun", (by, why), Vec::new(), Vec::new());
         let context = past.started.context.clone();
         self.go_on(&past, origin, context, None).await
     }
@@ -95,7 +97,7 @@ impl Run {
         let unknown = || Error::UnknownPlace { id: self.id().clone(), at: fork.node.clone() };
         let node = past.plan.find(&fork.node).ok_or_else(unknown)?;
         let legacy = self.legacy(&past, &[node]).await?;
-        let mut origin = self.origin("fork", (by, why), legacy.kept);
+        let mut origin = self.origin("fork", (by, why), legacy.kept, legacy.scopes);
         if let Some(output) = fork.output {
             origin.kept.push((node, output?));
         }
@@ -123,8 +125,15 @@ impl Run {
         Legacy::of(&past.plan, &history, redo).map_err(damaged)
     }
 
-    fn origin(&self, verb: &str, (by, why): (&str, &str), kept: Vec<(NodeIx, Payload)>) -> Origin {
-        Origin { run: self.id().clone(), verb: verb.into(), by: by.into(), why: why.into(), kept, input: None }
+    fn origin(
+        &self,
+        verb: &str,
+        (by, why): (&str, &str),
+        kept: Vec<(NodeIx, Payload)>,
+        scopes: Vec<KeptScope>,
+    ) -> Origin {
+        let (run, verb, by, why) = (self.id().clone(), verb.into(), by.into(), why.into());
+        Origin { run, verb, by, why, kept, input: None, scopes }
     }
 
     async fn go_on(

@@ -4,7 +4,7 @@ use super::error::Illegal;
 use super::outstanding::Sink;
 use super::state::{NodeState, Phase, Stage, State, Stray, Undoing};
 use crate::context::Writes;
-use crate::event::{Choice, Event, RunOutcome, RunStarted};
+use crate::event::{Choice, Event, KeptScope, RunOutcome, RunStarted};
 use crate::id::{NodeIx, Task};
 use crate::payload::Payload;
 use crate::plan::{NodeKind, Plan};
@@ -57,7 +57,8 @@ impl State {
                 let mut kept = started.origin.iter().flat_map(|origin| &origin.kept).map(|(node, _)| *node);
                 let mut seen = BTreeSet::new();
                 let are_known = kept.all(|node| plan.node(node).is_some() && seen.insert(node));
-                self.phase == Phase::New && started.plan == plan.hash() && are_known
+                let scopes = started.origin.as_ref().map_or(&[][..], |origin| &origin.scopes);
+                self.phase == Phase::New && started.plan == plan.hash() && are_known && can_be_taken_over(plan, scopes)
             }
             Event::NodeSucceeded { node, .. } => {
                 let gives = is(node, |kind| matches!(kind, NodeKind::Task | NodeKind::River { .. }));
@@ -155,6 +156,13 @@ impl State {
         };
         Illegal { seq: self.len, event: event.name(), state }
     }
+}
+
+/// Whether scopes of a run before are in order, and of nodes that open such. One that can be undone is not taken over:
+/// nobody in it would hear that it should be.
+fn can_be_taken_over(plan: &Plan, scopes: &[KeptScope]) -> bool {
+    let is_fine = |kept: &KeptScope| plan.body(kept.node, &kept.key).is_some_and(|body| !body.has_undo());
+    scopes.iter().all(is_fine) && scopes.is_sorted_by(|a, b| (a.node, &a.key) < (b.node, &b.key))
 }
 
 /// One event being folded into a state.

@@ -201,13 +201,12 @@ impl Start {
     /// Whether a run that began with `started` is the one that this start asks for.
     #[must_use]
     pub fn is_same_as(&self, started: &RunStarted) -> bool {
-        let kept = |origin: &Option<Box<Origin>>| {
-            // Who asks and why is of no matter to what is asked.
-            origin
-                .as_ref()
-                .map(|origin| (origin.run.clone(), origin.verb.clone(), origin.kept.clone(), origin.input.clone()))
+        let is_same_origin = match (&self.origin, &started.origin) {
+            (Some(origin), Some(known)) => origin.asks_the_same_as(known),
+            (None, None) => true,
+            _ => false,
         };
-        self.input == started.input && self.context == started.context && kept(&self.origin) == kept(&started.origin)
+        self.input == started.input && self.context == started.context && is_same_origin
     }
 }
 

@@ -124,7 +124,7 @@ impl Open {
         let item = self.waiting.pop_front()?;
         let index = self.begun;
         self.begun += 1;
-        let key = if item.key.is_empty() { format!("{index}").into() } else { item.key.clone() };
+        let key = item.scope_key(index);
         self.running.insert(key.clone(), Running { index, since: len });
         Some((key, item))
     }

@@ -3,9 +3,10 @@
 use super::error::Illegal;
 use super::state::{NodeState, State};
 use crate::context::Writes;
-use crate::event::{Event, Recorded};
+use crate::event::{Event, KeptScope, Recorded, ScopeEnd};
 use crate::id::NodeIx;
-use crate::payload::Payload;
+use crate::limits::MAX_KEPT_BYTES;
+use crate::payload::{Fingerprint, Payload};
 use crate::plan::{NodeKind, Plan};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,8 @@ pub struct Legacy {
     pub kept: Vec<(NodeIx, Payload)>,
     /// The context as the kept nodes left it.
     pub context: Writes,
+    /// What came of scopes inside nodes that are not kept, but need not be done again as a whole.
+    pub scopes: Vec<KeptScope>,
 }
 
 impl Legacy {
@@ -29,7 +32,9 @@ impl Legacy {
     pub fn of(plan: &Plan, history: &[Recorded], redo: &[NodeIx]) -> Result<Self, Illegal> {
         let mut state = State::default();
         let mut results: BTreeMap<NodeIx, Payload> = BTreeMap::new();
+        let mut inner = InnerScopes::default();
         for recorded in history {
+            inner.note(plan, &state, &recorded.event);
             state.evolve(plan, &recorded.event, recorded.at, &mut ())?;
             for (node, output) in state.results() {
                 results.entry(node).or_insert_with(|| output.clone());
@@ -40,7 +45,66 @@ impl Legacy {
         let all = (0..plan.len()).map(super::evolve::node_ix);
         let nodes: BTreeSet<NodeIx> = all.filter(|node| stands(node) && !again.contains(node)).collect();
         let kept = nodes.iter().map(|node| (*node, results.remove(node).unwrap_or_else(Payload::null))).collect();
-        Ok(Legacy { kept, context: context(plan, history, &nodes) })
+        let scopes = inner.left(|node| !nodes.contains(&node) && !again.contains(&node));
+        Ok(Legacy { kept, context: context(plan, history, &nodes), scopes })
+    }
+}
+
+/// What came of the scopes that nodes opened.
+#[derive(Default)]
+struct InnerScopes {
+    /// What those are fed with that have begun or will.
+    fed: BTreeMap<(NodeIx, Box<str>), Fingerprint>,
+    /// How many items of a foreach were read.
+    read: BTreeMap<NodeIx, usize>,
+    good: Vec<KeptScope>,
+}
+
+impl InnerScopes {
+    /// Notes an event; `before` is the state that it follows.
+    fn note(&mut self, plan: &Plan, before: &State, event: &Event) {
+        match event {
+            // What was taken over is still good, should nobody have come to it.
+            Event::RunStarted(started) => {
+                self.good.extend(started.origin.iter().flat_map(|origin| &origin.scopes).cloned());
+            }
+            Event::BranchChosen { node, keys, input, .. } => {
+                let input = input.clone().unwrap_or_else(|| before.scope_input(plan, *node));
+                let fed = input.fingerprint();
+                self.fed.extend(keys.iter().map(|key| ((*node, key.clone()), fed)));
+            }
+            Event::ItemsAdded { node, items, .. } => {
+                let read = self.read.entry(*node).or_default();
+                for item in items {
+                    self.fed.insert((*node, item.scope_key(*read as u64)), item.input.fingerprint());
+                    *read += 1;
+                }
+            }
+            Event::ChildEnded { node, key, end: ScopeEnd { result: Ok(output), writes } } => {
+                let can_be_undone = plan.body(*node, key).is_none_or(|body| body.has_undo());
+                if let (Some(&fed), false) = (self.fed.get(&(*node, key.clone())), can_be_undone) {
+                    let (output, writes) = (output.clone(), writes.clone());
+                    self.good.push(KeptScope { node: *node, key: key.clone(), fed, output, writes });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The last that is known of each scope of such nodes, in order, as far as there is room.
+    fn left(self, of: impl Fn(NodeIx) -> bool) -> Vec<KeptScope> {
+        let mut kept = BTreeMap::new();
+        let mut room = MAX_KEPT_BYTES;
+        for scope in self.good.into_iter().rev().filter(|scope| of(scope.node)) {
+            let at = (scope.node, scope.key.clone());
+            let value = |(key, value): &(Box<str>, Option<Payload>)| key.len() + value.as_ref().map_or(0, Payload::len);
+            let size = scope.key.len() + scope.output.len() + scope.writes.iter().map(value).sum::<usize>();
+            if size <= room && !kept.contains_key(&at) {
+                room -= size;
+                kept.insert(at, scope);
+            }
+        }
+        kept.into_values().collect()
     }
 }
 

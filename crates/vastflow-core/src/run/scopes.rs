@@ -7,7 +7,7 @@ use super::outstanding::Sink;
 use super::state::{Active, NodeState, Phase, Stage, State, Stray};
 use super::values::is_ordered;
 use crate::context::Writes;
-use crate::event::{Item, ScopeEnd};
+use crate::event::{Item, KeptScope, ScopeEnd};
 use crate::failure::{Failure, FailureKind, RunFailure};
 use crate::id::{Name, NodeIx};
 use crate::limits::MAX_PAYLOAD_BYTES;
@@ -111,7 +111,12 @@ impl<S: Sink> Fold<'_, S> {
         while let NodeState::Open(open) = &mut self.state.nodes[node.index()] {
             let index = open.begun;
             let Some((key, item)) = open.next(window, ordered, len) else { return };
-            self.begin_scope(node, index, key, item.input);
+            let is_kept = |kept: &KeptScope| kept.fed == item.input.fingerprint();
+            if self.state.kept_scope(node, &key).is_some_and(is_kept) {
+                self.state.more_mut().taken.push_back((node, key));
+            } else {
+                self.begin_scope(node, index, key, item.input);
+            }
         }
     }
 
@@ -178,6 +183,7 @@ impl<S: Sink> Fold<'_, S> {
         if let Some(more) = &mut self.state.more {
             more.strays.remove(&(node, key.into()));
             more.parked_children.remove(&(node, key.into()));
+            more.taken.retain(|(of, taken)| *of != node || **taken != *key);
         }
         if !is_lost {
             self.merge(node, key, &end.writes);
@@ -244,6 +250,11 @@ impl<S: Sink> Fold<'_, S> {
             None => ("vastflow", "it is not needed any more".into()),
         };
         for key in open.running.into_keys() {
+            // What is taken over never began.
+            if self.state.more().taken.contains(&(node, key.clone())) {
+                self.state.more_mut().strays.insert((node, key), Stray::Stopping);
+                continue;
+            }
             let word = Word::Cancel { by: by.into(), why: why.clone() };
             self.out.send(Peer::Child { node, key: key.clone() }, word);
             self.state.more_mut().strays.insert((node, key), Stray::Stopping);

@@ -76,6 +76,8 @@ pub(super) struct More {
     pub(super) written: BTreeMap<Box<str>, Seq>,
     /// Keys that a scope overwrote, not recorded yet.
     pub(super) clash: Option<(NodeIx, Vec<Box<str>>)>,
+    /// Inner scopes that need not begin, because the run before has what comes of them; not recorded yet.
+    pub(super) taken: VecDeque<(NodeIx, Box<str>)>,
     /// Nodes that wait for a signal, the first to begin first.
     pub(super) listening: Vec<NodeIx>,
     /// Signals that nobody has asked for yet, oldest first.
@@ -525,6 +527,7 @@ impl State {
             grace: None,
             written: BTreeMap::new(),
             clash: None,
+            taken: VecDeque::new(),
             listening: Vec::new(),
             signals: VecDeque::new(),
             signal_ids: BTreeSet::new(),

@@ -4,7 +4,8 @@ use super::error::StepError;
 use super::input::Input;
 use super::outstanding::Sink;
 use super::state::{Phase, State};
-use crate::event::{Event, RunOutcome};
+use crate::event::{Event, KeptScope, RunOutcome, ScopeEnd};
+use crate::id::NodeIx;
 use crate::plan::Plan;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
@@ -81,12 +82,22 @@ impl State {
         Ok(())
     }
 
-    /// The fact that follows from the others without anybody asking: that scopes wrote over each other, that the run is
-    /// over.
+    /// What came of an inner scope in the run that this one goes on from, if it need not begin again.
+    pub(super) fn kept_scope(&self, node: NodeIx, key: &str) -> Option<&KeptScope> {
+        self.started.as_ref()?.origin.as_ref()?.scope(node, key)
+    }
+
+    /// The fact that follows from the others without anybody asking: that scopes wrote over each other, what came of a
+    /// scope in the run before this one, that the run is over.
     #[must_use]
     pub fn settle(&self) -> Option<Event> {
         if let Some((node, keys)) = &self.more().clash {
             return Some(Event::Clashed { node: *node, keys: keys.clone() });
+        }
+        if let Some((node, key)) = self.more().taken.front() {
+            let kept = self.kept_scope(*node, key)?;
+            let end = ScopeEnd { result: Ok(kept.output.clone()), writes: kept.writes.clone() };
+            return Some(Event::ChildEnded { node: *node, key: key.clone(), end });
         }
         (self.phase == Phase::Settled)
             .then(|| Event::RunEnded { outcome: self.stop.as_deref().cloned().unwrap_or(RunOutcome::Succeeded) })

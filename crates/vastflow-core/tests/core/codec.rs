@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 use std::collections::BTreeSet;
 use vastflow_core::codec::{CodecError, VERSION, decode, encode};
-use vastflow_core::event::{Call, Choice, Item, Micros, Origin, ScopeEnd};
+use vastflow_core::event::{Call, Choice, Item, KeptScope, Micros, Origin, ScopeEnd};
 use vastflow_core::{
     Codec, Event, Failure, FailureKind, Hook, Name, NodeIx, Payload, PlanHash, RunFailure, RunId, RunInfo, RunOutcome,
     RunStarted, Timestamp,
@@ -108,6 +108,13 @@ fn origin() -> Origin {
         why: "edited".into(),
         kept: vec![(NodeIx(0), payload())],
         input: Some((NodeIx(300), payload())),
+        scopes: vec![KeptScope {
+            node: NodeIx(301),
+            key: "u1".into(),
+            fed: payload().fingerprint(),
+            output: payload(),
+            writes: vec![("k".into(), None)],
+        }],
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod dsl;
 
+mod again;
 mod basins;
 mod branches;
 mod codec;

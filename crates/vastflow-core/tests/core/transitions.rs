@@ -47,24 +47,25 @@ const OF_A_SCOPE: &str = "
 
 /// Events about the run, by its phase: `x` legal, maybe with a condition.
 const OF_THE_RUN: &str = "
-                          new  queued  going  stopping  undoing  on_failure  finally  clashing  settled  ended
-    RunStarted             x     .        .       .         .         .          .        .         .       .
-    Admitted               .     x         .     .         .         .          .        .         .       .
-    SignalReceived         .     x        x       .         .         .          .        .         .       .
-    Paused                 .     x        x       .         .         .          .        .         .       .
-    Resumed                .     x        x       .         x         .          x        .         .       .
-    CancelRequested        .     x        x       .         .         .          .        .         .       .
-    Killed                 .     x        x       x         x         x          x        .         .       .
-    RunTimedOut            .     x        x       .         .         .          .        .         .       .
-    GraceOver              .     .        x       .         .         .          .        .         .       .
-    HookDone-on_failure    .     .        .       .         .         x          .        .         .       .
-    HookFailed-on_failure  .     .        .       .         .         x          .        .         .       .
-    HookDone-finally       .     .        .       .         .         .          x        .         .       .
-    HookFailed-finally     .     .        .       .         .         .          x        .         .       .
-    UndoRequested          .     .        .       .         .         .          .        .         .       x
-    WordsIgnored           x     x        x       x         x         x          x        .         .       x
-    Clashed                .     .        .       .         .         .          .        x         .       .
-    RunEnded               .     .        .       .         .         .          .        .         x       .";
+                          new  queued  going  stopping  undoing  on_failure  finally  clashing  taking  settled  ended
+    RunStarted             x     .       .       .         .         .          .        .        .        .       .
+    Admitted               .     x       .       .         .         .          .        .        .        .       .
+    SignalReceived         .     x       x       .         .         .          .        .        .        .       .
+    Paused                 .     x       x       .         .         .          .        .        .        .       .
+    Resumed                .     x       x       .         x         .          x        .        .        .       .
+    CancelRequested        .     x       x       .         .         .          .        .        .        .       .
+    Killed                 .     x       x       x         x         x          x        .        .        .       .
+    RunTimedOut            .     x       x       .         .         .          .        .        .        .       .
+    GraceOver              .     .       x       .         .         .          .        .        .        .       .
+    HookDone-on_failure    .     .       .       .         .         x          .        .        .        .       .
+    HookFailed-on_failure  .     .       .       .         .         x          .        .        .        .       .
+    HookDone-finally       .     .       .       .         .         .          x        .        .        .       .
+    HookFailed-finally     .     .       .       .         .         .          x        .        .        .       .
+    UndoRequested          .     .       .       .         .         .          .        .        .        .       x
+    WordsIgnored           x     x       x       x         x         x          x        .        .        .       x
+    Clashed                .     .       .       .         .         .          .        x        .        .       .
+    ChildEnded             .     .       .       .         .         .          .        .        x        .       .
+    RunEnded               .     .       .       .         .         .          .        .        .        x       .";
 
 /// Plans with scripts that together take every legal pair.
 const TOURS: &[(&str, &str)] = &[
@@ -198,6 +199,8 @@ const TOURS: &[(&str, &str)] = &[
     ),
     ("b basin { x }; bad", "start\nbad failed x\nb[] waits\nb[] goes_on\nb[] waits\nb[] ended 1"),
     ("b basin { x }; c basin { x }", "start\nb[] ended 1 [k=1]\nc[] ended 1 [k=2]"),
+    // What a run before had.
+    ("f foreach 1 { x }", "start keep f[0]:i=1\nf items i"),
     // Control.
     ("a; finally", "start\npause\nresume\npause\na done\nresume\nfinally done"),
     ("w; a undo; j < w, a join any", "start\nw done\na done\npause\nj done\nresume\na.undo done"),
@@ -314,6 +317,7 @@ fn note_scopes(scopes: &mut BTreeMap<(NodeIx, Box<str>), &'static str>, event: &
 
 fn pair(place: &Place, event: &Event) -> Pair {
     let at = match event {
+        Event::ChildEnded { .. } if place.phase == "taking" => place.phase.to_owned(),
         Event::ChildEnded { node, key, .. }
         | Event::ChildUndone { node, key }
         | Event::ChildParked { node, key, .. } => {
@@ -343,6 +347,7 @@ fn phase(state: &State) -> &'static str {
     let named = text.split("phase: ").nth(1).unwrap();
     match state.settle() {
         Some(Event::Clashed { .. }) => "clashing",
+        Some(Event::ChildEnded { .. }) => "taking",
         Some(_) => "settled",
         None if named.starts_with("Hook { hook: OnFailure") => "on_failure",
         None => match named.split([' ', ',']).next().unwrap() {
@@ -435,6 +440,7 @@ fn allowed(place: &Place, event: &Event, legal: &BTreeSet<Pair>) -> bool {
         Event::GraceOver => place.outstanding().contains(&Task::Grace),
         Event::Paused { .. } => !state.is_paused(),
         Event::Resumed { .. } => state.is_paused(),
+        Event::ChildEnded { .. } if place.phase == "taking" => state.settle().as_ref() == Some(event),
         Event::UndoRequested => plan.is_body() && state.status() == RunStatus::Succeeded,
         _ => true,
     };

@@ -1,8 +1,8 @@
 //! What operators do to runs: pause, resume, stop, kill, signals, choices, and going on from a run.
 
 use crate::support::{fail, ok, on_every_store, recorded};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use vastflow::prelude::*;
 use vastflow::{Choice, Error, Flow, Fork, OnExhausted, RunStatus};
@@ -275,6 +275,50 @@ fn a_node_that_pauses_when_exhausted_is_tried_again_by_an_operator() {
         run.resolve("each[0]/weak", Choice::Retry, "ops", "up again").await.unwrap();
         assert_eq!(run.output().await.unwrap(), [5]);
         assert_eq!(calls.load(Ordering::Relaxed), 4, "its retries begin anew");
+    });
+}
+
+#[test]
+fn retry_of_a_failed_foreach_does_the_failed_items_only() {
+    on_every_store(|place| async move {
+        let broken = Arc::new(AtomicBool::new(true));
+        let calls: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let (b, c) = (Arc::clone(&broken), Arc::clone(&calls));
+        let each = move |ctx: Ctx, n: u32| {
+            c.lock().unwrap().push(n);
+            let broken = b.load(Ordering::Relaxed) && n % 3 == 0;
+            async move {
+                ctx.put(&format!("seen-{n}"), n);
+                if broken { fail("broken") } else { ok(n * 10) }
+            }
+        };
+        let flow = Flow::dag("order", |dag, all: Node<Vec<u32>>| {
+            let tens = dag.for_each("each", all, |dag, n| dag.node("one", each, n)).window(2).finish_all();
+            dag.node(
+                "sum",
+                |ctx: Ctx, all: Vec<u32>| async move { ok(all.iter().sum::<u32>() + ctx.get::<u32>("seen-2")?) },
+                tens,
+            )
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
+        let run = engine.run("order", (1..=7_u32).collect::<Vec<_>>()).id(&place.id("order")).await.unwrap();
+        run.output::<u32>().await.unwrap_err();
+        let take = || {
+            let mut calls = std::mem::take(&mut *calls.lock().unwrap());
+            calls.sort_unstable();
+            calls
+        };
+        assert_eq!(take(), [1, 2, 3, 4, 5, 6, 7]);
+        let still = run.retry("ops", "not mended").await.unwrap();
+        still.output::<u32>().await.unwrap_err();
+        assert_eq!(take(), [3, 6]);
+        broken.store(false, Ordering::Relaxed);
+        let again = still.retry("ops", "mended").await.unwrap();
+        assert_eq!(again.output::<u32>().await.unwrap(), 282, "results and writes of all items");
+        assert_eq!(take(), [3, 6]);
+        let view = again.view().await.unwrap();
+        assert_eq!(view.node("each").unwrap().title(), "each × 7");
     });
 }
 

@@ -6,7 +6,7 @@ use super::print::{changes_text, due_text, event_text, payload_text, rejection_t
 use core::fmt::Write as _;
 use core::time::Duration;
 use vastflow_core::context::Writes;
-use vastflow_core::event::{Choice, Item, Origin, ScopeEnd};
+use vastflow_core::event::{Choice, Item, KeptScope, Origin, ScopeEnd};
 use vastflow_core::plan::NodeKind;
 use vastflow_core::run::{Begin, Peer, Start, TaskOutcome, Word};
 use vastflow_core::{
@@ -183,7 +183,7 @@ fn resolve(run: &Run, rest: &str) -> Input {
     Input::Resolve { node: run.plan.find(node).unwrap(), choice, by: "ops".into(), why: "why".into() }
 }
 
-/// `start x keep a=1 b=2 edit c=3 until 5s [k=v]`
+/// `start x keep a=1 b=2 f[0]:fed=3 edit c=3 until 5s [k=v]`
 fn start(run: &Run, rest: &str, context: Writes) -> Input {
     let mut start = Start { context, ..Start::new(RunId::new("run").unwrap()) };
     let (rest, deadline) = rest.split_once("until ").unwrap_or((rest, ""));
@@ -197,13 +197,25 @@ fn start(run: &Run, rest: &str, context: Writes) -> Input {
         (run.plan.find(node).unwrap(), bytes(value))
     };
     if !keep.is_empty() || !edit.is_empty() {
-        let (kept, input) = (keep.split_whitespace().map(result).collect(), edit.split_whitespace().map(result).next());
+        let (scopes, nodes): (Vec<&str>, Vec<&str>) = keep.split_whitespace().partition(|text| text.contains('['));
+        let (kept, input) = (nodes.into_iter().map(result).collect(), edit.split_whitespace().map(result).next());
+        let scopes = scopes.into_iter().map(|text| kept_scope(&run.plan, text)).collect();
         let verb = "fork".into();
         let run = RunId::new("before").unwrap();
-        start.origin = Some(Box::new(Origin { run, verb, by: "ops".into(), why: "why".into(), kept, input }));
+        start.origin = Some(Box::new(Origin { run, verb, by: "ops".into(), why: "why".into(), kept, input, scopes }));
     }
     start.info.deadline = (!deadline.is_empty()).then(|| Timestamp::ZERO.plus(time(deadline)));
     Input::Start(start)
+}
+
+/// `f[key]:fed=output`, having written `of-key`
+fn kept_scope(plan: &Plan, text: &str) -> KeptScope {
+    let (scope, output) = text.split_once('=').unwrap();
+    let (scope, fed) = scope.split_once("]:").unwrap();
+    let (node, key) = scope.split_once('[').unwrap();
+    let (node, fed) = (plan.find(node).unwrap(), bytes(fed).fingerprint());
+    let writes = vec![(format!("of-{key}").into(), Some(bytes(output)))];
+    KeptScope { node, key: key.into(), fed, output: bytes(output), writes }
 }
 
 /// `… [key=value -key]`

@@ -537,7 +537,7 @@ fn random_origin(choices: &mut Choices<'_>, plan: &Plan) -> Origin {
     let kept = nodes(plan).filter(|node| some >> node.0 & 1 == 1).map(|node| (node, bytes("kept"))).collect();
     let input = choices.once_in(2).then(|| (NodeIx(0), bytes("edited")));
     let (run, verb) = (RunId::new("before").unwrap(), "fork".into());
-    Origin { run, verb, by: "ops".into(), why: "why".into(), kept, input }
+    Origin { run, verb, by: "ops".into(), why: "why".into(), kept, input, scopes: Vec::new() }
 }
 
 fn attempted(spec: &NodeSpec, fate: &Fate, items: impl Fn() -> Reply, result: impl Fn() -> Payload) -> Reply {
