@@ -10,7 +10,7 @@ use crate::handler::failed;
 use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::id::InvalidId;
-use vastflow_core::plan::{NodeKind, PollPolicy};
+use vastflow_core::plan::{NodeKind, PollPolicy, Schema};
 use vastflow_core::{Failure, FailureKind, Name, Payload, Reply, RunId, RunOutcome, RunStatus, Task};
 
 /// How often a child run is looked at.
@@ -76,7 +76,7 @@ impl Dag {
         input: Node<'d, In>,
     ) -> Node<'d, Out> {
         let kind = NodeKind::River { poll: PollPolicy { times: u32::MAX, interval: LOOK } };
-        let code = Arc::new(ChildRun { flow: flow.name().clone() });
+        let code = Arc::new(ChildRun { flow: flow.name().clone(), takes: In::schema(), gives: Out::schema() });
         let at = self.draw_kind(name, kind, code, &[input.wire()]);
         // In a run that is being stopped it is still looked at, so that the child is stopped and waited for.
         self.make_atomic(at);
@@ -101,6 +101,8 @@ impl<'d, T> Node<'d, T> {
 /// The code of a node that stands for another run.
 struct ChildRun {
     flow: Name,
+    takes: Schema,
+    gives: Schema,
 }
 
 impl Code for ChildRun {
@@ -113,6 +115,14 @@ impl Code for ChildRun {
             };
             answer.unwrap_or_else(|error| failed(&error))
         })
+    }
+
+    fn takes(&self) -> Schema {
+        self.takes.clone()
+    }
+
+    fn gives(&self) -> Schema {
+        self.gives.clone()
     }
 }
 

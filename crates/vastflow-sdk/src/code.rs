@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use vastflow_core::plan::{Gives, HookSpec, NodeKind, NodeSpec, Source};
+use vastflow_core::plan::{Gives, HookSpec, NodeKind, NodeSpec, Schema, Source};
 use vastflow_core::{Failure, FailureKind, Hook, Name, NodeIx, Payload, Plan, PlanHash, Reply, ScopeId, Task};
 
 use crate::data::Parts;
@@ -19,6 +19,25 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub trait Code: Send + Sync {
     /// Calls it. `args` are the values that flow in, in edge order, after forwarders and aggregator.
     fn call(&self, ctx: Ctx, args: Vec<Payload>) -> BoxFuture<Reply>;
+
+    /// What it takes.
+    fn takes(&self) -> Schema {
+        Schema::Any
+    }
+
+    /// What it gives.
+    fn gives(&self) -> Schema {
+        Schema::Any
+    }
+
+    /// Whether it can be made from what a plan says of it: a river's own fields, as JSON.
+    ///
+    /// # Errors
+    /// Why not.
+    fn fits(&self, config: Option<&str>) -> Result<(), String> {
+        let _ = config;
+        Ok(())
+    }
 }
 
 /// Turns the values of several edges into one.
@@ -102,9 +121,14 @@ impl NodeCode {
         }
     }
 
+    /// What it gives, as far as its code says.
+    fn gives(&self) -> Schema {
+        self.reduce.as_ref().unwrap_or(&self.handler).gives()
+    }
+
     /// What `spec` needs and this code lacks.
     fn lacks(&self, plan: &Plan, spec: &NodeSpec) -> Vec<String> {
-        let mut lacks = Vec::new();
+        let mut lacks = self.differs(spec);
         if spec.aggregator && self.aggregator.is_none() {
             lacks.push(format!("the aggregator of node {:?}", spec.name));
         }
@@ -119,6 +143,27 @@ impl NodeCode {
         {
             lacks.push(format!("the reduction of foreach {:?}", spec.name));
         }
+        self.lacks_forwarders(plan, spec, &mut lacks);
+        lacks
+    }
+
+    /// In what it has another form than the code that the node was drawn with.
+    fn differs(&self, spec: &NodeSpec) -> Vec<String> {
+        let mut differs = Vec::new();
+        let (name, takes, gives) = (&spec.name, self.handler.takes(), self.gives());
+        if !takes.reads(&spec.takes) {
+            differs.push(format!("node {name:?} that takes {} (the one here takes {takes})", spec.takes));
+        }
+        if !spec.gives.reads(&gives) {
+            differs.push(format!("node {name:?} that gives {} (the one here gives {gives})", spec.gives));
+        }
+        if let (Some(river), Err(why)) = (&spec.code, self.handler.fits(spec.config.as_deref())) {
+            differs.push(format!("river {river:?} with the fields that {name:?} was drawn with ({why})"));
+        }
+        differs
+    }
+
+    fn lacks_forwarders(&self, plan: &Plan, spec: &NodeSpec, lacks: &mut Vec<String>) {
         for edge in spec.inputs.iter().filter(|edge| edge.forwarder) {
             let Source::Node(from) = &edge.from else { continue };
             let from_spec = plan.find(from).and_then(|from| plan.node(from));
@@ -126,7 +171,6 @@ impl NodeCode {
                 lacks.push(format!("the forwarder from {from:?} to {:?}", spec.name));
             }
         }
-        lacks
     }
 }
 
@@ -302,16 +346,19 @@ impl Library {
         own: Option<&Arc<dyn Code>>,
         needs: &mut Vec<String>,
     ) -> Option<Arc<dyn Code>> {
-        let HookSpec { code, .. } = plan.spec().hook(hook)?;
+        let HookSpec { code, config, .. } = plan.spec().hook(hook)?;
         let found = match code {
             Some(name) => self.rivers.get(name),
             None => own,
         };
-        if found.is_none() {
-            needs.push(match code {
-                Some(name) => format!("Atlantic {name:?}"),
-                None => format!("the hook {hook:?}"),
-            });
+        match (found, code) {
+            (None, Some(name)) => needs.push(format!("Atlantic {name:?}")),
+            (None, None) => needs.push(format!("the hook {hook:?}")),
+            (Some(found), Some(name)) => {
+                let unfit = found.fits(config.as_deref()).err();
+                needs.extend(unfit.map(|why| format!("Atlantic {name:?} with the fields it was drawn with ({why})")));
+            }
+            (Some(_), None) => {}
         }
         found.cloned()
     }

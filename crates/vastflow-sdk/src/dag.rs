@@ -5,7 +5,7 @@ use crate::ctx::Ctx;
 use crate::data::{Data, DataError};
 use crate::flow::Flow;
 use crate::graph::{Graph, Whole, decode_failure, unnamed};
-use crate::handler::{Handler, Typed};
+use crate::handler::{Handler, Takes, Typed};
 use crate::inside::{Nothing, decode_undo};
 use crate::options::Retry;
 use crate::river::{River, river_code};
@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use vastflow_core::plan::{EdgeSpec, Join, NodeKind, OnExhausted, PlanError, PlanSpec, Source};
+use vastflow_core::plan::{EdgeSpec, Join, NodeKind, OnExhausted, PlanError, PlanSpec, Schema, Source};
 use vastflow_core::{Failure, Payload, PlanErrors, RunOutcome};
 
 /// A drawing in progress; see [`Flow::dag`].
@@ -71,6 +71,9 @@ pub trait Inputs<'d> {
     /// # Errors
     /// [`DataError`] when a value is not what it should be.
     fn decode(ctx: &Ctx, args: &[Payload]) -> Result<Self::Value, DataError>;
+
+    /// What the handler's input looks like.
+    fn schema() -> Schema;
 }
 
 impl<'d> Inputs<'d> for () {
@@ -82,6 +85,10 @@ impl<'d> Inputs<'d> for () {
 
     fn decode(_: &Ctx, _: &[Payload]) -> Result<(), DataError> {
         Ok(())
+    }
+
+    fn schema() -> Schema {
+        Schema::Any
     }
 }
 
@@ -95,6 +102,10 @@ impl<'d, T: Data> Inputs<'d> for Node<'d, T> {
     fn decode(_: &Ctx, args: &[Payload]) -> Result<T, DataError> {
         arg(args, 0)
     }
+
+    fn schema() -> Schema {
+        T::schema()
+    }
 }
 
 impl<'d, T: Data> Inputs<'d> for Vec<Node<'d, T>> {
@@ -106,6 +117,10 @@ impl<'d, T: Data> Inputs<'d> for Vec<Node<'d, T>> {
 
     fn decode(_: &Ctx, args: &[Payload]) -> Result<Vec<T>, DataError> {
         args.iter().map(T::decode).collect()
+    }
+
+    fn schema() -> Schema {
+        Schema::List(Box::new(T::schema()))
     }
 }
 
@@ -129,6 +144,10 @@ macro_rules! tuple_inputs {
 
             fn decode(_: &Ctx, args: &[Payload]) -> Result<Self::Value, DataError> {
                 Ok(($(arg::<$node>(args, $at)?,)+))
+            }
+
+            fn schema() -> Schema {
+                Schema::Tuple(vec![$($node::schema()),+])
             }
         }
     };
@@ -165,7 +184,7 @@ impl Dag {
         Out: Data,
         M: 'static,
     {
-        let code = Typed::new(handler, I::decode);
+        let code = Typed::new(handler, Takes::new(I::decode, I::schema));
         let at = self.graph.borrow_mut().draw_typed(name, code);
         self.wire_in(at, &inputs);
         self.node_at(at)
@@ -402,7 +421,7 @@ impl<'d, T> Node<'d, T> {
         self.change(|graph, at| {
             graph.spec_mut(at).rescue = true;
             if let Some(code) = graph.code_mut(at) {
-                code.rescue = Some(Arc::new(Typed::new(handler, decode_failure)));
+                code.rescue = Some(Arc::new(Typed::new(handler, Takes::aside(decode_failure))));
             }
         })
     }
@@ -420,7 +439,7 @@ impl<'d, T> Node<'d, T> {
         self.change(|graph, at| {
             graph.spec_mut(at).undo.get_or_insert_default();
             if let Some(code) = graph.code_mut(at) {
-                code.undo = Some(Arc::new(Typed::new(handler, decode_undo::<T>)));
+                code.undo = Some(Arc::new(Typed::new(handler, Takes::aside(decode_undo::<T>))));
             }
         })
     }
@@ -459,11 +478,7 @@ impl<'d, T> Node<'d, T> {
     }
 
     pub(crate) fn with_reducer<A>(self, reducer: Arc<dyn Code>) -> Node<'d, A> {
-        let node = self.change(|graph, at| {
-            if let Some(code) = graph.code_mut(at) {
-                code.reduce = Some(reducer);
-            }
-        });
+        let node = self.change(|graph, at| graph.set_reducer(at, reducer));
         node.as_giving()
     }
 

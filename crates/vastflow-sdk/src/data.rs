@@ -1,9 +1,11 @@
 //! Values and their bytes.
 
+use crate::schema::schema_of;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ops::Deref;
 use vastflow_core::limits::MAX_PAYLOAD_BYTES;
+use vastflow_core::plan::Schema;
 use vastflow_core::{Codec, Payload};
 
 /// A value that can travel between nodes: anything that serde can write and read (as JSON), or [`Bytes`].
@@ -24,6 +26,10 @@ pub trait Data: Sized + Send + 'static {
     /// # Errors
     /// [`DataError`] when they hold something else.
     fn decode(payload: &Payload) -> Result<Self, DataError>;
+
+    /// What such values look like, as far as that can be told.
+    #[must_use]
+    fn schema() -> Schema;
 }
 
 /// Why a value did not become bytes, or bytes no value.
@@ -86,6 +92,10 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Data for T {
         let of = std::any::type_name::<T>();
         serde_json::from_slice(payload.bytes()).map_err(|e| DataError::Decode { of, why: e.to_string() })
     }
+
+    fn schema() -> Schema {
+        schema_of::<T>()
+    }
 }
 
 /// Raw bytes, handed on unchanged. Reads any payload, whatever its codec: of a value that is no `Bytes` that is its
@@ -120,6 +130,10 @@ impl Data for Bytes {
 
     fn decode(payload: &Payload) -> Result<Self, DataError> {
         Ok(Bytes(payload.clone().into_bytes()))
+    }
+
+    fn schema() -> Schema {
+        Schema::Any
     }
 }
 

@@ -6,7 +6,7 @@ use crate::ctx::Ctx;
 use crate::data::{Bytes, Data, DataError, Parts};
 use crate::error::BoxError;
 use crate::flow::Flow;
-use crate::handler::{Handler, Typed};
+use crate::handler::{Handler, Takes, Typed};
 use crate::options::Retry;
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -263,7 +263,7 @@ impl Graph {
         In: Data,
         M: 'static,
     {
-        let code = Arc::new(Typed::new(handler, decode_one::<In>));
+        let code = Arc::new(Typed::new(handler, Takes::new(decode_one::<In>, In::schema)));
         if let Some(at) = self.draw(name, code, Some(Kind::of::<H::Out>())) {
             self.nodes[at].takes = Some(Kind::of::<In>());
             self.nodes[at].says.retry = options.retry.is_some();
@@ -275,8 +275,10 @@ impl Graph {
     /// Draws a node from its code; gives its place, or none when its name is not valid.
     pub(crate) fn draw(&mut self, name: &str, code: Arc<dyn Code>, gives: Option<Kind>) -> Option<usize> {
         let name = self.checked(name)?;
-        self.code.nodes.insert(name.clone(), NodeCode::new(code));
-        self.nodes.push(Drawn { spec: NodeSpec::new(name, NodeKind::Task), says: Says::default(), takes: None, gives });
+        let (takes, code_gives) = (code.takes(), code.gives());
+        let spec = NodeSpec { takes, gives: code_gives, ..NodeSpec::new(name.clone(), NodeKind::Task) };
+        self.code.nodes.insert(name, NodeCode::new(code));
+        self.nodes.push(Drawn { spec, says: Says::default(), takes: None, gives });
         Some(self.nodes.len() - 1)
     }
 
@@ -357,7 +359,7 @@ impl Graph {
     {
         self.with_node(node, "an on_failure", |spec, code| {
             spec.rescue = true;
-            code.rescue = Some(Arc::new(Typed::new(handler, decode_failure)));
+            code.rescue = Some(Arc::new(Typed::new(handler, Takes::aside(decode_failure))));
         })
     }
 
@@ -402,7 +404,7 @@ impl Graph {
         M: 'static,
     {
         self.on_failure = Some(HookSpec::default());
-        self.code.on_failure = Some(Arc::new(Typed::new(handler, decode_outcome)));
+        self.code.on_failure = Some(Arc::new(Typed::new(handler, Takes::aside(decode_outcome))));
         self
     }
 
@@ -413,7 +415,7 @@ impl Graph {
         M: 'static,
     {
         self.finally = Some(HookSpec::default());
-        self.code.finally = Some(Arc::new(Typed::new(handler, decode_outcome)));
+        self.code.finally = Some(Arc::new(Typed::new(handler, Takes::aside(decode_outcome))));
         self
     }
 
@@ -558,6 +560,14 @@ impl Graph {
     /// Gives a river drawn at `at` room for code besides the river's own: what it does when it failed.
     pub(crate) fn room_for_code(&mut self, at: usize, river: Arc<dyn Code>) {
         self.code.nodes.insert(self.nodes[at].spec.name.clone(), NodeCode::new(river));
+    }
+
+    /// Gives a foreach what folds its results.
+    pub(crate) fn set_reducer(&mut self, at: usize, reducer: Arc<dyn Code>) {
+        self.nodes[at].spec.gives = reducer.gives();
+        if let Some(code) = self.code_mut(at) {
+            code.reduce = Some(reducer);
+        }
     }
 
     pub(crate) fn code_mut(&mut self, at: usize) -> Option<&mut NodeCode> {

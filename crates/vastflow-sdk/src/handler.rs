@@ -4,6 +4,7 @@ use crate::code::{BoxFuture, Code};
 use crate::ctx::Ctx;
 use crate::data::{Data, DataError};
 use crate::error::{BoxError, is_fatal, text_of};
+use vastflow_core::plan::Schema;
 use vastflow_core::{Failure, FailureKind, Payload, Reply};
 
 /// Marks handlers that take only their input.
@@ -92,16 +93,33 @@ where
 /// How a handler's input is made from what flows in.
 pub(crate) type Decode<In> = fn(&Ctx, &[Payload]) -> Result<In, DataError>;
 
+/// How a handler's input is made from what flows in, and what it looks like.
+pub(crate) struct Takes<In> {
+    pub(crate) decode: Decode<In>,
+    pub(crate) schema: fn() -> Schema,
+}
+
+impl<In> Takes<In> {
+    pub(crate) const fn new(decode: Decode<In>, schema: fn() -> Schema) -> Self {
+        Takes { decode, schema }
+    }
+
+    /// An input that is not what flows in.
+    pub(crate) const fn aside(decode: Decode<In>) -> Self {
+        Takes { decode, schema: Schema::default }
+    }
+}
+
 /// A handler as [`Code`]: decode, call, encode.
 pub(crate) struct Typed<H, In, M> {
     handler: H,
-    decode: Decode<In>,
+    takes: Takes<In>,
     marker: std::marker::PhantomData<fn() -> M>,
 }
 
 impl<H, In, M> Typed<H, In, M> {
-    pub(crate) fn new(handler: H, decode: Decode<In>) -> Self {
-        Typed { handler, decode, marker: std::marker::PhantomData }
+    pub(crate) fn new(handler: H, takes: Takes<In>) -> Self {
+        Typed { handler, takes, marker: std::marker::PhantomData }
     }
 }
 
@@ -113,7 +131,7 @@ where
     M: 'static,
 {
     fn call(&self, ctx: Ctx, args: Vec<Payload>) -> BoxFuture<Reply> {
-        let input = match (self.decode)(&ctx, &args) {
+        let input = match (self.takes.decode)(&ctx, &args) {
             Ok(input) => input,
             Err(error) => {
                 let error = Box::pin(std::future::ready(unusable(&error)));
@@ -127,6 +145,14 @@ where
                 Err(error) => failed(&error),
             }
         })
+    }
+
+    fn takes(&self) -> Schema {
+        (self.takes.schema)()
+    }
+
+    fn gives(&self) -> Schema {
+        H::Out::schema()
     }
 }
 

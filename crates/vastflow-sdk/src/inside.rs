@@ -5,13 +5,13 @@ use crate::code::{BoxFuture, Code};
 use crate::ctx::{About, Ctx};
 use crate::data::{Data, DataError, Parts};
 use crate::error::BoxError;
-use crate::handler::{Decode, Handler, failed, unusable};
+use crate::handler::{Handler, Takes, failed, unusable};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;
 use vastflow_core::event::Item;
-use vastflow_core::plan::Gives;
+use vastflow_core::plan::{Gives, Schema};
 use vastflow_core::{Failure, FailureKind, Payload, Reply};
 
 /// The arms that a chooser takes: one key, several, or none.
@@ -176,13 +176,13 @@ fn changed(ctx: &Ctx, args: Vec<Payload>) -> Option<Payload> {
 
 /// A branch's chooser.
 pub(crate) struct Chooser<T, F> {
-    decode: Decode<T>,
+    takes: Takes<T>,
     choose: F,
 }
 
 impl<T, F> Chooser<T, F> {
-    pub(crate) const fn new(decode: Decode<T>, choose: F) -> Self {
-        Chooser { decode, choose }
+    pub(crate) const fn new(takes: Takes<T>, choose: F) -> Self {
+        Chooser { takes, choose }
     }
 }
 
@@ -193,7 +193,7 @@ where
     F: Fn(&T) -> K + Send + Sync,
 {
     fn call(&self, ctx: Ctx, args: Vec<Payload>) -> BoxFuture<Reply> {
-        now(match (self.decode)(&ctx, &args) {
+        now(match (self.takes.decode)(&ctx, &args) {
             Ok(input) => {
                 let keys = (self.choose)(&input).into_keys();
                 Reply::Chosen { keys: keys.into_iter().map(Into::into).collect(), input: changed(&ctx, args) }
@@ -201,17 +201,21 @@ where
             Err(error) => unusable(&error),
         })
     }
+
+    fn takes(&self) -> Schema {
+        (self.takes.schema)()
+    }
 }
 
 /// Goes through a collection that flows in, or that a function makes of what flows in.
 pub(crate) struct Through<T, F> {
-    decode: Decode<T>,
+    takes: Takes<T>,
     items: F,
 }
 
 impl<T, F> Through<T, F> {
-    pub(crate) const fn new(decode: Decode<T>, items: F) -> Self {
-        Through { decode, items }
+    pub(crate) const fn new(takes: Takes<T>, items: F) -> Self {
+        Through { takes, items }
     }
 }
 
@@ -221,7 +225,7 @@ where
     F: Fn(T) -> Result<Vec<(String, Payload)>, BoxError> + Send + Sync,
 {
     fn call(&self, ctx: Ctx, args: Vec<Payload>) -> BoxFuture<Reply> {
-        let input = match (self.decode)(&ctx, &args) {
+        let input = match (self.takes.decode)(&ctx, &args) {
             Ok(input) => input,
             Err(error) => return now(unusable(&error)),
         };
@@ -233,6 +237,10 @@ where
             Err(error) => failed(&error),
         })
     }
+
+    fn takes(&self) -> Schema {
+        (self.takes.schema)()
+    }
 }
 
 /// Items as payloads.
@@ -243,13 +251,13 @@ pub(crate) fn encoded<T: Data>(items: Vec<(String, T)>) -> Result<Vec<(String, P
 /// Reads items page by page.
 pub(crate) struct Pages<H, In, C, M> {
     handler: H,
-    decode: Decode<In>,
+    takes: Takes<In>,
     types: PhantomData<fn() -> (C, M)>,
 }
 
 impl<H, In, C, M> Pages<H, In, C, M> {
-    pub(crate) const fn new(handler: H, decode: Decode<In>) -> Self {
-        Pages { handler, decode, types: PhantomData }
+    pub(crate) const fn new(handler: H, takes: Takes<In>) -> Self {
+        Pages { handler, takes, types: PhantomData }
     }
 }
 
@@ -266,7 +274,7 @@ where
             About::Page { cursor: Some(cursor), .. } => C::decode(cursor).map(Some),
             _ => Ok(None),
         };
-        let input = (self.decode)(&ctx, &args).and_then(|input| Ok((input, cursor?)));
+        let input = (self.takes.decode)(&ctx, &args).and_then(|input| Ok((input, cursor?)));
         let input = match input {
             Ok(input) => input,
             Err(error) => return now(unusable(&error)),
@@ -278,6 +286,11 @@ where
                 Err(error) => failed(&error),
             }
         })
+    }
+
+    /// Besides what flows in, the place where a page begins: it is recorded too.
+    fn takes(&self) -> Schema {
+        Schema::Tuple(vec![(self.takes.schema)(), C::schema()])
     }
 }
 
@@ -308,6 +321,10 @@ where
 {
     fn call(&self, ctx: Ctx, _: Vec<Payload>) -> BoxFuture<Reply> {
         now(self.reduced(&ctx).unwrap_or_else(|error| unusable(&error)))
+    }
+
+    fn gives(&self) -> Schema {
+        A::schema()
     }
 }
 

@@ -26,6 +26,7 @@ mod inside;
 mod nested;
 mod options;
 mod river;
+mod schema;
 mod shapes;
 mod values;
 

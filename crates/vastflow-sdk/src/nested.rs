@@ -5,7 +5,7 @@ use crate::data::{Bytes, Data, DataError, Parts, to_json};
 use crate::error::BoxError;
 use crate::flow::Flow;
 use crate::graph::{Drawn, Graph, Whole, decode_one};
-use crate::handler::{Handler, Typed};
+use crate::handler::{Handler, Takes, Typed};
 use crate::inside::{Chooser, Keys, Nothing, Through, decode_undo, encoded};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ impl Graph {
         F: Fn(&T) -> K + Send + Sync + 'static,
     {
         let spec = BranchSpec { cases: Vec::new(), join: Join::All, collect: false };
-        let code = Arc::new(Chooser::new(decode_one::<T>, choose));
+        let code = Arc::new(Chooser::new(Takes::new(decode_one::<T>, T::schema), choose));
         let at = self.draw_kind(name, NodeKind::Branch(Box::new(spec)), code);
         for (key, body) in cases {
             self.draw_body(at, Some(key), body);
@@ -146,7 +146,9 @@ impl Graph {
         let ForEach { window, join, partial } = options;
         let spec =
             ForEachSpec { body: PlanSpec::new(crate::graph::unnamed()), window, join, partial, gives: Gives::Map };
-        let code = Through::new(decode_one::<T>, move |input: T| encoded(items(input)?.into_iter().collect()));
+        let code = Through::new(Takes::new(decode_one::<T>, T::schema), move |input: T| {
+            encoded(items(input)?.into_iter().collect())
+        });
         let at = self.draw_kind(name, NodeKind::ForEach(Box::new(spec)), Arc::new(code));
         self.draw_body(at, None, body);
         self
@@ -211,7 +213,7 @@ impl Graph {
     {
         self.with_node(node, "an undo action", |spec, code| {
             spec.undo.get_or_insert_default();
-            code.undo = Some(Arc::new(Typed::new(handler, decode_undo::<T>)));
+            code.undo = Some(Arc::new(Typed::new(handler, Takes::aside(decode_undo::<T>))));
         })
     }
 

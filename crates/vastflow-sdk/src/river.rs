@@ -252,6 +252,10 @@ impl<R: River> Code for RiverCode<R> {
             }
         })
     }
+
+    fn fits(&self, config: Option<&str>) -> Result<(), String> {
+        fits::<R>(config)
+    }
 }
 
 fn polled(cycle: Cycle) -> Reply {
@@ -275,6 +279,10 @@ impl<A: Atlantic> Code for AtlanticCode<A> {
             answer.map_or_else(|error| failed(&error), |()| Reply::Done(Payload::null()))
         })
     }
+
+    fn fits(&self, config: Option<&str>) -> Result<(), String> {
+        fits::<A>(config)
+    }
 }
 
 /// The value that was drawn, read back from the plan.
@@ -282,6 +290,10 @@ fn read<T: DeserializeOwned>(config: Option<&str>) -> Result<T, Reply> {
     let of = std::any::type_name::<T>();
     serde_json::from_str(config.unwrap_or("null"))
         .map_err(|why| unusable(&crate::DataError::Decode { of, why: why.to_string() }))
+}
+
+fn fits<T: DeserializeOwned>(config: Option<&str>) -> Result<(), String> {
+    serde_json::from_str::<T>(config.unwrap_or("null")).map(drop).map_err(|why| why.to_string())
 }
 
 /// A value as it is written into a plan.

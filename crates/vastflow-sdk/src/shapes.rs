@@ -3,13 +3,13 @@
 use crate::dag::{Dag, Inputs, Node, Wire, decode_node};
 use crate::data::Data;
 use crate::flow::Flow;
-use crate::handler::Handler;
+use crate::handler::{Handler, Takes};
 use crate::inside::{Chooser, Items, Json, Keys, OneKey, Page, Pages, Reducer, Through, encoded};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
-use vastflow_core::plan::{BasinSpec, BranchSpec, ForEachSpec, Gives, Join, NodeKind, Partial, PlanSpec};
+use vastflow_core::plan::{BasinSpec, BranchSpec, ForEachSpec, Gives, Join, NodeKind, Partial, PlanSpec, Schema};
 
 /// Items of a foreach that are under way at once, unless it says otherwise.
 const WINDOW: u32 = 100;
@@ -41,7 +41,7 @@ impl Dag {
         F: Fn(&T) -> K + Send + Sync + 'static,
     {
         let spec = BranchSpec { cases: Vec::new(), join: Join::All, collect: false };
-        let code = Arc::new(Chooser::new(decode_node::<T>, choose));
+        let code = Arc::new(Chooser::new(Takes::new(decode_node::<T>, T::schema), choose));
         let at = self.draw_kind(name, NodeKind::Branch(Box::new(spec)), code, &[input.wire()]);
         Branch { dag: self, at, types: PhantomData }
     }
@@ -67,7 +67,7 @@ impl Dag {
         U: Json,
         D: for<'x> FnOnce(&'x Dag, Node<'x, C::Item>) -> Node<'x, U>,
     {
-        let code = Through::new(decode_node::<C>, |items: C| encoded(items.into_items()));
+        let code = Through::new(Takes::new(decode_node::<C>, C::schema), |items: C| encoded(items.into_items()));
         let at = self.draw_kind(name, foreach(C::GIVES), Arc::new(code), &[items.wire()]);
         self.draw_inside(at, None, draw);
         self.node_at(at)
@@ -110,7 +110,7 @@ impl Dag {
         M: 'static,
         D: for<'x> FnOnce(&'x Dag, Node<'x, T>) -> Node<'x, U>,
     {
-        let code = Arc::new(Pages::new(pages, I::decode));
+        let code = Arc::new(Pages::new(pages, Takes::new(I::decode, I::schema)));
         let at = self.draw_kind(name, foreach(Gives::List), code, &[]);
         self.wire_in(at, &inputs);
         self.draw_inside(at, None, draw);
@@ -384,6 +384,10 @@ impl<'d, T: Data> Inputs<'d> for AnyOf<'d, T> {
     fn decode(ctx: &crate::Ctx, args: &[vastflow_core::Payload]) -> Result<T, crate::DataError> {
         decode_node(ctx, args)
     }
+
+    fn schema() -> Schema {
+        T::schema()
+    }
 }
 
 impl<'d, T: Data> Inputs<'d> for NOf<'d, T> {
@@ -400,6 +404,10 @@ impl<'d, T: Data> Inputs<'d> for NOf<'d, T> {
     fn decode(_: &crate::Ctx, args: &[vastflow_core::Payload]) -> Result<Vec<T>, crate::DataError> {
         args.iter().map(T::decode).collect()
     }
+
+    fn schema() -> Schema {
+        Schema::List(Box::new(T::schema()))
+    }
 }
 
 impl<'d, T: Json> Inputs<'d> for Settled<'d, T> {
@@ -415,5 +423,9 @@ impl<'d, T: Json> Inputs<'d> for Settled<'d, T> {
 
     fn decode(_: &crate::Ctx, args: &[vastflow_core::Payload]) -> Result<Self::Value, crate::DataError> {
         args.iter().map(<Result<T, String> as Data>::decode).collect()
+    }
+
+    fn schema() -> Schema {
+        Schema::List(Box::new(<Result<T, String> as Data>::schema()))
     }
 }

@@ -7,10 +7,12 @@ mod dot;
 mod mermaid;
 mod options;
 mod picture;
+mod schema;
 mod spec;
 
 pub use check::{PlanError, PlanErrors};
 pub use definition::{DefinedNode, Definition};
+pub use schema::Schema;
 pub use spec::{
     BasinSpec, BranchSpec, CaseSpec, EdgeSpec, ForEachSpec, Gives, HookSpec, Join, NodeKind, NodeSpec, OnExhausted,
     Partial, PlanSpec, PollPolicy, Source, UndoSpec,

@@ -1,5 +1,6 @@
 //! What a flow is, as plain data: the form that builders write, stores keep and tools read.
 
+use super::schema::Schema;
 use crate::id::{Hook, Name};
 use crate::limits::HOOK_TIMEOUT;
 use crate::retry::RetryPolicy;
@@ -108,6 +109,13 @@ pub struct NodeSpec {
     /// What the registered code was given when the node was drawn: a river's own fields, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Box<str>>,
+    /// What its code takes, of all that flows in. Code that cannot read it is not this node's.
+    #[serde(default, skip_serializing_if = "Schema::is_any")]
+    pub takes: Schema,
+    /// What its code gives; of a foreach, what its results are folded into. Code that gives something else, which those
+    /// behind it could not read, is not this node's.
+    #[serde(default, skip_serializing_if = "Schema::is_any")]
+    pub gives: Schema,
     /// What it waits for, in the order in which its handler gets the values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<EdgeSpec>,
@@ -165,6 +173,8 @@ impl NodeSpec {
             kind,
             code: None,
             config: None,
+            takes: Schema::Any,
+            gives: Schema::Any,
             inputs: Vec::new(),
             aggregator: false,
             retry: RetryPolicy::default(),

@@ -30,6 +30,7 @@ mod rejections;
 mod rescue;
 mod retries;
 mod river;
+mod schemas;
 mod stopping;
 mod timelines;
 mod transitions;

@@ -2,9 +2,10 @@
 
 use crate::rivers::{River1, Sea};
 use crate::support::{library, pass};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use vastflow_core::{Failure, Plan, RunOutcome};
-use vastflow_sdk::{Andes, Bytes, Edge, Flow, Graph, Library, Node, Result};
+use vastflow_sdk::{Andes, Bytes, Data, Edge, Flow, Graph, Library, Node, Result};
 
 async fn instead(_: Failure) -> Result<Bytes> {
     Ok("none".into())
@@ -88,4 +89,59 @@ fn a_flow_is_shared_when_it_is_cloned() {
     assert!(format!("{flow:?}").starts_with("Flow(Plan(flow "));
     let typed: Result<Flow<u32, u32>, _> = Flow::dag("flow", |_, n: Node<u32>| n);
     assert!(typed.is_err());
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cents {
+    cents: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CentsAndNote {
+    cents: u32,
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Euros {
+    euros: f64,
+}
+
+/// A flow whose only node takes an `In` and gives an `Out`.
+fn pay<In: Data, Out: Data>() -> Flow<In, Out> {
+    let never = |_: In| async { std::future::pending::<Result<Out>>().await };
+    Flow::dag("pay", |dag, input: Node<In>| dag.node("pay", never, input)).unwrap()
+}
+
+/// What is missing when the code of one flow is asked for the plan of another.
+fn lacks<In, Out, OldIn, OldOut>(code: &Flow<In, Out>, plan: &Flow<OldIn, OldOut>) -> Vec<String> {
+    library(code).bind(plan.plan()).err().map_or_else(Vec::new, |missing| missing.needs)
+}
+
+#[test]
+fn a_type_that_grows_by_what_may_be_left_out_still_fits() {
+    assert_eq!(lacks(&pay::<CentsAndNote, CentsAndNote>(), &pay::<Cents, Cents>()), [""; 0]);
+    assert_eq!(lacks(&pay::<Cents, Cents>(), &pay::<CentsAndNote, CentsAndNote>()), [""; 0]);
+}
+
+#[test]
+fn code_that_cannot_read_what_was_recorded_is_not_the_code_of_the_node() {
+    let takes = "node \"pay\" that takes {cents: int} (the one here takes {euros: float})";
+    assert_eq!(lacks(&pay::<Euros, Cents>(), &pay::<Cents, Cents>()), [takes]);
+    let gives = "node \"pay\" that gives {cents: int} (the one here gives {euros: float})";
+    assert_eq!(lacks(&pay::<Cents, Euros>(), &pay::<Cents, Cents>()), [gives]);
+    assert_eq!(lacks(&pay::<Bytes, Bytes>(), &pay::<Cents, Cents>()), [""; 0], "bytes are not looked at");
+}
+
+#[test]
+fn a_river_whose_fields_changed_is_another() {
+    let flow = Andes::new("flow").stream(River1).atlantic(Sea { depth: 1 }).into_flow().unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&flow.plan().to_json()).unwrap();
+    json["nodes"][0]["config"] = "{\"old\":1}".into();
+    json["finally"]["config"] = "{\"width\":1}".into();
+    let old = Arc::new(Plan::from_json(&json.to_string()).unwrap());
+    let needs = library(&flow).bind(&old).unwrap_err().needs;
+    assert!(needs[0].starts_with("river \"r1\" with the fields that \"r1\" was drawn with (invalid type"), "{needs:?}");
+    assert!(needs[1].starts_with("Atlantic \"sea\" with the fields it was drawn with (missing field"), "{needs:?}");
 }
