@@ -5,6 +5,7 @@ use crate::claim::{claim_work, look_around};
 use crate::error::Error;
 use crate::lanes::Lanes;
 use crate::limit::Limit;
+use crate::report::{Report, report};
 use crate::retention::{self, Retention, Rules};
 use crate::run::{Run, TypedRun};
 use crate::shared::{Room, Shared};
@@ -230,15 +231,13 @@ impl EngineBuilder {
     }
 }
 
-/// Finds out which stored plans can be served here, and says which cannot.
+/// Finds out which stored plans can be served here, and says whether runs wait because theirs cannot.
 async fn bind_all(shared: &Shared) -> Result<(), Error> {
-    for plan in shared.store.plans().await? {
-        match shared.bound(plan.hash()).await {
-            Ok(_) => {}
-            Err(Error::MissingCode(missing)) => tracing::warn!("{missing}: they wait"),
-            Err(error) => return Err(error),
-        }
+    let report = report(shared).await?;
+    for waiting in &report.waiting {
+        tracing::warn!(plan = %waiting.missing.plan, runs = waiting.runs, "{waiting}: they wait");
     }
+    tracing::info!("{report}");
     Ok(())
 }
 
@@ -351,6 +350,29 @@ impl Engine {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.shared.store
+    }
+
+    /// What this program can serve of what the store holds now: its flows, the stored plans that have all their code
+    /// here, and how many runs wait because theirs have not. It is logged at the start, too.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use vastflow_sdk::{Flow, Node, Result};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, n))?;
+    /// # let store = Arc::new(vastflow_store::MemoryStore::new());
+    /// let engine = vastflow_worker::Engine::on(store).flow(flow).start().await?;
+    /// let report = engine.report().await?;
+    /// assert_eq!((report.plans, report.runs_waiting()), (1, 0));
+    /// assert_eq!(report.to_string(), "1 flow and 1 stored plan can be served");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn report(&self) -> Result<Report, Error> {
+        report(&self.shared).await
     }
 
     /// Plans in the store that this program lacks code for: runs of them wait.

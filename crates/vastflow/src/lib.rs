@@ -39,13 +39,13 @@ pub use vastflow_core::{
 };
 pub use vastflow_sdk::{
     Andes, AnyOf, Atlantic, Basin, BoxError, Branch, Bytes, Cases, Chain, Ctx, Cycle, Dag, Data, DataError,
-    DurationExt, Edge, Flow, ForEach, Graph, Handler, Headwaters, Inputs, Items, Join, Json, Keys, NOf, Node,
-    NodeError, NodeOptions, OnExhausted, OneKey, Page, ParallelRiver, Parts, Result, Retry, River, RiverAttr,
+    DurationExt, Edge, Flow, ForEach, Graph, Handler, Headwaters, Inputs, Items, Join, Json, Keys, MissingCode, NOf,
+    Node, NodeError, NodeOptions, OnExhausted, OneKey, Page, ParallelRiver, Parts, Result, Retry, River, RiverAttr,
     RiverError, RiverExt, Settled, Stream, TimesExt, any, n_of, settled,
 };
 pub use vastflow_worker::{
-    Engine, EngineBuilder, Error, Events, Fork, Limit, Retention, Run, RunEvent, Signal, StartRun, TypedRun, Window,
-    run_in_memory,
+    Engine, EngineBuilder, Error, Events, Fork, Limit, Report, Retention, Run, RunEvent, Signal, StartRun, TypedRun,
+    Waiting, Window, run_in_memory,
 };
 
 /// The storage seam, for those who write or inspect stores.

@@ -316,6 +316,12 @@ fn runs_wait_for_a_program_that_has_their_code() {
             assert!(text.contains(part), "no {part} in: {text}");
         }
         assert!(!text.contains("river \"r1\""), "{text}");
+        let report = lacking.report().await.unwrap();
+        assert_eq!((report.flows.len(), report.plans, report.runs_waiting()), (0, 0, 3));
+        let lines: BTreeSet<String> = report.waiting.iter().map(ToString::to_string).collect();
+        let lacks = "1 run of flow \"lacks\" needs river \"r2\", Atlantic \"sea\" that this program lacks";
+        let many = "2 runs of flow \"two\" need node \"first\", node \"second\" that this program lacks";
+        assert_eq!(lines.iter().map(String::as_str).collect::<Vec<_>>(), [lacks, many]);
         let run = lacking.handle(&place.id("lacks")).await.unwrap();
         assert_eq!(run.status().await.unwrap(), RunStatus::Running);
         let missing = run.missing_code().await.unwrap().unwrap();
