@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vastflow_core::id::InvalidId;
 use vastflow_core::plan::{NodeKind, PollPolicy, Schema};
-use vastflow_core::{Failure, FailureKind, Name, Payload, Reply, RunId, RunOutcome, RunStatus, Task};
+use vastflow_core::{Failure, FailureKind, Name, Payload, Reply, RunId, RunOutcome, RunStatus, ScopeId, Task};
 
 /// How often a child run is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,8 +28,11 @@ pub enum ChildAsk {
         /// The run that starts it.
         parent: RunId,
     },
-    /// Where does it stand?
-    Look,
+    /// Where does it stand? Its parent goes on, so if a pause of that has reached it, it goes on too.
+    Look {
+        /// The run that started it.
+        parent: RunId,
+    },
     /// Stop it, unless it is over.
     Cancel {
         /// Who asks.
@@ -53,8 +56,8 @@ pub struct ChildState {
 impl Dag {
     /// Draws a node that starts a run of another flow and waits for its end: a run with a history and an id of its own,
     /// `parent-id.name`, that is listed, looked at, paused and retried by itself. Its output is the node's, its failure
-    /// the node's failure, and a stop of the parent stops it. It carries the label `parent`. (A pause or a kill of the
-    /// parent does not reach it: ask for those by its id.)
+    /// the node's failure. It carries the label `parent`. A stop or a kill of the parent is one of it too, and so is a
+    /// pause; when the parent is resumed it goes on, unless somebody paused it by itself.
     ///
     /// Its flow is registered with the engine like any other. Draw a [`Dag::subflow`] where the nodes may as well be
     /// this flow's own: that costs nothing, and this one is looked at once a second.
@@ -78,6 +81,7 @@ impl Dag {
         let kind = NodeKind::River { poll: PollPolicy { times: u32::MAX, interval: LOOK } };
         let code = Arc::new(ChildRun { flow: flow.name().clone(), takes: In::schema(), gives: Out::schema() });
         let at = self.draw_kind(name, kind, code, &[input.wire()]);
+        self.name_child(at, flow.name());
         // In a run that is being stopped it is still looked at, so that the child is stopped and waited for.
         self.make_atomic(at);
         self.node_at(at)
@@ -139,7 +143,7 @@ async fn start(ctx: &Ctx, flow: Name, args: Vec<Payload>) -> Result<Reply, BoxEr
 async fn look(ctx: &Ctx) -> Result<Reply, BoxError> {
     let id = child_id(ctx)?;
     let ask = match ctx.outcome() {
-        None => ChildAsk::Look,
+        None => ChildAsk::Look { parent: ctx.run_id().clone() },
         Some(RunOutcome::Stopped { by, why }) => ChildAsk::Cancel { by: by.to_string(), why: why.to_string() },
         Some(outcome) => ChildAsk::Cancel { by: ctx.run_id().to_string(), why: outcome.to_string() },
     };
@@ -154,11 +158,17 @@ async fn look(ctx: &Ctx) -> Result<Reply, BoxError> {
     })
 }
 
-/// The id of the run that this call's node stands for: that of its own run, where in it, and the node's name. The same at
-/// every call.
 fn child_id(ctx: &Ctx) -> Result<RunId, InvalidId> {
-    let mut id = ctx.run_id().to_string();
-    for (node, key) in ctx.scope().steps() {
+    child_run_id(ctx.scope(), ctx.node())
+}
+
+/// The id of the run that a node stands for: that of its own run, where in it, and the node's name.
+///
+/// # Errors
+/// When it would be too long.
+pub fn child_run_id(scope: &ScopeId, node: &str) -> Result<RunId, InvalidId> {
+    let mut id = scope.run().to_string();
+    for (node, key) in scope.steps() {
         id.push('.');
         id.push_str(node);
         if !key.is_empty() {
@@ -166,7 +176,7 @@ fn child_id(ctx: &Ctx) -> Result<RunId, InvalidId> {
             id.extend(key.chars().map(plain));
         }
     }
-    RunId::new(format!("{id}.{}", ctx.node()))
+    RunId::new(format!("{id}.{node}"))
 }
 
 /// A character as ids allow it: others by their number.

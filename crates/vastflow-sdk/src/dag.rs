@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use vastflow_core::plan::{EdgeSpec, Join, NodeKind, OnExhausted, PlanError, PlanSpec, Schema, Source};
-use vastflow_core::{Failure, Payload, PlanErrors, RunOutcome};
+use vastflow_core::{Failure, Name, Payload, PlanErrors, RunOutcome};
 
 /// A drawing in progress; see [`Flow::dag`].
 pub struct Dag {
@@ -253,6 +253,12 @@ impl Dag {
         }
         self.wire_all(at, wires);
         at
+    }
+
+    pub(crate) fn name_child(&self, at: Option<usize>, flow: &Name) {
+        if let Some(at) = at {
+            self.graph.borrow_mut().spec_mut(at).child = Some(flow.clone());
+        }
     }
 
     pub(crate) fn make_atomic(&self, at: Option<usize>) {

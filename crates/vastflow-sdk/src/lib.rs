@@ -31,7 +31,7 @@ mod shapes;
 mod values;
 
 pub use andes::{Andes, Basin, Chain, OfRiver, OfStreams, ParallelRiver, RiverExt, Stream};
-pub use child::{ChildAsk, ChildState};
+pub use child::{ChildAsk, ChildState, child_run_id};
 pub use code::{Aggregator, Bound, BoxFuture, Code, FlowCode, Forwarder, Library, MissingCode, NameTaken, NodeCode};
 pub use ctx::{About, CallParts, Ctx, EngineLink};
 pub use dag::{Dag, Inputs, Node, Wire};

@@ -1,6 +1,7 @@
 //! What can be asked of a run: pause, resume, stop, kill, signals, and an operator's choices.
 
 use crate::cell::Cell;
+use crate::child::{Ask, children, reach, reach_all};
 use crate::claim::{load, started_of};
 use crate::error::Error;
 use crate::mend::catch_up;
@@ -54,21 +55,23 @@ impl<T: Data> Signal<'_, T> {
 }
 
 impl Run {
-    /// Asks that nothing new start: what runs is waited for and recorded. Asking again changes nothing.
+    /// Asks that nothing new start: what runs is waited for and recorded. Asking again changes nothing. Runs that this one
+    /// started by [`Dag::child_run`](vastflow_sdk::Dag::child_run) are paused with it.
     ///
     /// # Errors
     /// [`Error::RunEnded`] when it is over, [`Error::Finishing`] when all its work is done; [`Error::UnknownRun`]; store
     /// errors.
     pub async fn pause(&self, by: &str, why: &str) -> Result<(), Error> {
-        self.ask(Input::Pause { by: by.into(), why: why.into() }).await
+        reach(self.shared(), self.id(), Ask::Pause, (by, why)).await
     }
 
-    /// Asks that a paused run go on with exactly what was held back. A run that is not paused goes on as it is.
+    /// Asks that a paused run go on with exactly what was held back, and so do the runs that it started, but for those that
+    /// somebody paused by themselves. A run that is not paused goes on as it is.
     ///
     /// # Errors
     /// [`Error::RunEnded`] when it is over; [`Error::UnknownRun`]; store errors.
     pub async fn resume(&self, by: &str, why: &str) -> Result<(), Error> {
-        self.ask(Input::Resume { by: by.into(), why: why.into() }).await
+        reach(self.shared(), self.id(), Ask::Resume, (by, why)).await
     }
 
     /// Asks that the run stop, with who asks and why: nothing new begins, what runs is told and waited for, what was done
@@ -87,16 +90,19 @@ impl Run {
             let is_held = |task: &QueuedTask| matches!(task.state, TaskState::Claimed { .. });
             cell.drop_queued(self.shared(), tasks.into_iter().filter(|task| !is_held(task)).map(|task| task.task));
         }
-        Ok(())
+        // They would hear of it the next time that their nodes look at them, which may be late.
+        let children = children(self.shared(), &cell).await?;
+        reach_all(self.shared(), self.id(), children, Ask::Cancel, (by, why)).await
     }
 
     /// Asks that the run end without waiting for what runs: what still runs is fenced off, so that nothing of it is
-    /// recorded any more; then undo actions and hooks run. Asked again during those, it ends at once.
+    /// recorded any more; then undo actions and hooks run. Asked again during those, it ends at once. Runs that it started
+    /// are killed with it; should this call not return, ask for theirs by their ids (label `parent`).
     ///
     /// # Errors
     /// [`Error::RunEnded`] when it is over; [`Error::UnknownRun`]; store errors.
     pub async fn kill(&self, by: &str, why: &str) -> Result<(), Error> {
-        self.ask(Input::Kill { by: by.into(), why: why.into() }).await
+        reach(self.shared(), self.id(), Ask::Kill, (by, why)).await
     }
 
     /// A signal for a node that waits for one of this name; see [`Signal::send`].
@@ -145,10 +151,6 @@ impl Run {
             cell.after(self.shared());
         }
         Ok(found)
-    }
-
-    async fn ask(&self, input: Input) -> Result<(), Error> {
-        self.ask_at("", input).await
     }
 
     async fn ask_at(&self, path: &str, input: Input) -> Result<(), Error> {

@@ -109,6 +109,9 @@ pub struct NodeSpec {
     /// What the registered code was given when the node was drawn: a river's own fields, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Box<str>>,
+    /// The flow that it starts a run of, with an id of its own; the node ends as that run ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<Name>,
     /// What its code takes, of all that flows in. Code that cannot read it is not this node's.
     #[serde(default, skip_serializing_if = "Schema::is_any")]
     pub takes: Schema,
@@ -173,6 +176,7 @@ impl NodeSpec {
             kind,
             code: None,
             config: None,
+            child: None,
             takes: Schema::Any,
             gives: Schema::Any,
             inputs: Vec::new(),

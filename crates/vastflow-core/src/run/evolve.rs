@@ -219,8 +219,8 @@ impl<S: Sink> Fold<'_, S> {
             }
             Event::WordsIgnored => {}
             Event::Admitted => self.begin_work(),
-            Event::Paused { .. } => self.state.more_mut().paused = true,
-            Event::Resumed { .. } => self.state.more_mut().paused = false,
+            Event::Paused { by, .. } => self.state.more_mut().paused = Some(by.clone()),
+            Event::Resumed { .. } => self.state.more_mut().paused = None,
             Event::CancelRequested { by, why } => {
                 self.stop(RunOutcome::Stopped { by: by.clone(), why: why.clone() });
             }

@@ -58,8 +58,8 @@ pub struct State {
 /// What a run has besides, if it has scopes inside, joins, signals, undo actions or an operator's attention.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct More {
-    /// Whether nothing new starts.
-    pub(super) paused: bool,
+    /// Who asked that nothing new start, if it does not.
+    pub(super) paused: Option<Box<str>>,
     /// How the run will fail, once what does not depend on the failed node has ended.
     pub(super) doomed: Option<RunFailure>,
     /// For joins that do not wait for all: which nodes came, in the order of the journal. Kept while somebody reads them.
@@ -405,7 +405,13 @@ impl State {
     /// Whether nothing new starts until somebody says so.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.more().paused
+        self.paused_by().is_some()
+    }
+
+    /// Who asked that nothing new start, if it does not.
+    #[must_use]
+    pub fn paused_by(&self) -> Option<&str> {
+        self.more().paused.as_deref()
     }
 
     /// Whether something, here or in an inner scope, waits for an operator.
@@ -429,6 +435,15 @@ impl State {
     /// The inner scopes in which something waits for an operator.
     pub fn scopes_with_attention(&self) -> impl Iterator<Item = (NodeIx, &str)> {
         self.more().parked_children.iter().map(|(node, key)| (*node, &**key))
+    }
+
+    /// The inner scopes that are open here, those that only have to stop included.
+    pub fn open_scopes(&self) -> impl Iterator<Item = (NodeIx, &str)> {
+        let running = self.nodes.iter().enumerate().filter_map(|(at, node)| match node {
+            NodeState::Open(open) => Some(open.running.keys().map(move |key| (super::evolve::node_ix(at), &**key))),
+            _ => None,
+        });
+        running.flatten().chain(self.more().strays.keys().map(|(node, key)| (*node, &**key)))
     }
 
     /// Whether a queued task should still be started. False for what a stopping run left in the queue, and for what
@@ -518,7 +533,7 @@ impl State {
 
     pub(super) fn more(&self) -> &More {
         const NONE: &More = &More {
-            paused: false,
+            paused: None,
             doomed: None,
             joins: BTreeMap::new(),
             strays: BTreeMap::new(),

@@ -45,7 +45,7 @@ impl<S: Sink> Fold<'_, S> {
         }
         self.state.phase = Phase::Stopping;
         let doomed = self.state.more.as_mut().and_then(|more| {
-            more.paused = false;
+            more.paused = None;
             more.doomed.take()
         });
         self.state.stop = Some(Box::new(doomed.map_or(why, RunOutcome::Failed)));
@@ -97,7 +97,7 @@ impl<S: Sink> Fold<'_, S> {
             }
         }
         if let Some(more) = &mut self.state.more {
-            more.paused = false;
+            more.paused = None;
             more.parked_children.clear();
         }
     }

@@ -80,6 +80,85 @@ fn a_stop_of_the_parent_stops_the_child_and_waits_for_it() {
     });
 }
 
+/// A child in two steps, of which the first waits until it is told to go on, and its parent.
+fn steps(scene_id: &str) -> [Flow<u32, u32>; 2] {
+    let (first, second) = (scene_id.to_owned(), scene_id.to_owned());
+    let first = move |n: u32| {
+        let scene = scene(&first);
+        scene.entered.notify_one();
+        async move {
+            scene.go.notified().await;
+            ok(n)
+        }
+    };
+    let second = move |n: u32| {
+        scene(&second).note("second");
+        async move { ok(n + 1) }
+    };
+    let inner =
+        Flow::dag("steps", |dag, n: Node<u32>| dag.node("second", second, dag.node("first", first, n))).unwrap();
+    let outer = Flow::dag("outer", |dag, all: Node<u32>| {
+        let list = dag.node("list", |n: u32| async move { ok(vec![n]) }, all);
+        let each = dag.for_each("each", list, |dag, n| dag.child_run("child", &inner, n).look_every(50.ms()));
+        dag.node("sum", |all: Vec<u32>| async move { ok(all.iter().sum::<u32>()) }, each)
+    });
+    [inner, outer.unwrap()]
+}
+
+/// Such a parent, and its child in its first step.
+async fn parent(place: &Place, test: &str) -> (Engine, Run, Run) {
+    let [inner, outer] = steps(&place.id(test));
+    let engine = place.engine().await.flow(inner).flow(outer).start().await.unwrap();
+    let run = engine.run("outer", 1_u32).id("outer-1").await.unwrap();
+    place.scene(test).entered.notified().await;
+    let child = engine.handle("outer-1.each:0.child").await.unwrap();
+    (engine, run, child)
+}
+
+#[test]
+fn a_pause_of_the_parent_reaches_the_child_and_so_does_its_end() {
+    on_every_store(|place| async move {
+        let (_engine, run, child) = parent(&place, "pause").await;
+        run.pause("ann", "lunch").await.unwrap();
+        assert_eq!(child.status().await.unwrap(), RunStatus::Paused);
+        let scene = place.scene("pause");
+        scene.go.notify_one();
+        while statuses(&child).await["first"] != "succeeded" {
+            tokio::time::sleep(5.ms()).await;
+        }
+        assert_eq!(scene.count("second"), 0, "what runs is recorded, and nothing new starts");
+        run.resume("ann", "done").await.unwrap();
+        assert_eq!(run.output::<u32>().await.unwrap(), 2);
+        assert_eq!(scene.count("second"), 1);
+    });
+}
+
+#[test]
+fn a_child_that_somebody_paused_by_itself_stays_paused() {
+    on_every_store(|place| async move {
+        let (_engine, run, child) = parent(&place, "own-pause").await;
+        child.pause("bob", "a look").await.unwrap();
+        run.pause("ann", "lunch").await.unwrap();
+        run.resume("ann", "done").await.unwrap();
+        assert_eq!(child.status().await.unwrap(), RunStatus::Paused);
+        place.scene("own-pause").go.notify_one();
+        child.resume("bob", "seen").await.unwrap();
+        assert_eq!(run.output::<u32>().await.unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_kill_of_the_parent_kills_the_child() {
+    on_every_store(|place| async move {
+        let (_engine, run, child) = parent(&place, "kill").await;
+        run.kill("ann", "enough").await.unwrap();
+        assert_eq!(run.wait().await.unwrap().status, RunStatus::Stopped);
+        // Its first step hangs until the test ends: nobody waits for it.
+        assert_eq!(child.wait().await.unwrap().status, RunStatus::Stopped);
+        assert_eq!(statuses(&child).await["second"], "dropped");
+    });
+}
+
 #[test]
 fn after_a_crash_the_child_is_joined_and_not_started_again() {
     on_every_store(|place| async move {
