@@ -286,7 +286,7 @@ fn retry_of_a_failed_foreach_does_the_failed_items_only() {
         let (b, c) = (Arc::clone(&broken), Arc::clone(&calls));
         let each = move |ctx: Ctx, n: u32| {
             c.lock().unwrap().push(n);
-            let broken = b.load(Ordering::Relaxed) && n % 3 == 0;
+            let broken = b.load(Ordering::Relaxed) && n.is_multiple_of(3);
             async move {
                 ctx.put(&format!("seen-{n}"), n);
                 if broken { fail("broken") } else { ok(n * 10) }
