@@ -62,6 +62,12 @@ impl Capabilities {
     pub const fn embedded(durability: Durability) -> Self {
         Capabilities { durability, fleet: false }
     }
+
+    /// Capabilities of a store for several processes.
+    #[must_use]
+    pub const fn fleet(durability: Durability) -> Self {
+        Capabilities { durability, fleet: true }
+    }
 }
 
 /// What an acknowledged commit survives.
@@ -70,6 +76,10 @@ impl Capabilities {
 pub enum Durability {
     /// Nothing: it lives as long as the process.
     Memory,
+    /// The death of the process, but not of the server that keeps it.
+    Server,
+    /// A crash of that server too, but for what was acknowledged in the last two seconds before it.
+    Lagging,
     /// A power cut: it was synced to disk.
     Synced,
 }
