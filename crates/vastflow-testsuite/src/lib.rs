@@ -1,12 +1,13 @@
 //! Proves that a store is one.
 //!
 //! The contract of [`Store`](vastflow_store::Store) is prose; this crate is the same contract as tests, so that every
-//! backend, ours or a third party's, is held to one meaning of it. Three tools:
+//! backend, ours or a third party's, is held to one meaning of it. The tools:
 //!
 //! - [`conformance!`] stamps out one test for each rule, by topic, with a fresh store each ([`cases`]).
 //! - [`differential`] drives the store and the specification ([`Ledger`](vastflow_store::Ledger)) with the same random
 //!   steps and compares every answer and all of the state; a failure prints its seed. [`law2`] checks the queue alone.
 //! - [`Faulty`] makes any store lose answers, fail, hesitate, or die at its n-th commit.
+//! - [`servers`] starts real servers for stores that need one, and kills, stops and restarts them.
 //!
 //! This is how a third party proves a store:
 //!
@@ -43,6 +44,7 @@ mod model;
 mod phoenix;
 mod probe;
 mod rng;
+pub mod servers;
 
 pub use differential::{Divergence, Tally, differential};
 pub use faulty::{Chances, Fault, Faults, Faulty};

@@ -178,16 +178,16 @@ pub async fn messages_survive(probe: Probe) {
     let mut story = probe.begin_with(Story::new(fixture::wide(9), "r")).await;
     let item = inner("r", "1");
     send(&probe, &mut story, 0, &[1]).await;
-    let first = deliver(&probe, &item).await;
+    let first = deliver(&probe, &item, 100).await;
     let mut settle = fixture::commit(&item, 0);
     settle.settle.push((first.task, first.token));
     probe.done(settle).await;
     send(&probe, &mut story, 1, &[2]).await;
-    deliver(&probe, &item).await;
+    deliver(&probe, &item, 200).await;
     send(&probe, &mut story, 2, &[3, 2]).await;
     let probe = probe.reopen().await;
     send(&probe, &mut story, 3, &[3, 2, 4]).await;
-    let kinds: Vec<_> = deliver(&probe, &item).await.messages.iter().map(|(_, message)| message.kind).collect();
+    let kinds: Vec<_> = deliver(&probe, &item, 300).await.messages.iter().map(|(_, message)| message.kind).collect();
     assert_eq!(kinds, [2, 3, 4]);
 }
 
@@ -198,10 +198,11 @@ async fn send(probe: &Probe, story: &mut Story, node: u32, kinds: &[u32]) {
 }
 
 /// Claims the delivery of a scope; a fleet's claims outlive the one that made them, so its lease is made to end first.
-async fn deliver(probe: &Probe, scope: &ScopeId) -> Claimed {
+async fn deliver(probe: &Probe, scope: &ScopeId, seconds: u64) -> Claimed {
+    let now = after(seconds);
     if probe.store().capabilities().fleet {
-        probe.sweep(after(100)).await;
+        probe.sweep(now).await;
     }
-    let tasks = probe.claim_at(after(100), 0).await.tasks;
+    let tasks = probe.claim_at(now, 0).await.tasks;
     tasks.into_iter().find(|claimed| claimed.scope == *scope).expect("a delivery")
 }

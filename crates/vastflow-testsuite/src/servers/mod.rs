@@ -1,0 +1,81 @@
+//! Real servers for tests: started from what is installed, on a port of their own, gone with the test.
+
+mod redis;
+
+pub use redis::{Redis, Sync};
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Starts the server and kills it when nobody holds the other end of its own standard input any more, however this
+/// process ends.
+const WATCH: &str = "\"$@\" </dev/null >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null";
+
+/// A process that does not outlive the one that started it.
+#[derive(Debug)]
+pub struct Process {
+    watch: Child,
+    pid: String,
+}
+
+impl Process {
+    /// Starts a program.
+    ///
+    /// # Panics
+    /// When there is no shell to start it with.
+    #[must_use]
+    pub fn start(program: &str, args: &[String]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCH, "sh", program]).args(args);
+        let mut watch = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
+        let mut pid = String::new();
+        let said = watch.stdout.take().expect("what it says");
+        BufReader::new(said).read_line(&mut pid).expect("the id of the server's process");
+        Process { watch, pid: pid.trim().to_owned() }
+    }
+
+    /// Sends a signal by its name: `KILL`, `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        // A process that is gone already gets none.
+        let _ = Command::new("kill").args([&format!("-{name}"), &self.pid]).stderr(Stdio::null()).status();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal("KILL");
+        drop(self.watch.stdin.take());
+        let _ = self.watch.wait();
+    }
+}
+
+/// A port that nobody listens on.
+///
+/// # Panics
+/// When the system has none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("its number").port()
+}
+
+/// Waits until something is so; panics when it takes too long.
+///
+/// # Panics
+/// When it is not so after half a minute.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(30), "waited 30 s until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether a program is installed.
+#[must_use]
+pub fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
