@@ -19,6 +19,7 @@ const ARROWS: &[(&str, May)] = &[
     ("vastflow-store", May::Know(&["vastflow-core"])),
     ("vastflow-sdk", May::Know(&["vastflow-core"])),
     ("vastflow-sqlite", May::Know(&["vastflow-core", "vastflow-store"])),
+    ("vastflow-redis", May::Know(&["vastflow-core", "vastflow-store"])),
     ("vastflow-testsuite", May::Know(&["vastflow-core", "vastflow-store"])),
     ("vastflow-worker", May::Know(&["vastflow-core", "vastflow-store", "vastflow-sdk"])),
     ("vastflow-testing", May::Know(&["vastflow-core", "vastflow-sdk", "vastflow-worker"])),
@@ -45,6 +46,11 @@ const FENCES: &[Fence] = &[
         package: "rusqlite",
         who: Who::Only(&["vastflow-sqlite", "vastflow-bench"]),
         why: "only the SQLite store names its driver; the bench measures the driver alone, as a baseline",
+    },
+    Fence {
+        package: "redis",
+        who: Who::Only(&["vastflow-redis", "vastflow-bench"]),
+        why: "only the Redis store names its driver; the bench measures the server alone, as a baseline",
     },
     Fence {
         package: "tokio",

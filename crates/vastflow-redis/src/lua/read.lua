@@ -1,0 +1,192 @@
+-- Reading: nothing in here writes.
+
+-- The most bytes of events that one answer holds, unless one record alone is larger.
+local BYTES = 1048576
+
+local function count_of(record)
+  return struct.unpack('<I4', record, 25)
+end
+
+-- The position of the record that holds a position: records are found by where they begin.
+local function begin_of(key, path, position)
+  for from = position, 0, -64 do
+    local fields = {}
+    for at = from, math.max(0, from - 63), -1 do fields[#fields + 1] = 'j' .. at .. ' ' .. path end
+    for i, record in ipairs(redis.call('HMGET', key, unpack(fields))) do
+      if record then return from - i + 1 end
+    end
+  end
+end
+
+-- Records of a scope from the one that holds position `after` on, with where they begin.
+local function history()
+  local key, path = P .. 'r:' .. ask.run, ask.path
+  local len, records, bytes, events = tonumber(redis.call('HGET', key, 'l' .. path) or 0), {}, 0, 0
+  local at = ask.after < len and begin_of(key, path, ask.after)
+  while at and at < len and bytes < BYTES and events < ask.limit do
+    local record = redis.call('HGET', key, 'j' .. at .. ' ' .. path)
+    if not record then return { torn = at } end
+    records[#records + 1] = { at, record }
+    at, bytes = at + count_of(record), bytes + #record
+    events = at - ask.after
+  end
+  return { records = records, more = at and at < len or false }
+end
+
+local function tasks()
+  local found = {}
+  for field, text in pairs(hall(P .. 't:' .. ask.run)) do
+    local task, path = parts_of(field)
+    if path == ask.path then
+      local e = entry_of(text)
+      found[#found + 1] = { task, e.due, e.token, e.state, e.x, e.deaths, e.crashes }
+    end
+  end
+  return { tasks = found }
+end
+
+local ROW = { 'k', 'l', 'c', 'v', 't', 'f', 'z', 's', 'j0 ' }
+
+local function row_of(run)
+  local v = redis.call('HMGET', P .. 'r:' .. run, unpack(ROW))
+  if not v[1] then return nil end
+  return { v[1], run, v[2], tonumber(v[3]), tonumber(v[4]), v[7], v[8] or '', v[9] or '' }, v[5], v[6]
+end
+
+local function run()
+  local row = row_of(ask.run)
+  return { rows = { row } }
+end
+
+-- Runs, newest first, as far as one look reaches; labels are the caller's to compare.
+local function runs()
+  local key = P .. 'runs'
+  local of, is = P .. 'runs:of:' .. ask.flow, P .. 'runs:is:' .. ask.status
+  if ask.flow ~= '' then key = of end
+  if ask.status ~= '' and (ask.flow == '' or redis.call('ZCARD', is) < redis.call('ZCARD', of)) then key = is end
+  local found = redis.call('ZREVRANGEBYSCORE', key, ask.before, '-inf', 'WITHSCORES', 'LIMIT', 0, ask.look)
+  local rows, bytes = {}, 0
+  for i = 1, #found, 2 do
+    if bytes >= BYTES then return { rows = rows, before = '(' .. found[i - 1] } end
+    local row, status, flow = row_of(found[i])
+    if row and (ask.flow == '' or ask.flow == flow) and (ask.status == '' or ask.status == status) then
+      rows[#rows + 1] = row
+      bytes = bytes + #row[6] + #row[7] + #row[8]
+    end
+  end
+  return { rows = rows, before = #found == 2 * ask.look and '(' .. found[#found] or '' }
+end
+
+local function workers()
+  local rows, about = {}, hall(P .. 'about')
+  for id, text in pairs(hall(P .. 'workers')) do
+    local calls = 0
+    for member in pairs(hall(P .. 'w:' .. id)) do
+      local _, field = run_of(member)
+      calls = calls + (class_of(field) == 'c' and 1 or 0)
+    end
+    rows[#rows + 1] = { id, text:match('^%d+'), calls, about[id] or '' }
+  end
+  return { workers = rows }
+end
+
+-- The earliest time from which on a task could be claimed, of those that stand in a sorted set by that time and are not
+-- held back; `pattern` finds the run in a member.
+local function since_of(key, pattern, held, now)
+  local from = 0
+  while true do
+    local page = redis.call('ZRANGE', key, from, from + 63, 'WITHSCORES')
+    for i = 1, #page, 2 do
+      if tonumber(page[i + 1]) > now then return nil end
+      if not held[page[i]:match(pattern)] then return page[i + 1] end
+    end
+    if #page < 128 then return nil end
+    from = from + 64
+  end
+end
+
+local function queues()
+  local rows, held, now = {}, hall(P .. 'held'), latest()
+  local function row_for(plan, lane)
+    local name = plan .. ':' .. lane
+    rows[name] = rows[name] or { plan = plan, lane = lane, ready = 0, later = 0, in_hand = 0, held = 0, alone = 0 }
+    return rows[name]
+  end
+  for kind in pairs(hall(P .. 'kinds')) do
+    local class, plan, lane = parts_of_kind(kind)
+    if class == 'c' or class == 's' then
+      local row, later = row_for(plan, lane), P .. 'l:' .. kind
+      local due = redis.call('ZCOUNT', later, '-inf', whole(now))
+      local ready = redis.call('ZCARD', P .. 'q:' .. kind) + due
+      row.ready, row.later = row.ready + ready, row.later + redis.call('ZCARD', later) - due
+      row.alone = row.alone + (class == 's' and ready or 0)
+      for key, pattern in pairs({ [P .. 's:' .. kind] = '^%S+', [later] = '^%S+ (%S+)' }) do
+        local since = since_of(key, pattern, held, now)
+        if since and (not row.since or tonumber(since) < tonumber(row.since)) then row.since = since end
+      end
+    end
+  end
+  for _, list in ipairs({ 'workers', 'strangers' }) do
+    for id in pairs(hall(P .. list)) do
+      for _, kind in pairs(list == 'strangers' and hall(P .. 'workers')[id] and {} or hall(P .. 'w:' .. id)) do
+        local class, plan, lane = parts_of_kind(kind)
+        if class == 'c' then
+          local row = row_for(plan, lane)
+          row.in_hand = row.in_hand + 1
+        end
+      end
+    end
+  end
+  for run in pairs(held) do
+    local plan = redis.call('HGET', P .. 'r:' .. run, 'p')
+    for field, text in pairs(hall(P .. 't:' .. run)) do
+      local e = entry_of(text)
+      if class_of(field) == 'c' and e.state ~= 'c' then
+        local row, kind = row_for(plan, e.lane), kind_of(field, plan, e.lane, e.deaths)
+        row.held = row.held + 1
+        local member = run .. ' ' .. field
+        local is_later = e.state == 'q' and redis.call('ZSCORE', P .. 'l:' .. kind, e.x .. ' ' .. member)
+        if e.state == 'q' and not (is_later and tonumber(is_later) > now) then
+          row.ready = row.ready - 1
+          row.alone = row.alone - (kind:sub(1, 1) == 's' and 1 or 0)
+        elseif e.state == 'q' then
+          row.later = row.later - 1
+        end
+      end
+    end
+  end
+  local list = {}
+  for _, row in pairs(rows) do
+    if row.ready + row.later + row.in_hand + row.held > 0 then
+      local plan = redis.call('HGET', P .. 'plans', '#' .. row.plan):match('^%S+')
+      list[#list + 1] = { plan, row.lane, row.ready, row.since or '', row.later, row.in_hand, row.held, row.alone }
+    end
+  end
+  return { queues = list }
+end
+
+local function plans()
+  local found = {}
+  for field, json in pairs(hall(P .. 'texts')) do
+    if ask.plan == '' or ask.plan == field then found[#found + 1] = json end
+  end
+  return { plans = found }
+end
+
+local function plan()
+  local json = redis.call('HGET', P .. 'texts', ask.plan)
+  return { plans = { json or nil } }
+end
+
+local function counts()
+  local list = {}
+  for status = 0, 7 do list[status + 1] = tonumber(hall(P .. 'counts')[whole(status)] or 0) end
+  return { counts = list }
+end
+
+local VERBS = {
+  history = history, tasks = tasks, run = run, runs = runs, workers = workers, queues = queues, plans = plans,
+  plan = plan, counts = counts,
+}
+
+return step_by(VERBS[frame.verb])

@@ -1,0 +1,105 @@
+-- Who is alive, and what they give back: heartbeats, releases, sweeps.
+
+-- A worker as it is kept: until when it counts as alive, the length of its lease, its name.
+local function worker_of(text)
+  local upto, lease, name = text:match('^(%d+) (%d+) (.*)$')
+  return tonumber(upto), tonumber(lease), name
+end
+
+local function beat()
+  local now = time_told()
+  hear(whole(now))
+  local workers = P .. 'workers'
+  for other, text in pairs(ask.name ~= '' and hall(workers) or {}) do
+    local upto, _, name = worker_of(text)
+    if other ~= ask.worker and name == ask.name and upto > now then
+      return { refused = hget(P .. 'about', other), now = whole(now) }
+    end
+  end
+  local was_lost = not hget(workers, ask.worker)
+  local others = redis.call('HLEN', workers) - (was_lost and 0 or 1)
+  hset(workers, ask.worker, whole(now + ask.lease) .. ' ' .. whole(ask.lease) .. ' ' .. ask.name)
+  hset(P .. 'about', ask.worker, ask.about)
+  return { was_lost = was_lost, has_others = others > 0, now = whole(now), writes = true }
+end
+
+-- A task goes back into the queue. Its token stays, so that the next claim's is higher.
+local function give_back(run, field, e)
+  take_from_hand(e, run, field)
+  push(hload(P .. 'r:' .. run, RUN), run, field, e)
+end
+
+local function release()
+  for _, lease in ipairs(ask.leases or {}) do
+    local run, field = lease.run, field_of(lease.task, lease.path)
+    local e = entry_of(hget(P .. 't:' .. run, field))
+    if e and e.state == 'c' and e.token == lease.token then give_back(run, field, e) end
+  end
+  return { writes = news }
+end
+
+-- Workers whose lease has ended, and those that kept tasks without counting as alive; at most `ask.limit`.
+local function dead(now)
+  local found, workers = {}, hall(P .. 'workers')
+  for id, text in pairs(workers) do
+    local upto, lease = worker_of(text)
+    -- Where the store did not answer for a while, nobody could extend a lease.
+    if upto <= now and (frame.is_virtual or ask.served >= lease) then found[#found + 1] = id end
+  end
+  for id in pairs(hall(P .. 'strangers')) do
+    if workers[id] then hset(P .. 'strangers', id, false) else found[#found + 1] = id end
+  end
+  table.sort(found)
+  for i = #found, ask.limit + 1, -1 do found[i] = nil end
+  return found
+end
+
+-- The tasks in the hands of these workers, in the order in which their runs began.
+local function lost_by(ids)
+  local lost = {}
+  for _, id in ipairs(ids) do
+    local calls, from = 0, #lost + 1
+    for member in pairs(hall(P .. 'w:' .. id)) do
+      local run, field = run_of(member)
+      local e = entry_of(hget(P .. 't:' .. run, field))
+      if e and e.state == 'c' and e.x == id then
+        calls = calls + (class_of(field) == 'c' and 1 or 0)
+        lost[#lost + 1] = { run = run, field = field, e = e, key = tonumber(hload(P .. 'r:' .. run, RUN).k) }
+      end
+    end
+    for i = from, #lost do lost[i].was_alone = calls == 1 end
+  end
+  table.sort(lost, function(a, b)
+    if a.key ~= b.key then return a.key < b.key end
+    return a.field < b.field
+  end)
+  return lost
+end
+
+local function give_up(id)
+  for _, list in ipairs({ 'workers', 'about', 'strangers' }) do
+    if hget(P .. list, id) then hset(P .. list, id, false) end
+  end
+end
+
+local function sweep()
+  local now = time_told()
+  hear(whole(now))
+  -- Asked before the store went away for a while: what its lists say of others is as old as that.
+  if not frame.is_virtual and now - ask.asked > ask.patience then return { workers = 0, tasks = 0, now = whole(now) } end
+  local ids = dead(now)
+  local lost = lost_by(ids)
+  for _, l in ipairs(lost) do
+    if class_of(l.field) == 'c' then
+      l.e.deaths = math.min(255, l.e.deaths + 1)
+      l.e.crashes = math.min(255, l.e.crashes + (l.was_alone and 1 or 0))
+    end
+    give_back(l.run, l.field, l.e)
+  end
+  for _, id in ipairs(ids) do give_up(id) end
+  return { workers = #ids, tasks = #lost, now = whole(now), writes = #ids > 0 }
+end
+
+local VERBS = { beat = beat, release = release, sweep = sweep }
+
+return step_by(VERBS[frame.verb])

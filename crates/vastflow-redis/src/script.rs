@@ -1,0 +1,39 @@
+//! The scripts: one for each kind of step.
+
+/// A script, as a whole text for the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Script {
+    /// Its place among [`ALL`].
+    pub(crate) place: usize,
+    rules: &'static str,
+}
+
+const STEP: &str = include_str!("lua/step.lua");
+
+pub(crate) const COMMIT: Script = Script { place: 0, rules: include_str!("lua/commit.lua") };
+pub(crate) const CLAIM: Script = Script { place: 1, rules: include_str!("lua/claim.lua") };
+pub(crate) const WORKERS: Script = Script { place: 2, rules: include_str!("lua/workers.lua") };
+pub(crate) const READ: Script = Script { place: 3, rules: include_str!("lua/read.lua") };
+pub(crate) const UPKEEP: Script = Script { place: 4, rules: include_str!("lua/upkeep.lua") };
+
+/// All of them.
+pub(crate) const ALL: [Script; 5] = [COMMIT, CLAIM, WORKERS, READ, UPKEEP];
+
+impl Script {
+    /// What the server is given.
+    pub(crate) fn text(self) -> String {
+        format!("{STEP}\n{}", self.rules)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_is_in_its_place() {
+        for (place, script) in ALL.iter().enumerate() {
+            assert_eq!(script.place, place);
+        }
+    }
+}

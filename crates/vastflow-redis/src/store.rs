@@ -1,0 +1,46 @@
+//! The store: opened and closed.
+
+use crate::link::Link;
+use crate::options::RedisOptions;
+use crate::submit::Outbox;
+use std::fmt;
+use std::sync::Arc;
+use vastflow_store::{Capabilities, Durability, StoreError};
+
+/// A store for a fleet of processes, on one Redis or Valkey server.
+pub struct RedisStore {
+    pub(crate) link: Arc<Link>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) capabilities: Capabilities,
+}
+
+impl RedisStore {
+    /// Opens the store at `url`, and makes one if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the URL is not understood, or when the server would lose or mix up runs: the text
+    /// says what to set. [`StoreError::Unavailable`] when the server cannot be reached.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_with(&RedisOptions::new(url)).await
+    }
+
+    /// The same with other options.
+    ///
+    /// # Errors
+    /// As [`RedisStore::open`].
+    pub async fn open_with(options: &RedisOptions) -> Result<Self, StoreError> {
+        let (link, server) = Link::open(options, options.resolve()?).await?;
+        let durability = server.durability();
+        if durability < Durability::Synced {
+            tracing::warn!("{}", server.word());
+        }
+        let capabilities = Capabilities::fleet(durability);
+        Ok(RedisStore { link: Arc::new(link), outbox: Arc::default(), capabilities })
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("keys", &self.link.prefix()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,33 @@
+//! Where the stores under test are.
+
+use async_trait::async_trait;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use vastflow_redis::{RedisOptions, RedisStore};
+use vastflow_store::Store;
+use vastflow_testsuite::Harness;
+use vastflow_testsuite::servers::{Redis, Sync};
+
+/// One server for all tests that only want a store; it goes when this process does.
+static SERVER: LazyLock<Redis> = LazyLock::new(|| Redis::start(Sync::Always));
+
+/// A store of a test's own, on the server of all, in virtual time.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    options: RedisOptions,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let namespace = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        Place { options: RedisOptions::new(SERVER.url()).namespace(namespace).virtual_time() }
+    }
+}
+
+#[async_trait]
+impl Harness for Place {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(RedisStore::open_with(&self.options).await.expect("a store"))
+    }
+}
