@@ -48,6 +48,8 @@ told! {
 told! {
     struct Short<'a> {
         flow: &'a str,
+        /// What runs of the flow are counted together by.
+        key: Option<&'a str>,
         plan: String,
         priority: i8,
         status: String,
@@ -107,6 +109,7 @@ fn short<'a>(commit: &Commit, summary: &'a RunSummary) -> Result<Short<'a>, Stor
     let ended = summary.ended_at.unwrap_or_default();
     Ok(Short {
         flow: &summary.started.flow,
+        key: summary.started.info.key.as_ref().map(Name::as_str),
         plan: summary.started.plan.to_string(),
         priority: summary.started.info.priority,
         status: digit_of_status(summary.status),

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use std::sync::Arc;
 use vastflow_core::{Name, Plan, RunId, ScopeId, Seq, Task, Timestamp};
 use vastflow_store::{
-    Claim, ClaimToken, Claimed, Claims, QueueRow, QueuedTask, StoreError, TaskState, WindowState, WorkerId, WorkerInfo,
-    WorkerRow,
+    Claim, ClaimToken, Claimed, Claims, QueueRow, QueuedTask, Rate, StoreError, TaskState, WindowOf, WindowState,
+    WorkerId, WorkerInfo, WorkerRow,
 };
 
 /// The most that a number in a request may be: Lua and the server count in doubles.
@@ -29,6 +29,7 @@ told! {
         pub(crate) lease: u64,
         pub(crate) except: Vec<String>,
         pub(crate) lanes: Vec<(&'a str, u64)>,
+        pub(crate) limits: Vec<LimitAsk<'a>>,
         pub(crate) windows: Vec<WindowAsk<'a>>,
         pub(crate) alone: bool,
         pub(crate) now: String,
@@ -36,7 +37,19 @@ told! {
 }
 
 told! {
+    /// A limit of a lane; the time of a token is in microseconds.
+    pub(crate) struct LimitAsk<'a> {
+        pub(crate) lane: &'a str,
+        pub(crate) at_once: Option<u64>,
+        pub(crate) burst: Option<u32>,
+        pub(crate) every: Option<u64>,
+    }
+}
+
+told! {
+    /// A window: of all, of a flow, of a key of a flow.
     pub(crate) struct WindowAsk<'a> {
+        pub(crate) of: &'a str,
         pub(crate) flow: &'a str,
         pub(crate) most: u64,
     }
@@ -281,16 +294,27 @@ impl QueueTold {
 
 /// A request for work.
 pub(crate) fn claim_ask(claim: &Claim) -> ClaimAsk<'_> {
-    let windows = claim
-        .windows
-        .iter()
-        .map(|(flow, runs)| WindowAsk { flow: flow.as_ref().map_or("", Name::as_str), most: most(*runs) });
+    let windows = claim.windows.iter().map(|(of, runs)| {
+        let (of, flow) = match of {
+            WindowOf::All => ("all", ""),
+            WindowOf::Flow(flow) => ("flow", flow.as_str()),
+            WindowOf::KeyOf(flow) => ("key", flow.as_str()),
+        };
+        WindowAsk { of, flow, most: most(*runs) }
+    });
+    let limits = claim.limits.iter().map(|limit| LimitAsk {
+        lane: &limit.lane,
+        at_once: limit.at_once.map(most),
+        burst: limit.rate.map(|rate| rate.burst),
+        every: limit.rate.map(Rate::every_micros),
+    });
     ClaimAsk {
         worker: id_of(claim.worker),
         max: most(claim.max),
         lease: millis(claim.lease),
         except: claim.except.iter().map(ToString::to_string).collect(),
         lanes: claim.lanes.iter().map(|(lane, room)| (lane.as_str(), most(*room))).collect(),
+        limits: limits.collect(),
         windows: windows.collect(),
         alone: claim.alone,
         now: text_of(claim.now),
@@ -299,13 +323,10 @@ pub(crate) fn claim_ask(claim: &Claim) -> ClaimAsk<'_> {
 
 impl ClaimTold {
     pub(crate) fn read(self, ask: &Claim) -> Result<Claims, StoreError> {
-        let window = |((flow, _), (count, waits)): (&(Option<Name>, usize), (usize, bool))| WindowState {
-            flow: flow.clone(),
-            in_flight: count,
-            waits,
-        };
+        let whole = ask.windows.iter().map(|(of, _)| of).filter(|of| !matches!(of, WindowOf::KeyOf(_)));
+        let states = whole.zip(self.windows);
         Ok(Claims {
-            windows: ask.windows.iter().zip(self.windows).map(window).collect(),
+            windows: states.map(|(of, (in_flight, waits))| WindowState { of: of.clone(), in_flight, waits }).collect(),
             tasks: self.tasks.into_iter().map(Handed::read).collect::<Result<_, _>>()?,
             more: self.more,
             next_due: some_time_of(&self.next_due)?,

@@ -30,7 +30,8 @@ impl std::error::Error for OpenError {}
 /// `Engine::open(url)`.
 #[async_trait]
 pub trait Open {
-    /// An engine on the store at `url`: `sqlite:app.db` for a file, `memory:` for tests. See [`open`].
+    /// An engine on the store at `url`: `sqlite:app.db` for a file, `redis://host/` for a fleet, `memory:` for tests. See
+    /// [`open`].
     ///
     /// # Errors
     /// [`OpenError`] when the URL is not understood, or the store is in use, damaged or out of reach.
@@ -49,6 +50,7 @@ impl Open for Engine {
 /// | URL | store |
 /// |---|---|
 /// | `sqlite:app.db`, `sqlite:/var/lib/app.db` | a file, for one process; an acknowledged commit survives a power cut |
+/// | `redis://host:6379/0` | a Redis or Valkey server, for a fleet; needs the feature `redis`. What an acknowledged commit is worth depends on how the server is set up |
 /// | `memory:` | nothing survives the process; for tests |
 ///
 /// # Errors
@@ -58,7 +60,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     let opened = match scheme {
         "memory" => Ok(Arc::new(MemoryStore::new()) as Arc<dyn Store>),
         "sqlite" => open_sqlite(rest).await,
-        "redis" | "rediss" | "postgres" | "postgresql" => Err(StoreError::Refused(
+        "redis" => open_redis(url).await,
+        "rediss" | "postgres" | "postgresql" => Err(StoreError::Refused(
             "this version has no such store yet; write sqlite:app.db for a file, or memory: for tests".into(),
         )),
         _ => Err(StoreError::Refused(
@@ -93,6 +96,16 @@ async fn open_sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
 #[cfg(not(feature = "sqlite"))]
 async fn open_sqlite(_: &str) -> Result<Arc<dyn Store>, StoreError> {
     Err(StoreError::Refused("this program was built without the feature \"sqlite\"; add it in Cargo.toml".into()))
+}
+
+#[cfg(feature = "redis")]
+async fn open_redis(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(vastflow_redis::RedisStore::open(url).await?))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn open_redis(_: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Err(StoreError::Refused("this program was built without the feature \"redis\"; add it in Cargo.toml".into()))
 }
 
 #[cfg(test)]

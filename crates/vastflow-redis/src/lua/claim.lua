@@ -5,6 +5,7 @@
 local INTERNAL, ADMITTED, MESSAGES, RIPE = 1024, 256, 512, 4096
 local now = time_told()
 local except = {}
+local asked = now
 local lines, due_next = {}, nil
 local claimed, plans = {}, {}
 
@@ -81,7 +82,10 @@ end
 local function hold(r, run, field, e)
   e.state, e.x = 'h', ''
   hset(P .. 't:' .. run, field, text_of(e))
-  if field == 'l' then hset(P .. 'heldline', run, hget(P .. 'r:' .. run, 'f')) end
+  if field == 'l' then
+    local of = hload(P .. 'r:' .. run, { 'f', 'x' })
+    hset(P .. 'heldline', run, of.x and of.f .. ' ' .. of.x or of.f)
+  end
 end
 
 -- Hands a task to the worker; false when it cannot be handed out.
@@ -101,20 +105,26 @@ local function hand_out(line, member)
   local mail = task == 'm' and hand_over(run, path) or {}
   plans[line.plan] = hget(P .. 'plans', '#' .. line.plan):match('^%S+')
   claimed[#claimed + 1] = {
-    run, path, task, e.token, line.lane, e.crashes, plans[line.plan], tonumber(r['l' .. path] or 0), tonumber(r.c),
+    run, path, task, e.token, line.class ~= 'a' and line.lane or '', e.crashes, plans[line.plan], tonumber(r['l' .. path] or 0), tonumber(r.c),
     tonumber(r.v), mail,
   }
   return true
 end
 
+-- The best task of any line that is wanted, with its line.
+local function best_of(wanted)
+  local best, from
+  for _, line in ipairs(lines) do
+    local first = not except[line.plan] and wanted(line) and peek(line)
+    if first and (not best or by_rank(first, best)) then best, from = first, line end
+  end
+  return best, from
+end
+
 -- Hands out the best task of any line that is wanted; gives its line.
 local function claim_one(wanted)
   while true do
-    local best, from
-    for _, line in ipairs(lines) do
-      local first = not except[line.plan] and wanted(line) and peek(line)
-      if first and (not best or by_rank(first, best)) then best, from = first, line end
-    end
+    local best, from = best_of(wanted)
     if not best then return nil end
     pop(from, best)
     if hand_out(from, best[2]) then return from end
@@ -130,66 +140,120 @@ local function flow_of(plan)
   return hget(P .. 'plans', '#' .. plan):match('^%S+ (.*)$')
 end
 
--- How many runs of each flow have begun their work, or are about to, and have not ended: all but those in line.
-local function in_flight()
-  local flights = {}
-  for flow, count in pairs(hall(P .. 'open')) do
-    if count and count ~= '0' then flights[flow] = tonumber(count) end
-  end
-  local function less(flow, count)
-    if flights[flow] then flights[flow] = math.max(0, flights[flow] - count) end
-  end
-  for _, flow in pairs(hall(P .. 'heldline')) do
-    if flow then less(flow, 1) end
-  end
-  for _, line in ipairs(lines) do
-    if line.class == 'a' then less(flow_of(line.plan), length(line)) end
-  end
-  return flights
+-- A line of runs that wait, as what its runs are counted with: their flow, and with a key, those that have it.
+local function crowds_of(line)
+  local flow = flow_of(line.plan)
+  return flow, line.lane ~= '' and flow .. ' ' .. line.lane or nil
 end
 
+-- How many runs wait in line, those that are held there among them: all, of each flow, and of each key.
+local function waiting()
+  local counts = {}
+  local function add(flow, keyed, number)
+    counts[''] = (counts[''] or 0) + number
+    counts[flow] = (counts[flow] or 0) + number
+    if keyed then counts[keyed] = (counts[keyed] or 0) + number end
+  end
+  for _, of in pairs(hall(P .. 'heldline')) do
+    if of then add(of:match('^%S+'), of:find(' ', 1, true) and of, 1) end
+  end
+  for _, line in ipairs(lines) do
+    if line.class == 'a' then
+      local flow, keyed = crowds_of(line)
+      add(flow, keyed, length(line))
+    end
+  end
+  return counts, add
+end
+
+-- How many runs have begun their work, or are about to, and have not ended: all but those in line.
+local function in_flight(waits, crowd)
+  return math.max(0, tonumber(hget(P .. 'open', crowd) or 0) - (waits[crowd] or 0))
+end
+
+-- What a window counts of the runs that wait in a line; none when it does not concern them.
+local function crowd_of(w, line)
+  local flow, keyed = crowds_of(line)
+  if w.of == 'all' then return '' end
+  if w.flow ~= flow then return nil end
+  if w.of == 'flow' then return flow end
+  return keyed
+end
+
+local function has_place(waits, line)
+  for _, w in ipairs(ask.windows or {}) do
+    local crowd = crowd_of(w, line)
+    if crowd and in_flight(waits, crowd) >= w.most then return false end
+  end
+  return true
+end
+
+-- Runs that wait in line, as far as the windows let them in.
 local function claim_admits()
-  local windows = {}
-  local flights = ask.windows and in_flight() or {}
-  for i, w in ipairs(ask.windows or {}) do
-    local count = 0
-    for flow, flight in pairs(flights) do
-      if w.flow == '' or w.flow == flow then count = count + flight end
-    end
-    windows[i] = { flow = w.flow, most = w.most, count = count }
+  local waits, add = {}, function() end
+  if ask.windows then waits, add = waiting() end
+  local full = {}
+  local function is_open(line)
+    return line.class == 'a' and not full[line]
   end
-  local function concerns(w, line)
-    return w.flow == '' or w.flow == flow_of(line.plan)
-  end
-  local function has_place(line)
-    if line.class ~= 'a' then return false end
-    for _, w in ipairs(windows) do
-      if w.count >= w.most and concerns(w, line) then return false end
-    end
-    return true
-  end
-  for _ = 1, ADMITTED do
-    local line = claim_one(has_place)
-    if not line then break end
-    for _, w in ipairs(windows) do
-      if concerns(w, line) then w.count = w.count + 1 end
+  local admitted = 0
+  while admitted < ADMITTED do
+    local best, from = best_of(is_open)
+    if not best then break end
+    if not has_place(waits, from) then
+      full[from] = true
+    else
+      pop(from, best)
+      if hand_out(from, best[2]) then
+        admitted = admitted + 1
+        local flow, keyed = crowds_of(from)
+        add(flow, keyed, -1)
+      end
     end
   end
   local states = {}
-  for i, w in ipairs(windows) do
-    local waits = false
-    for _, line in ipairs(lines) do
-      waits = waits or line.class == 'a' and not except[line.plan] and concerns(w, line) and peek(line) ~= nil
+  for _, w in ipairs(ask.windows or {}) do
+    if w.of ~= 'key' then
+      local is_waited_for = false
+      for _, line in ipairs(lines) do
+        is_waited_for = is_waited_for or line.class == 'a' and not except[line.plan] and crowd_of(w, line) ~= nil
+          and peek(line) ~= nil
+      end
+      states[#states + 1] = { in_flight(waits, w.of == 'all' and '' or w.flow), is_waited_for }
     end
-    states[i] = { w.count, waits }
   end
   return states
 end
 
--- Calls, as many as there are slots, and of each lane as many as it has room for.
-local function claim_calls()
+-- When the bucket of a lane is full again, in microseconds: the one number that a leaky bucket needs.
+local function full_at(limit)
+  return tonumber(hget(P .. 'buckets', limit.lane) or 0)
+end
+
+-- How many calls of a lane its rate lets begin now.
+local function tokens(limit)
+  local micros = asked * 1000
+  return math.max(0, math.floor((micros + limit.every * limit.burst - math.max(full_at(limit), micros)) / limit.every))
+end
+
+-- The room that there is in each lane: the least of what the worker and the limits leave.
+local function rooms_of()
   local rooms = {}
   for _, l in ipairs(ask.lanes or {}) do rooms[l[1]] = l[2] end
+  for _, limit in ipairs(ask.limits or {}) do
+    local room = rooms[limit.lane]
+    if room and limit.at_once then
+      room = math.min(room, math.max(0, limit.at_once - tonumber(hget(P .. 'lanes', limit.lane) or 0)))
+    end
+    if room and limit.every then room = math.min(room, tokens(limit)) end
+    rooms[limit.lane] = room
+  end
+  return rooms
+end
+
+-- Calls, as many as there are slots, and of each lane as many as it has room for.
+local function claim_calls()
+  local rooms, given = rooms_of(), {}
   local function has_room(line)
     return line.lane == '' or (rooms[line.lane] or 0) > 0
   end
@@ -197,9 +261,34 @@ local function claim_calls()
   for _ = 1, ask.alone and math.min(ask.max, 1) or ask.max do
     local line = claim_one(function(line) return line.class == class and has_room(line) end)
     if not line then break end
-    if line.lane ~= '' then rooms[line.lane] = rooms[line.lane] - 1 end
+    if line.lane ~= '' then
+      rooms[line.lane] = rooms[line.lane] - 1
+      given[line.lane] = (given[line.lane] or 0) + 1
+    end
   end
-  return has_room
+  return has_room, given
+end
+
+local function is_call(line)
+  return line.class == 'c' or line.class == 's'
+end
+
+-- Takes what was handed out from the buckets of its lanes. What waits for the next token is due when it comes.
+local function spend(given)
+  for _, limit in ipairs(ask.limits or {}) do
+    local calls = limit.every and given[limit.lane]
+    if calls then
+      local full = math.max(full_at(limit), asked * 1000) + limit.every * calls
+      hset(P .. 'buckets', limit.lane, whole(full))
+    end
+    if limit.every and tokens(limit) == 0 then
+      local next_token = math.ceil(math.max(0, full_at(limit) - limit.every * (math.max(limit.burst, 1) - 1)) / 1000)
+      for _, line in ipairs(lines) do
+        local waits = is_call(line) and line.lane == limit.lane and not except[line.plan] and peek(line) ~= nil
+        if waits and (not due_next or next_token < tonumber(due_next)) then due_next = whole(next_token) end
+      end
+    end
+  end
 end
 
 local function main()
@@ -213,15 +302,16 @@ local function main()
   for kind in pairs(hall(P .. 'kinds')) do lines[#lines + 1] = line_of(kind) end
   claim_internal()
   local windows = claim_admits()
-  local has_room = claim_calls()
+  local has_room, given = claim_calls()
+  spend(given)
   local more, alone_waits = false, false
   for _, line in ipairs(lines) do
     local is_left = peek(line) ~= nil
     if not is_left and not line.has_later then hset(P .. 'kinds', line.kind, false) end
-    if is_left and line.class ~= 'a' and not except[line.plan] and has_room(line) then
-      more = more or (line.class == 's') == (ask.alone or false)
-      alone_waits = alone_waits or line.class == 's'
-    end
+    local is_known = is_left and not except[line.plan]
+    local has_call = is_known and is_call(line) and has_room(line)
+    more = more or is_known and line.class == 'i' or has_call and (line.class == 's') == (ask.alone or false)
+    alone_waits = alone_waits or has_call and line.class == 's'
   end
   now = time_told()
   lives()

@@ -44,24 +44,30 @@ local function settled(tkey, c)
   return entries
 end
 
+-- Counts a run that is not over: among all, among those of its flow, and among those that have its key.
+local function count_open(flow, key, by)
+  count(P .. 'open', '', by)
+  count(P .. 'open', flow, by)
+  if key then count(P .. 'open', flow .. ' ' .. key, by) end
+end
+
+local FINAL = '567'
+
 -- Moves a run in the lists from how it stood to how it stands.
-local function move(run, key, flow, was, is, ended)
+local function move(run, r, is, ended)
+  local was, counts = r.t, P .. 'counts'
   if was == is then return end
-  local counts, finals = P .. 'counts', '567'
-  local function count(key_, field, by)
-    hset(key_, field, whole(tonumber(hget(key_, field) or 0) + by))
-  end
-  local was_open, is_open = was and not finals:find(was, 1, true), not finals:find(is, 1, true)
+  local was_open, is_open = was and not FINAL:find(was, 1, true), not FINAL:find(is, 1, true)
   if was then
     zset(P .. 'runs:is:' .. was, run, false)
     count(counts, was, -1)
   end
-  zset(P .. 'runs:is:' .. is, run, key)
+  zset(P .. 'runs:is:' .. is, run, r.k)
   count(counts, is, 1)
-  if is_open and not was_open then count(P .. 'open', flow, 1) end
-  if was_open and not is_open then count(P .. 'open', flow, -1) end
-  if was and not was_open then zset(P .. 'runs:ended:' .. flow, run, false) end
-  if not is_open then zset(P .. 'runs:ended:' .. flow, run, ended) end
+  if is_open and not was_open then count_open(r.f, r.x, 1) end
+  if was_open and not is_open then count_open(r.f, r.x, -1) end
+  if was and not was_open then zset(P .. 'runs:ended:' .. r.f, run, false) end
+  if not is_open then zset(P .. 'runs:ended:' .. r.f, run, ended) end
 end
 
 -- Makes a place for the run that a first commit begins; gives why not.
@@ -71,7 +77,7 @@ local function admit(rkey, c)
   local plan = hget(P .. 'plans', s.plan)
   if not plan then return 'no plan' end
   local key = whole(next_of('key'))
-  local new = { k = key, c = '0', v = '0', p = plan, y = whole(s.priority), f = s.flow }
+  local new = { k = key, c = '0', v = '0', p = plan, y = whole(s.priority), f = s.flow, x = s.key }
   for field, value in pairs(new) do hset(rkey, field, value) end
   if s.started then hset(rkey, 's', s.started) end
   zset(P .. 'runs', c.run, key)
@@ -80,8 +86,8 @@ local function admit(rkey, c)
 end
 
 local function summarise(rkey, c)
-  local r, s = hload(rkey, { 't', 'f' }), c.summary
-  move(c.run, r.k, r.f, r.t, s.status, s.ended)
+  local r, s = hload(rkey, { 't', 'f', 'x' }), c.summary
+  move(c.run, r, s.status, s.ended)
   hset(rkey, 't', s.status)
   hset(rkey, 'z', s.tail)
   if s.ended ~= '' then
@@ -103,8 +109,12 @@ local function set_control(r, rkey, c)
   for _, field in ipairs(fields) do
     local e = entry_of(hget(P .. 't:' .. c.run, field))
     -- What is left to do of a run that stops is mostly not to begin, and that needs no room.
-    local leaves = c.control == '2' and e.lane ~= ''
+    local leaves = c.control == '2' and e.lane ~= '' and class_of(field) == 'c'
     if leaves and e.state == 'q' then pull(r, c.run, field, e) end
+    if leaves and e.state == 'c' then
+      leave_lane(field, e.lane)
+      put_in_hand(r, e.x, c.run, field, '')
+    end
     if leaves then e.lane = '' end
     if leaves and e.state == 'q' or hands_out(c.control) and e.state == 'h' then
       leave_line(e, c.run, field)

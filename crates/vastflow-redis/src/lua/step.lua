@@ -259,13 +259,35 @@ local function insert(r, run, field, due, lane)
   push(r, run, field, { token = 0, due = due, deaths = 0, crashes = 0, lane = lane })
 end
 
--- Notes that a worker has a task in hand, and which kind of work that is.
+local function count(key, field, by)
+  hset(key, field, whole(tonumber(hget(key, field) or 0) + by))
+end
+
+-- A call of a lane is in somebody's hands now.
+local function enter_lane(field, lane)
+  if lane ~= '' and class_of(field) == 'c' then count(P .. 'lanes', lane, 1) end
+end
+
+-- A call of a lane is in nobody's hands any more: who waits there may be handed out.
+local function leave_lane(field, lane)
+  if lane == '' or class_of(field) ~= 'c' then return end
+  count(P .. 'lanes', lane, -1)
+  for kind in pairs(hall(P .. 'kinds')) do
+    local class, _, of = parts_of_kind(kind)
+    news = news or of == lane and (class == 'c' or class == 's')
+  end
+end
+
+-- A worker has a task in hand: that it has, and which kind of work it is.
 local function put_in_hand(r, worker, run, field, lane)
   hset(P .. 'w:' .. worker, run .. ' ' .. field, kind_of(field, r.p, lane, 0))
+  enter_lane(field, lane)
 end
 
 local function take_from_hand(e, run, field)
-  if e.state == 'c' then hset(P .. 'w:' .. e.x, run .. ' ' .. field, false) end
+  if e.state ~= 'c' then return end
+  hset(P .. 'w:' .. e.x, run .. ' ' .. field, false)
+  leave_lane(field, e.lane)
 end
 
 -- A run that is held in line takes no place in a window.
