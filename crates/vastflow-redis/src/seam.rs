@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use vastflow_core::{Name, Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Counts, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow, QueuedTask, Reply,
-    RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
+    Capabilities, Claim, Claims, Commit, Counts, Fleet, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow, QueuedTask,
+    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 #[async_trait]
@@ -144,11 +144,11 @@ impl Store for RedisStore {
         Ok(counts)
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
+    async fn fleet(&self) -> Result<Fleet, StoreError> {
         let told: WorkersTold = self.link.step(script::READ, "workers", &NoAsk { plan: "" }).await?;
-        let mut rows = told.workers.into_iter().map(WorkerTold::read).collect::<Result<Vec<_>, _>>()?;
-        rows.sort_unstable_by_key(|row| row.id);
-        Ok(rows)
+        let mut workers = told.workers.into_iter().map(WorkerTold::read).collect::<Result<Vec<_>, _>>()?;
+        workers.sort_unstable_by_key(|row| row.id);
+        Ok(Fleet { workers, taken_over: told.taken_over, fenced: told.fenced })
     }
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {

@@ -216,6 +216,8 @@ pub(crate) struct CountsTold {
 #[derive(Deserialize)]
 pub(crate) struct WorkersTold {
     pub(crate) workers: Vec<WorkerTold>,
+    pub(crate) taken_over: u64,
+    pub(crate) fenced: u64,
 }
 
 #[derive(Deserialize)]

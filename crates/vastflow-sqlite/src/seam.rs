@@ -10,8 +10,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow,
-    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
+    Capabilities, Claim, Claims, Commit, Counts, Durability, Fleet, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow,
+    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 impl SqliteStore {
@@ -144,8 +144,8 @@ impl Store for SqliteStore {
         self.look(|inner| inner.counts()).await
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
-        Ok(self.shared.open()?.ledger.workers())
+    async fn fleet(&self) -> Result<Fleet, StoreError> {
+        Ok(self.shared.open()?.ledger.fleet())
     }
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {

@@ -29,8 +29,8 @@ pub use memory::MemoryStore;
 pub use prune::{Doomed, Keep, Prune, Pruned};
 pub use query::{Counts, RunPage, RunQuery, RunRow};
 pub use work::{
-    Claim, Claimed, Claims, Heartbeat, LaneLimit, Lease, Pulse, QueueRow, Rate, Swept, Wakeups, WindowOf, WindowState,
-    WorkerId, WorkerInfo, WorkerRow,
+    Claim, Claimed, Claims, Fleet, Heartbeat, LaneLimit, Lease, Pulse, QueueRow, Rate, Swept, Wakeups, WindowOf,
+    WindowState, WorkerId, WorkerInfo, WorkerRow,
 };
 
 use async_trait::async_trait;
@@ -138,8 +138,8 @@ pub trait Store: Send + Sync + 'static {
     /// How many runs there are of each status.
     async fn counts(&self) -> Result<Counts, StoreError>;
 
-    /// The workers that count as alive, ordered by id.
-    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError>;
+    /// Who is alive, and what became of those who were not.
+    async fn fleet(&self) -> Result<Fleet, StoreError>;
 
     /// The calls that exist, by plan and lane, in that order.
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError>;

@@ -1,8 +1,8 @@
 //! The in-memory store: a [`Ledger`] behind a mutex.
 
 use crate::{
-    Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Ledger, Prune, Pruned, Pulse,
-    QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
+    Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Fleet, Heartbeat, Lease, Ledger, Prune, Pruned,
+    Pulse, QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -130,8 +130,8 @@ impl Store for MemoryStore {
         Ok(self.ledger().counts())
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
-        Ok(self.ledger().workers())
+    async fn fleet(&self) -> Result<Fleet, StoreError> {
+        Ok(self.ledger().fleet())
     }
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {

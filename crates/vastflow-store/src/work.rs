@@ -211,6 +211,18 @@ pub struct WorkerInfo {
     pub lacks: Vec<(PlanHash, Box<str>)>,
 }
 
+/// The workers of a store, and what became of those that died or froze.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fleet {
+    /// Those that count as alive, ordered by id.
+    pub workers: Vec<WorkerRow>,
+    /// How many tasks were taken from workers that were given up, since the store was made; of an embedded store, since it
+    /// was opened.
+    pub taken_over: u64,
+    /// How many commits were refused, for as long, because who made them did not hold the task any more.
+    pub fenced: u64,
+}
+
 /// A worker in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerRow {

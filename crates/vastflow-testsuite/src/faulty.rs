@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Answer, Capabilities, Claim, Claims, Commit, Counts, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow, QueuedTask,
-    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
+    Answer, Capabilities, Claim, Claims, Commit, Counts, Fleet, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow,
+    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 /// One way to fail.
@@ -326,8 +326,8 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.alive()?.counts().await
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
-        self.alive()?.workers().await
+    async fn fleet(&self) -> Result<Fleet, StoreError> {
+        self.alive()?.fleet().await
     }
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Ledger, Prune, Pruned, Pulse,
-    QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
+    Answer, Capabilities, Claim, Claims, Commit, Counts, Durability, Fleet, Heartbeat, Lease, Ledger, Prune, Pruned,
+    Pulse, QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 /// A [`Harness`] whose stores live in memory and rise again: what was committed is there at the next opening, and what
@@ -143,8 +143,8 @@ impl Store for Life {
         self.read(Ledger::counts)
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
-        self.read(|ledger| ledger.workers())
+    async fn fleet(&self) -> Result<Fleet, StoreError> {
+        self.read(|ledger| ledger.fleet())
     }
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {

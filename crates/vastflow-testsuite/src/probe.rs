@@ -5,8 +5,9 @@ use crate::harness::Harness;
 use std::sync::Arc;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Task, Timestamp};
 use vastflow_store::{
-    Answer, Claim, ClaimToken, Claimed, Claims, Commit, Committed, ControlWord, Counts, Heartbeat, Pulse, QueueRow,
-    QueuedTask, RunPage, RunQuery, RunRow, Store, StoreError, Swept, TaskState, WorkerId, WorkerInfo, WorkerRow,
+    Answer, Claim, ClaimToken, Claimed, Claims, Commit, Committed, ControlWord, Counts, Fleet, Heartbeat, Pulse,
+    QueueRow, QueuedTask, RunPage, RunQuery, RunRow, Store, StoreError, Swept, TaskState, WorkerId, WorkerInfo,
+    WorkerRow,
 };
 
 /// No limit.
@@ -235,12 +236,20 @@ impl Probe {
         self.store.heartbeat(Heartbeat { worker, about: Arc::new(about), lease: LEASE, now }).await
     }
 
+    /// Who is alive, and what became of those who were not.
+    ///
+    /// # Panics
+    /// When the store answers an error.
+    pub async fn fleet(&self) -> Fleet {
+        self.store.fleet().await.expect("fleet")
+    }
+
     /// The workers that count as alive.
     ///
     /// # Panics
     /// When the store answers an error.
     pub async fn workers(&self) -> Vec<WorkerRow> {
-        self.store.workers().await.expect("workers")
+        self.fleet().await.workers
     }
 
     /// The calls that exist.

@@ -163,7 +163,10 @@ local function apply(c)
   local len = tonumber(hget(rkey, length) or 0)
   if is_known(rkey, c, len) then return { 'duplicate', tonumber(r.c), tonumber(r.v) } end
   local entries = settled(tkey, c)
-  if not entries then return { 'fenced', 0, 0 } end
+  if not entries then
+    incident('fenced', 1)
+    return { 'fenced', 0, 0 }
+  end
   if len ~= c.expected then return { 'conflict', len, 0 } end
   if c.at then hear(c.at) end
   local why = not r.k and admit(rkey, c)
@@ -184,7 +187,7 @@ local function main()
   local answers, writes = {}, false
   for i, c in ipairs(ask.commits) do
     answers[i] = apply(c)
-    writes = writes or answers[i][1] == 'done'
+    writes = writes or answers[i][1] == 'done' or answers[i][1] == 'fenced'
   end
   return { answers = answers, writes = writes }
 end

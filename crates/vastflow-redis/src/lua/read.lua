@@ -87,7 +87,8 @@ local function workers()
     end
     rows[#rows + 1] = { id, text:match('^%d+'), calls, about[id] or '' }
   end
-  return { workers = rows }
+  local incidents = hall(P .. 'incidents')
+  return { workers = rows, taken_over = tonumber(incidents.taken_over) or 0, fenced = tonumber(incidents.fenced) or 0 }
 end
 
 -- The earliest time from which on a task could be claimed, of those that stand in a sorted set by that time and are not

@@ -114,6 +114,12 @@ local function write_all()
   for _, g in ipairs(gone) do call(g[1], g[2], g[3]) end
 end
 
+-- Counts something that happened.
+local function incident(what, times)
+  local key = P .. 'incidents'
+  hset(key, what, string.format('%d', (tonumber(hget(key, what)) or 0) + times))
+end
+
 ---------------------------------------------------------------- the store itself
 
 local META = P .. 'meta'

@@ -97,6 +97,7 @@ local function sweep()
     give_back(l.run, l.field, l.e)
   end
   for _, id in ipairs(ids) do give_up(id) end
+  if #lost > 0 then incident('taken_over', #lost) end
   return { workers = #ids, tasks = #lost, now = whole(now), writes = #ids > 0 }
 end
 

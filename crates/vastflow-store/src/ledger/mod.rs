@@ -46,6 +46,8 @@ pub struct Ledger {
     /// Workers that kept a task while they did not count as alive.
     strangers: FxHashSet<WorkerId>,
     tally: Tally,
+    taken_over: u64,
+    fenced: u64,
     /// Of each lane with a rate, when its bucket is full again.
     buckets: FxHashMap<Name, Bucket>,
     /// Runs that wait in line and are held there: they stand in no queue.
@@ -137,6 +139,7 @@ impl Ledger {
     pub fn apply(&mut self, commit: &mut Commit) -> Result<Committed, StoreError> {
         check_form(commit)?;
         if let Some(answer) = self.refuse(commit) {
+            self.fenced += u64::from(answer == Committed::Fenced);
             return Ok(answer);
         }
         self.queue.hear_time(commit.at);

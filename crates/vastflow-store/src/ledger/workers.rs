@@ -4,7 +4,7 @@ use super::Ledger;
 use super::queue::Class;
 use super::scope::TaskState;
 use crate::error::StoreError;
-use crate::work::{Heartbeat, Pulse, QueueRow, Swept, WorkerId, WorkerInfo, WorkerRow};
+use crate::work::{Fleet, Heartbeat, Pulse, QueueRow, Swept, WorkerId, WorkerInfo, WorkerRow};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,6 +66,7 @@ impl Ledger {
         }
         self.workers.retain(|worker, _| !dead.contains(worker));
         self.strangers.retain(|worker| !dead.contains(worker));
+        self.taken_over += lost.len() as u64;
         Swept { workers: dead.len(), tasks: lost.len() }
     }
 
@@ -82,9 +83,9 @@ impl Ledger {
         found
     }
 
-    /// The workers that count as alive, ordered by id.
+    /// Who is alive, and what became of those who were not.
     #[must_use]
-    pub fn workers(&self) -> Vec<WorkerRow> {
+    pub fn fleet(&self) -> Fleet {
         let mut calls: FxHashMap<WorkerId, usize> = FxHashMap::default();
         let scopes = self.runs.values().flat_map(|run| run.scopes());
         for (task, by) in scopes.flat_map(|scope| scope.claimed()) {
@@ -98,7 +99,7 @@ impl Ledger {
         };
         let mut rows: Vec<WorkerRow> = self.workers.iter().map(row).collect();
         rows.sort_unstable_by_key(|row| row.id);
-        rows
+        Fleet { workers: rows, taken_over: self.taken_over, fenced: self.fenced }
     }
 
     /// The calls that exist, by plan and lane, in that order.

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Task, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, MemoryStore, Message, OpId, Prune,
+    Capabilities, Claim, Claims, Commit, Committed, Counts, Fleet, Heartbeat, Lease, MemoryStore, Message, OpId, Prune,
     Pruned, Pulse, QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, TaskState,
-    Wakeups, WorkerRow,
+    Wakeups,
 };
 use vastflow_testsuite::{Divergence, cases::CASES, differential, failures};
 
@@ -251,8 +251,8 @@ impl Store for Broken {
         self.inner.counts().await
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
-        self.inner.workers().await
+    async fn fleet(&self) -> Result<Fleet, StoreError> {
+        self.inner.fleet().await
     }
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {

@@ -126,7 +126,7 @@ macro_rules! conformance {
                 a_sweep_keeps_to_its_limit giving_back_spends_nothing a_stale_release_changes_nothing
                 a_sweep_covers_all_runs_and_scopes a_sign_of_life_tells_the_time
                 workers_are_listed_with_what_they_tell two_living_workers_have_two_names
-                a_name_is_free_when_its_worker_is_given_up
+                a_name_is_free_when_its_worker_is_given_up what_was_taken_over_and_fenced_is_counted
             }
             suspects {
                 one_death_changes_nothing a_call_that_two_died_with_is_handed_out_alone

@@ -4,7 +4,7 @@ use crate::fixture::{self, ALICE, BOB, LEASE, Story, T0, after, attempt};
 use crate::probe::{ALL, Probe};
 use std::time::Duration;
 use vastflow_core::Timestamp;
-use vastflow_store::{ClaimToken, Claimed, StoreError, Swept, WorkerId, WorkerInfo};
+use vastflow_store::{ClaimToken, Claimed, Committed, StoreError, Swept, WorkerId, WorkerInfo};
 
 async fn working(probe: &Probe, width: usize) -> (Story, Vec<Claimed>) {
     let story = probe.begin_with(Story::new(fixture::wide(width), "r")).await;
@@ -206,4 +206,25 @@ pub async fn a_name_is_free_when_its_worker_is_given_up(probe: Probe) {
     probe.beat_with(BOB, named("red"), T0.plus(LEASE)).await.unwrap();
     let late = probe.beat_with(ALICE, named("red"), after(16)).await;
     assert!(matches!(late, Err(StoreError::Refused(_))), "{late:?}");
+}
+
+/// Everybody can see how much was taken from the dead, and how much of theirs was refused.
+pub async fn what_was_taken_over_and_fenced_is_counted(probe: Probe) {
+    let seen = async || {
+        let fleet = probe.fleet().await;
+        (fleet.taken_over, fleet.fenced)
+    };
+    let (mut story, tasks) = working(&probe, 3).await;
+    assert_eq!(seen().await, (0, 0));
+    probe.sweep(after(60)).await;
+    assert_eq!(seen().await, (3, 0));
+    probe.claim_as(BOB, after(60), ALL).await;
+    for claimed in &tasks {
+        assert_eq!(probe.ask(story.clone().answer(claimed)).await, Committed::Fenced);
+    }
+    assert_eq!(seen().await, (3, 3));
+    let late = fixture::commit(&story.scope, 7);
+    assert!(matches!(probe.ask(late).await, Committed::Conflict { .. }), "a conflict is nobody's death");
+    probe.done(story.finish(attempt(0, 1))).await;
+    assert_eq!(seen().await, (3, 3));
 }

@@ -19,7 +19,7 @@ impl World {
             &self.model.ledger.plans(),
             &self.probe.store().plans().await.map_err(|error| error.to_string())?,
         )?;
-        same("workers", &self.model.ledger.workers(), &self.probe.workers().await)?;
+        same("workers", &self.model.ledger.fleet().workers, &self.probe.workers().await)?;
         let wanted = self.model.ledger.queues().into_iter().map(without_age).collect::<Vec<_>>();
         same("queues", &wanted, &self.probe.queues().await.into_iter().map(without_age).collect())?;
         let queries = [RunQuery::default(), self.some_query()];

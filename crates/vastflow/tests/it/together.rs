@@ -147,7 +147,7 @@ fn a_run_can_be_left_to_one_engine_by_its_name() {
         let blue = on(&store).flow(calls.flow("blue", None)).worker_name("blue").start().await.unwrap();
         assert_eq!(run.output::<u32>().await.unwrap(), 7);
         assert_eq!(calls.by(), ["blue"]);
-        let mut workers = store.workers().await.unwrap();
+        let mut workers = store.fleet().await.unwrap().workers;
         workers.sort_by_key(|worker| worker.about.name.clone());
         let about: Vec<_> =
             workers.iter().map(|row| (row.about.name.as_deref(), row.about.slots, row.about.pid)).collect();

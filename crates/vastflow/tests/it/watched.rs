@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{Barrier, Notify};
 use vastflow::store::{
-    Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow,
-    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
+    Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Fleet, Heartbeat, Lease, Prune, Pruned, Pulse,
+    QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 use vastflow::{Plan, PlanHash, RunId, Timestamp};
 use vastflow_core::{Recorded, ScopeId, Seq};
@@ -163,8 +163,8 @@ impl Store for Watched {
         self.inner.counts().await
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
-        self.inner.workers().await
+    async fn fleet(&self) -> Result<Fleet, StoreError> {
+        self.inner.fleet().await
     }
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {
