@@ -30,7 +30,7 @@ pub(crate) fn for_many(cases: u32, case: impl Fn(&mut Choices<'_>)) {
     let config = Config { cases, failure_persistence: None, ..asked };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(&vec(ANY, 0..320), |numbers| {
-        case(&mut Choices { numbers: &numbers, at: 0 });
+        case(&mut Choices::of(&numbers));
         Ok::<(), TestCaseError>(())
     });
     if let Err(failed) = outcome {
@@ -38,17 +38,34 @@ pub(crate) fn for_many(cases: u32, case: impl Fn(&mut Choices<'_>)) {
     }
 }
 
-/// A source of choices; 0, the simplest, when it has run dry.
+/// A source of choices: a list, and 0, the simplest, when it has run dry; or a seed, which never does.
 pub(crate) struct Choices<'a> {
     numbers: &'a [u16],
     at: usize,
+    seed: Option<u64>,
 }
 
-impl Choices<'_> {
+impl<'a> Choices<'a> {
+    pub(crate) const fn of(numbers: &'a [u16]) -> Self {
+        Choices { numbers, at: 0, seed: None }
+    }
+
+    pub(crate) const fn endless(seed: u64) -> Self {
+        Choices { numbers: &[], at: 0, seed: Some(seed) }
+    }
+
+    /// How many were made.
+    pub(crate) const fn made(&self) -> usize {
+        self.at
+    }
+
     pub(crate) fn number(&mut self) -> u16 {
-        let number = self.numbers.get(self.at).copied().unwrap_or(0);
+        let at = self.at;
         self.at += 1;
-        number
+        match self.seed {
+            Some(seed) => mixed(seed, at as u64),
+            None => self.numbers.get(at).copied().unwrap_or(0),
+        }
     }
 
     pub(crate) fn below(&mut self, end: usize) -> usize {
@@ -63,6 +80,14 @@ impl Choices<'_> {
     pub(crate) fn seconds(&mut self, end: usize) -> Duration {
         Duration::from_secs(self.below(end) as u64)
     }
+}
+
+/// The number at a place of a seed's list (Steele and others' SplitMix64, 2014).
+fn mixed(seed: u64, at: u64) -> u16 {
+    let mut z = seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add((at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z >> 48) as u16
 }
 
 fn random_plan(choices: &mut Choices<'_>, options: bool) -> Plan {

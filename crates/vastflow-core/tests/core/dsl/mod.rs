@@ -27,11 +27,13 @@
 //! f[0] ended out [k=v]                         what a scope inside says; `parent …` is what the one around says
 //! ```
 
+mod flaw;
 mod plan;
 mod print;
 mod run;
 mod script;
 
+pub(crate) use flaw::{Bug, Flaw};
 pub(crate) use plan::{name, plan, spec};
 
 pub(crate) use print::{event_text, payload_text};

@@ -1,5 +1,6 @@
 //! A run under test: the state, what a store's queue would hold, and the journal.
 
+use super::flaw::Flaw;
 use super::plan::plan;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub(crate) struct Run {
     pub(crate) journal: Vec<Recorded>,
     /// The state as another process has it that read the journal.
     replayed: State,
+    /// What is wrong with the world around it, on purpose.
+    pub(crate) flaw: Flaw,
 }
 
 impl Run {
@@ -36,7 +39,8 @@ impl Run {
     pub(crate) fn new(plan: Plan) -> Self {
         let state = State::default();
         let (replayed, queue) = (state.clone(), BTreeMap::new());
-        Run { plan, state, now: Timestamp::ZERO, lag: Duration::ZERO, queue, journal: Vec::new(), replayed }
+        let (now, lag, journal, flaw) = (Timestamp::ZERO, Duration::ZERO, Vec::new(), Flaw::default());
+        Run { plan, state, now, lag, queue, journal, replayed, flaw }
     }
 
     /// One step at the present time. Whatever comes of it, the laws hold after it, or this panics.
@@ -60,6 +64,12 @@ impl Run {
             }
             Err(StepError::Illegal(bug)) => panic!("decide and evolve disagree: {bug}"),
         };
+        self.flaw.spoil(&self.plan, &mut changes);
+        if settled.is_some() && self.flaw.forgets_the_commit() {
+            self.state = self.replayed.clone();
+            self.queue.retain(|task, _| Some(*task) != settled);
+            return Ok((events, changes));
+        }
         self.keep_the_queue(settled, &changes);
         self.replay(&events);
         Ok((events, changes))

@@ -13,7 +13,7 @@ use vastflow_core::{Name, Plan};
 const MAX_DEPTH: usize = 4;
 
 /// What the handlers of one node do, in every scope in which it runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Fate {
     /// So many of the first attempts fail …
     pub(crate) fails: u32,
@@ -38,6 +38,12 @@ pub(crate) struct Fate {
 }
 
 impl Fate {
+    /// Whether it says more than that all goes well.
+    pub(crate) fn is_odd(&self) -> bool {
+        let plain = Fate { only_in: self.only_in, page: self.page, ..Fate::default() };
+        *self != plain
+    }
+
     /// How many attempts fail in the scope at `path`.
     pub(crate) fn fails_in(&self, path: &str) -> u32 {
         let place = path.bytes().map(usize::from).sum::<usize>() % 3;

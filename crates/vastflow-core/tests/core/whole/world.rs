@@ -2,7 +2,7 @@
 //! that of two scopes to each other. What was seen is noted for the judgement at the end.
 
 use super::plans::{Case, Fate};
-use crate::dsl::{Run, payload_text, result};
+use crate::dsl::{Bug, Flaw, Run, payload_text, result};
 use crate::property::Choices;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,6 +27,17 @@ pub(crate) struct World<'a> {
     wild: bool,
     /// Nodes of the outermost scope whose calls take long, a bit each.
     slow: u16,
+    bug: Option<Bug>,
+    pub(crate) tally: Tally,
+}
+
+/// What happened, counted: a world in which nothing goes wrong proves little.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) steps: u64,
+    pub(crate) crashes: u64,
+    pub(crate) answered_twice: u64,
+    pub(crate) delivered_twice: u64,
 }
 
 /// One scope, and what was seen of it from outside.
@@ -40,6 +51,8 @@ pub(crate) struct Scope {
     pub(crate) written: Vec<(Box<str>, Option<bool>)>,
     /// Ends of scopes inside, with whether their node still waited for them.
     pub(crate) ends: Vec<(NodeIx, Box<str>, ScopeEnd, bool)>,
+    /// Scopes that ended when nobody needed them any more: they are taken back by themselves.
+    lost: BTreeSet<(NodeIx, Box<str>)>,
     /// Nodes that did something that can be taken back, the last last; with whether they were needed.
     pub(crate) acted: Vec<(NodeIx, Option<bool>)>,
     /// Nodes that were taken back, or of which somebody said that they need not be.
@@ -50,6 +63,10 @@ pub(crate) struct Scope {
     parks: BTreeMap<NodeIx, u32>,
     /// Nodes whose scopes were under way when nobody needed them any more.
     pub(crate) given_up: BTreeSet<NodeIx>,
+    /// Nodes that were under way when nobody needed them any more.
+    pub(crate) let_go: BTreeSet<NodeIx>,
+    /// Nodes with scopes whose own `on_failure` ended when maybe nobody needed it any more.
+    pub(crate) rescued_late: BTreeSet<NodeIx>,
     /// The scopes that it told to stop or to end.
     pub(crate) stopped: BTreeSet<String>,
     /// When scopes inside began, and when keys were last written; a key of which nobody can tell has none.
@@ -58,12 +75,13 @@ pub(crate) struct Scope {
 }
 
 impl<'a> World<'a> {
-    pub(crate) fn new(case: &'a Case, choices: &mut Choices<'_>, wild: bool) -> Self {
+    pub(crate) fn with(case: &'a Case, choices: &mut Choices<'_>, wild: bool, bug: Option<Bug>) -> Self {
         let (scopes, mail) = (BTreeMap::new(), BTreeMap::new());
         let signals = |node: &NodeIx| matches!(case.plan.node(*node).unwrap().kind, NodeKind::Signal { .. });
         let unsent = nodes(&case.plan).filter(signals).collect();
-        let mut world = World { case, scopes, mail, now: Timestamp::ZERO, unsent, wild, slow: choices.number() };
-        world.scopes.insert(String::new(), Scope::new(case.plan.clone(), bytes("x")));
+        let (now, slow, tally) = (Timestamp::ZERO, choices.number(), Tally::default());
+        let mut world = World { case, scopes, mail, now, unsent, wild, slow, bug, tally };
+        world.scopes.insert(String::new(), Scope::new(case.plan.clone(), bytes("x"), bug));
         let mut start = Start { input: bytes("x"), ..Start::new(RunId::new("run").unwrap()) };
         if wild && choices.once_in(6) {
             start.origin = Some(Box::new(random_origin(choices, &case.plan)));
@@ -110,6 +128,7 @@ impl<'a> World<'a> {
             }
             if choices.once_in(16) {
                 self.scopes.get_mut(&path).unwrap().run.crash();
+                self.tally.crashes += 1;
             }
             self.answer(choices, &path, task);
             return true;
@@ -191,7 +210,9 @@ impl<'a> World<'a> {
         let line = self.mail.get_mut(pair).unwrap();
         let (from, word) = line[0].clone();
         // A word that stays in the box is delivered again.
-        if !choices.once_in(6) {
+        if choices.once_in(6) {
+            self.tally.delivered_twice += 1;
+        } else {
             line.pop_front();
             if line.is_empty() {
                 self.mail.remove(pair);
@@ -244,7 +265,24 @@ impl<'a> World<'a> {
         }
         let reply = self.reply(choices, path, task);
         let outcome = TaskOutcome { task, reply, writes, took: Duration::from_micros(7) };
-        self.tell(path, Input::Outcome(outcome)).unwrap();
+        self.tell(path, Input::Outcome(outcome.clone())).unwrap();
+        if choices.once_in(12) {
+            self.answer_again(path, outcome);
+        }
+    }
+
+    /// A worker that was given up reports as well: nobody listens.
+    fn answer_again(&mut self, path: &str, mut outcome: TaskOutcome) {
+        self.tally.answered_twice += 1;
+        let run = &self.scopes[path].run;
+        if run.flaw.is(Bug::SkipsTheTokenCheck) {
+            let of_node = |task: &&Task| task.node() == outcome.task.node() && !task.is_timer();
+            outcome.task = run.queue.keys().find(of_node).copied().unwrap_or(outcome.task);
+            let _ = self.tell(path, Input::Outcome(outcome));
+            return;
+        }
+        let told = self.tell(path, Input::Outcome(outcome));
+        assert!(matches!(told, Err(Rejection::Stale(_) | Rejection::Ended(_))), "{path:?}: answered twice: {told:?}");
     }
 
     fn reply(&self, choices: &mut Choices<'_>, path: &str, task: Task) -> Reply {
@@ -292,6 +330,7 @@ impl<'a> World<'a> {
 
     /// One input, with all that is noted of it and the words that it led to.
     fn tell(&mut self, path: &str, input: Input) -> Result<(), Rejection> {
+        self.tally.steps += 1;
         let scope = self.scopes.get_mut(path).unwrap();
         let before = scope.statuses();
         scope.run.now = self.now;
@@ -343,7 +382,7 @@ impl<'a> World<'a> {
                     if let Word::Begin(begin) = &word {
                         sender.begun.insert((node, key.clone()), sender.steps);
                         let body = (**plan.body(node, &key).unwrap()).clone();
-                        let known = self.scopes.insert(inside.clone(), Scope::new(body, begin.input.clone()));
+                        let known = self.scopes.insert(inside.clone(), Scope::new(body, begin.input.clone(), self.bug));
                         assert!(known.is_none(), "{inside} begins twice");
                     }
                     (inside, Peer::Parent)
@@ -355,20 +394,25 @@ impl<'a> World<'a> {
 }
 
 impl Scope {
-    fn new(plan: Plan, input: Payload) -> Self {
+    fn new(plan: Plan, input: Payload, bug: Option<Bug>) -> Self {
+        let mut run = Run::new(plan);
+        run.flaw = Flaw::of(bug);
         Scope {
-            run: Run::new(plan),
+            run,
             input,
             done: Vec::new(),
             outputs: BTreeMap::new(),
             written: Vec::new(),
             ends: Vec::new(),
+            lost: BTreeSet::new(),
             acted: Vec::new(),
             undone: Vec::new(),
             told: BTreeSet::new(),
             steps: 0,
             parks: BTreeMap::new(),
             given_up: BTreeSet::new(),
+            let_go: BTreeSet::new(),
+            rescued_late: BTreeSet::new(),
             stopped: BTreeSet::new(),
             begun: BTreeMap::new(),
             written_at: BTreeMap::new(),
@@ -501,6 +545,9 @@ impl Scope {
                 let awaited = before[node.index()] == NodeStatus::Open;
                 self.ends.push((*node, key.clone(), end.clone(), awaited));
                 self.note_merge(*node, key, end, awaited, events);
+                if !awaited && self.run.state.outcome().is_none() {
+                    self.lost.insert((*node, key.clone()));
+                }
             }
             _ => {}
         }
@@ -509,7 +556,8 @@ impl Scope {
             if self.status(node) == NodeStatus::Succeeded && was != NodeStatus::Succeeded {
                 self.done.push((node, self.steps));
                 let can_undo = |(of, key, end, _): &(NodeIx, Box<str>, ScopeEnd, bool)| {
-                    *of == node && end.result.is_ok() && self.run.plan.body(node, key).unwrap().has_undo()
+                    let is_lost = self.lost.contains(&(*of, key.clone()));
+                    *of == node && !is_lost && end.result.is_ok() && self.run.plan.body(node, key).unwrap().has_undo()
                 };
                 if self.ends.iter().any(can_undo) {
                     self.acted.push((node, Some(true)));
@@ -518,7 +566,14 @@ impl Scope {
             if self.status(node) == NodeStatus::Skipped && was == NodeStatus::Open {
                 self.given_up.insert(node);
             }
+            if self.status(node) == NodeStatus::Skipped && was != NodeStatus::Waiting && was != NodeStatus::Skipped {
+                self.let_go.insert(node);
+            }
             let has_scopes = !self.run.plan.bodies(node).is_empty();
+            let is_rescued = was == NodeStatus::Rescuing && self.status(node) != NodeStatus::Rescuing;
+            if has_scopes && is_rescued && self.was_needed(node, before) != Some(true) {
+                self.rescued_late.insert(node);
+            }
             if self.status(node) == NodeStatus::Undone && was != NodeStatus::Undone && has_scopes {
                 self.undone.push(node);
             }
