@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 mod run;
+mod sim;
 mod test;
 mod tidy;
 mod tools;
@@ -25,7 +26,10 @@ Commands:
            format, clippy, tests and doctests, docs, tidy, weight.
            Installs missing Debian packages as root or when CI is set.
   tidy     Check the dependency arrows between crates, the ratchets
-           on size and panics, the code in the README, and links.
+           on size and panics, the code in the README, links, and that
+           every rule of docs/rules.md has the tests that it names.
+  sim      Play random plans against an evaluator of its own; see
+           `cargo xtask sim --help`.
   weight   Check how many packages the vastflow crate makes its users build.
   help     Show this text (also -h, --help).
 
@@ -47,6 +51,7 @@ fn dispatch(args: &[String]) -> Result<(), String> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words[..] {
         [] | ["help"] => help(),
+        ["sim", ref asked @ ..] => sim::run(asked),
         _ if words.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),
         ["test"] => test::run(),
         ["tidy"] => report(tidy::check()?),

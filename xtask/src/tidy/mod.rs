@@ -1,13 +1,14 @@
 //! `cargo xtask tidy`: what keeps the repository as easy to read as on its first day.
 //!
-//! Four kinds of check: [`arrows`] between the crates, [`rules`] on source files behind a [`ratchet`], and the
-//! code and the links in the [`docs`]. [`source`], [`mask`] and [`scan`] read Rust well enough for these rules;
+//! Five kinds of check: [`arrows`] between the crates, [`rules`] on source files behind a [`ratchet`], the code and the
+//! links in the [`docs`], and the [`proofs`] behind the rules of the engine. [`source`], [`mask`] and [`scan`] read Rust well enough for these rules;
 //! they are no parser, and need none.
 
 mod arrows;
 mod docs;
 mod files;
 mod mask;
+mod proofs;
 mod ratchet;
 mod rules;
 mod scan;
@@ -28,6 +29,7 @@ pub(crate) fn check() -> Result<String, String> {
     offences.extend(rules::in_crates(&packages, |path| files::text(&root.join(path)))?);
     problems.extend(ratchet::check(&offences, &files::text(&root.join(ratchet::PATH))?));
     problems.extend(docs::check(root, &documents));
+    problems.extend(proofs::check(&files::text(&root.join(proofs::PATH))?, &packages, &sources));
 
     if problems.is_empty() {
         let (crates, sources, documents) = (packages.len(), sources.len(), documents.len());

@@ -154,6 +154,39 @@ fn a_signal_is_taken_once_by_the_node_that_waits_for_it_or_will() {
 }
 
 #[test]
+fn a_signal_reaches_a_node_inside_others_by_its_place() {
+    on_every_store(|place| async move {
+        let flow = Flow::dag("approvals", |dag, all: Node<Vec<u32>>| {
+            dag.for_each("each", all, |dag, n| {
+                dag.basin("ask", n, |dag, n| {
+                    let asked = dag.node("mail", |n: u32| async move { ok(n) }, n);
+                    let by: Node<String> = dag.wait_signal("approved", asked);
+                    dag.node("note", |(n, by): (u32, String)| async move { ok(format!("{n} by {by}")) }, (asked, by))
+                })
+            })
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
+        let run = engine.start(&flow, vec![7, 8]).await.unwrap();
+        let listens = async |place: &str| loop {
+            match run.view_within(place).await {
+                Ok(view) if view.node("approved").unwrap().waits_for.is_some() => return,
+                _ => tokio::time::sleep(5.ms()).await,
+            }
+        };
+        listens("each[0]/ask[]").await;
+        listens("each[1]/ask[]").await;
+        let signal = |place: &str, who: &str| run.signal("approved", who.to_owned()).within(place).id("s1");
+        signal("each[1]/ask[]", "ann").send().await.unwrap();
+        signal("each[1]/ask[]", "eve").send().await.unwrap_or_default();
+        signal("each[0]/ask[]", "bob").send().await.unwrap();
+        assert_eq!(run.output().await.unwrap(), ["7 by bob", "8 by ann"], "each scope has signals of its own");
+        let nowhere = run.signal("approved", "x".to_owned()).within("each[9]").send().await.unwrap_err();
+        assert!(matches!(nowhere, Error::UnknownPlace { .. } | Error::RunEnded { .. }), "{nowhere}");
+    });
+}
+
+#[test]
 fn a_signal_and_a_sleep_outlive_a_restart() {
     on_every_store(|place| async move {
         let id = place.id("signal-restart");

@@ -23,5 +23,6 @@ mod starts;
 mod support;
 mod together;
 mod tries;
+mod units;
 mod watched;
 mod wide;
