@@ -1,10 +1,13 @@
-//! Signs of life: what this engine tells of itself, and what it learns of its neighbours.
+//! Signs of life: what this engine tells of itself, what it learns of its neighbours and of the time, and what it does
+//! when it learns that it was taken for dead.
 
 use crate::error::Error;
 use crate::shared::Shared;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Weak};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use vastflow_core::Name;
 use vastflow_store::{Heartbeat, StoreError, WorkerInfo};
 
@@ -12,6 +15,8 @@ use vastflow_store::{Heartbeat, StoreError, WorkerInfo};
 const LOOK: Duration = Duration::from_secs(1);
 /// The most workers that one sweep gives up.
 const SWEEP: usize = 16;
+/// How long an engine that ends waits for a sign of life that is on its way to a store in this process.
+const LAST: Duration = Duration::from_millis(100);
 
 /// What an engine tells of itself for as long as it lives.
 pub(crate) fn introduce(name: Option<Name>, slots: usize, lanes: impl Iterator<Item = Name>) -> WorkerInfo {
@@ -19,35 +24,127 @@ pub(crate) fn introduce(name: Option<Name>, slots: usize, lanes: impl Iterator<I
     WorkerInfo { name, version, slots, lanes: lanes.collect(), ..WorkerInfo::here() }
 }
 
-/// Says once that the engine lives.
+/// Says that the engine lives. If its lease had gone meanwhile, it begins a new life.
 ///
 /// # Errors
 /// What the store answers; that a worker of its name lives.
 pub(crate) async fn beat_once(shared: &Shared) -> Result<(), StoreError> {
-    let beat = Heartbeat { worker: shared.worker, about: shared.about(), lease: shared.lease, now: shared.now() };
-    let pulse = shared.store.heartbeat(beat).await?;
-    shared.has_company.store(pulse.has_others, Ordering::Relaxed);
+    if beat_as(shared, shared.lease).await? {
+        // The name goes over to the new life.
+        beat_as(shared, Duration::ZERO).await?;
+        begin_new_life(shared);
+        beat_as(shared, shared.lease).await?;
+    }
     Ok(())
 }
 
-/// Beats until the engine stops, and sweeps after those that do not beat any more.
-pub(crate) async fn beat(shared: Arc<Shared>) {
-    // A store in this process hears it for nothing, and its answer is how one learns of a new neighbour.
-    let most = if shared.store.capabilities().fleet { shared.lease } else { LOOK };
-    let mut ticks = tokio::time::interval(most.min(shared.lease / 3));
+/// Says that the engine counts as alive for this long; gives whether it had been given up in this life.
+async fn beat_as(shared: &Shared, lease: Duration) -> Result<bool, StoreError> {
+    let beat = Heartbeat { worker: shared.worker(), about: shared.about(), lease, now: shared.now() };
+    // One that hangs must not keep the next from being tried.
+    let pulse = tokio::time::timeout(shared.lease, shared.store.heartbeat(beat)).await;
+    let pulse = pulse.map_err(|_| StoreError::unavailable("a heartbeat was not answered in time"))??;
+    if shared.store.capabilities().fleet {
+        shared.clock.hear(pulse.now);
+    }
+    shared.has_company.store(pulse.has_others, Ordering::Relaxed);
+    Ok(shared.life.sign() && pulse.was_lost)
+}
+
+/// The store has given this worker up, so that its tasks went to others: its calls are ended, because nothing that comes
+/// of them counts any more, and it goes on as another.
+fn begin_new_life(shared: &Shared) {
+    let ended = shared.lose_calls();
+    shared.life.begin_anew();
+    shared.stats.leases_lost.fetch_add(1, Ordering::Relaxed);
+    shared.stats.fenced.fetch_add(ended as u64, Ordering::Relaxed);
+    tracing::warn!(calls = ended, "the lease was lost, and what ran here went to other workers; this one begins anew");
+    shared.slots.poke();
+}
+
+/// Says that the engine lives no more, so that nobody waits for its lease to end.
+pub(crate) async fn say_goodbye(shared: &Shared) {
+    if let Err(error) = beat_as(shared, Duration::ZERO).await {
+        tracing::warn!("the store does not know that this worker has gone: {error}");
+    }
+}
+
+/// An engine's signs of life, on a thread where no handler can hold them up.
+#[derive(Debug)]
+pub(crate) struct Beats {
+    /// Whether one is on its way just now, and holds on to the engine's store.
+    is_under_way: Arc<AtomicBool>,
+}
+
+impl Beats {
+    /// Beats until the engine stops, and sweeps after those that do not beat any more.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub(crate) fn begin(shared: &Arc<Shared>) -> Result<Self, Error> {
+        let is_under_way = Arc::<AtomicBool>::default();
+        beater()?.spawn(beat(Arc::downgrade(shared), shared.stopped.token(), Arc::clone(&is_under_way)));
+        Ok(Beats { is_under_way })
+    }
+
+    /// Waits until the engine's store is not held on to any more, so that it can be opened again at once. What is on its
+    /// way to another machine is not waited for.
+    pub(crate) fn end(&self, shared: &Shared) {
+        let until = Instant::now() + LAST;
+        let is_here = !shared.store.capabilities().fleet;
+        while is_here && self.is_under_way.load(Ordering::Acquire) && Instant::now() < until {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The thread of all engines' signs of life.
+fn beater() -> Result<&'static Handle, Error> {
+    static BEATER: LazyLock<Result<Handle, String>> = LazyLock::new(|| start_beater().map_err(|why| why.to_string()));
+    BEATER.as_ref().map_err(|why| {
+        Error::Setting(format!("no thread can be started to keep the leases of this process: {why}; raise its limits"))
+    })
+}
+
+fn start_beater() -> std::io::Result<Handle> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let thread = std::thread::Builder::new().name("vastflow-beat".into());
+    thread.spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(handle)
+}
+
+/// Holds on to the engine only while it beats.
+async fn beat(engine: Weak<Shared>, stopped: CancellationToken, is_under_way: Arc<AtomicBool>) {
+    let Some(every) = engine.upgrade().map(|shared| interval(&shared)) else { return };
+    let mut ticks = tokio::time::interval(every);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = shared.stopped.off() => return,
+            () = stopped.cancelled() => return,
         }
-        match beat_once(&shared).await {
-            Ok(()) => {}
-            Err(error) if error.is_transient() => tracing::warn!("no heartbeat: {error}"),
-            Err(error) => shared.break_down(&Error::from(error)),
+        is_under_way.store(true, Ordering::Release);
+        if let Some(shared) = engine.upgrade().filter(|shared| !shared.stopped.is_off()) {
+            beat_and_sweep(&shared).await;
         }
-        // Those that are given up now were company until now.
-        if let Err(error) = shared.store.sweep(shared.now(), SWEEP).await {
-            tracing::warn!("no sweep: {error}");
-        }
+        is_under_way.store(false, Ordering::Release);
+    }
+}
+
+fn interval(shared: &Shared) -> Duration {
+    // A store in this process hears it for nothing, and its answer is how one learns of a new neighbour.
+    let most = if shared.store.capabilities().fleet { shared.lease } else { LOOK };
+    most.min(shared.lease / 3)
+}
+
+async fn beat_and_sweep(shared: &Shared) {
+    match beat_once(shared).await {
+        Ok(()) => {}
+        Err(error) if error.is_transient() => tracing::warn!("no heartbeat: {error}"),
+        Err(error) => shared.break_down(&Error::from(error)),
+    }
+    // Those that are given up now were company until now.
+    if let Err(error) = shared.store.sweep(shared.now(), SWEEP).await {
+        tracing::warn!("no sweep: {error}");
     }
 }

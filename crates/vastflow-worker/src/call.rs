@@ -45,7 +45,7 @@ pub(crate) fn start_task(
             // What waits to ride with something that may take long goes out now.
             cell.after(shared);
         }
-        let held = Held { scope: cell.scope.clone(), task, token, plan, len, words: Vec::new(), lane };
+        let held = Held { scope: cell.scope.clone(), task, token, plan, len, words: Vec::new(), lane, crashes: 0 };
         return begin_later(shared, held);
     }
     if let Some(call) = inner.calls.iter_mut().find(|call| call.task == task) {

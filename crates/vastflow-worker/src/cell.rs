@@ -387,7 +387,7 @@ impl Inner {
         let may_ride = node.is_some_and(|node| !node.durable)
             && !self.is_held
             && !self.state.is_paused()
-            && !shared.draining.is_off()
+            && shared.may_keep()
             && !self.gathered.status_changed
             && new
                 .iter()
@@ -480,7 +480,7 @@ impl Inner {
             scope: cell.scope.clone(),
             expected: Seq(len.0 - events.len() as u64),
             at: at.unwrap_or_default(),
-            worker: shared.worker,
+            worker: shared.worker(),
             settle: told.iter().filter_map(|told| told.settles).collect(),
             events,
             queue,
@@ -509,7 +509,7 @@ impl Inner {
         mut slots: usize,
     ) -> (Vec<NewTask>, Vec<Task>) {
         let mut kept = Vec::new();
-        let may_begin = cell.bound.has_code() && !shared.draining.is_off();
+        let may_begin = cell.bound.has_code() && shared.may_keep();
         let mut decide = |(task, due): (Task, Timestamp)| {
             if self.calls(task) {
                 return NewTask { keep: true, is_under_way: true, ..NewTask::new(task, due) };

@@ -1,6 +1,8 @@
 //! Claiming: the way in for work that no commit of this engine kept: polls, retries, timers, the unfinished runs of a
 //! reopened store, other engines' work.
 
+use crate::alone::{Appetite, Aside, quarantine};
+use crate::beat::beat_once;
 use crate::call::start_task;
 use crate::cell::Cell;
 use crate::error::Error;
@@ -35,8 +37,9 @@ const LOADS: usize = 32;
 /// Claims until the engine drains.
 pub(crate) async fn claim_work(shared: Arc<Shared>) {
     let mut wakeups = shared.store.wakeups();
+    let mut aside = Aside::new(shared.life.nonce());
     while !shared.draining.is_off() {
-        let next = claim_once(&shared).await;
+        let next = claim_once(&shared, &mut aside).await;
         tokio::select! {
             // Looked at first: what a dying worker claims is out of reach until its lease ends.
             biased;
@@ -50,9 +53,11 @@ pub(crate) async fn claim_work(shared: Arc<Shared>) {
 }
 
 /// Claims as much as there is room for; gives the time of the next look.
-async fn claim_once(shared: &Arc<Shared>) -> Instant {
-    let floor = Instant::now() + jittered(POLL, shared.worker.0);
-    match try_claim(shared).await {
+async fn claim_once(shared: &Arc<Shared>, aside: &mut Aside) -> Instant {
+    let floor = Instant::now() + jittered(POLL, shared.worker().0);
+    let tried = try_claim(shared, aside).await;
+    let floor = aside.next_look().map_or(floor, |next| next.min(floor));
+    match tried {
         Ok(Some(due)) => floor.min(Instant::now() + due.since(shared.now())),
         Ok(None) => floor,
         Err(error) => {
@@ -70,47 +75,66 @@ fn jittered(wait: Duration, seed: u64) -> Duration {
     wait * 9 / 10 + wait / 5 * u32::from(seed.to_le_bytes()[0]) / 256
 }
 
-async fn try_claim(shared: &Arc<Shared>) -> Result<Option<Timestamp>, StoreError> {
+async fn try_claim(shared: &Arc<Shared>, aside: &mut Aside) -> Result<Option<Timestamp>, StoreError> {
+    if shared.life.is_overdue(shared.lease) {
+        // A claim would be a sign of life too, and what was lost before it would not be noticed.
+        beat_once(shared).await?;
+    }
     loop {
-        let max = shared.slots.take_up_to(CLAIM);
-        let mut lanes = shared.lanes.take_all();
-        let ask = Claim {
-            worker: shared.worker,
-            max,
-            lease: shared.lease,
-            except: shared.unservable().iter().map(|missing| missing.plan).collect::<Vec<PlanHash>>().into(),
-            lanes: lanes.clone().into(),
-            limits: Arc::clone(&shared.limits),
-            windows: shared.windows.sizes().into(),
-            alone: false,
-            now: shared.now(),
+        let appetite = aside.appetite(shared);
+        let max = match appetite {
+            Appetite::Usual => shared.slots.take_up_to(CLAIM),
+            Appetite::Alone => 1,
+            Appetite::NoCalls => 0,
+            Appetite::Nothing => return Ok(None),
         };
         // Said before looking, so that a slot freed meanwhile is not missed.
         shared.slots.set_hungry(true);
-        let claimed = shared.store.claim(ask).await;
-        let taken = claimed.iter().flat_map(|claims| &claims.tasks).filter_map(|task| task.lane.as_ref());
-        for lane in taken {
-            lanes.iter_mut().filter(|(name, _)| name == lane).for_each(|(_, room)| *room -= 1);
-        }
-        lanes.iter().for_each(|(lane, room)| shared.lanes.give_back(lane, *room));
-        let Claims { tasks, more, next_due, windows, .. } = claimed.inspect_err(|_| {
+        let claimed = claim(shared, max, appetite == Appetite::Alone).await;
+        // The slots of a call that runs alone are not given back here: they are kept aside.
+        let is_usual = appetite == Appetite::Usual;
+        let Claims { tasks, more, next_due, windows, alone_waits } = claimed.inspect_err(|_| {
             // These slots are no news: with hunger left, the next look would follow at once, again and again.
             shared.slots.set_hungry(false);
-            shared.slots.give_back(max);
+            shared.slots.give_back(if is_usual { max } else { 0 });
         })?;
         shared.windows.note(windows);
         let used = tasks.iter().filter(|claimed| claimed.task.takes_slot()).count();
-        shared.slots.set_hungry(more);
-        shared.slots.give_back(max - used);
+        shared.slots.set_hungry(more || !is_usual);
+        shared.slots.give_back(if is_usual { max - used } else { 0 });
         let is_all = tasks.is_empty() || (used == max && max < CLAIM);
+        aside.learn(shared, alone_waits, (appetite == Appetite::Alone).then_some(used > 0));
         if !begin_all(shared, tasks).await {
             // Claiming it again at once would only keep what it waits for from running.
             tokio::time::sleep(GIVEN_BACK).await;
         }
-        if is_all {
+        if is_all && !aside.is_emptying() {
             return Ok(next_due);
         }
     }
+}
+
+/// Asks the store for work, with what room there is in lanes.
+async fn claim(shared: &Shared, max: usize, alone: bool) -> Result<Claims, StoreError> {
+    let mut lanes = shared.lanes.take_all();
+    let ask = Claim {
+        worker: shared.worker(),
+        max,
+        lease: shared.lease,
+        except: shared.unservable().iter().map(|missing| missing.plan).collect::<Vec<PlanHash>>().into(),
+        lanes: lanes.clone().into(),
+        limits: Arc::clone(&shared.limits),
+        windows: shared.windows.sizes().into(),
+        alone,
+        now: shared.now(),
+    };
+    let claimed = shared.store.claim(ask).await;
+    let taken = claimed.iter().flat_map(|claims| &claims.tasks).filter_map(|task| task.lane.as_ref());
+    for lane in taken {
+        lanes.iter_mut().filter(|(name, _)| name == lane).for_each(|(_, room)| *room -= 1);
+    }
+    lanes.iter().for_each(|(lane, room)| shared.lanes.give_back(lane, *room));
+    claimed
 }
 
 /// A task in this worker's hands, with a slot if it takes one.
@@ -125,13 +149,15 @@ pub(crate) struct Held {
     pub(crate) words: Vec<(ScopeId, Message)>,
     /// Its place in a lane, if it queued in one.
     pub(crate) lane: Option<LanePlace>,
+    /// How many workers died while they had this call in hand and no other.
+    pub(crate) crashes: u8,
 }
 
 impl Held {
     fn new(shared: &Shared, claimed: Claimed) -> Self {
-        let Claimed { scope, task, token, lane, plan, len, messages, .. } = claimed;
+        let Claimed { scope, task, token, lane, crashes, plan, len, messages, .. } = claimed;
         let lane = lane.map(|lane| shared.lanes.place(lane));
-        Held { scope, task, token, plan, len, words: messages, lane }
+        Held { scope, task, token, plan, len, words: messages, lane, crashes }
     }
 }
 
@@ -201,6 +227,7 @@ async fn begin(shared: &Arc<Shared>, claimed: Held) -> bool {
         Ok(Some(cell)) if !shared.draining.is_off() => {
             match claimed.task {
                 Task::Deliver => deliver(shared, &cell, claimed),
+                task if task.takes_slot() && shared.is_deadly(claimed.crashes) => quarantine(shared, &cell, claimed),
                 task => start_task(shared, &cell, task, claimed.token, claimed.lane),
             }
             return true;

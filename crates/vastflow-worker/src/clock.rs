@@ -1,4 +1,4 @@
-//! What time it is: the system's clock, but it never goes back.
+//! What time it is: the store's clock where that is shared, else the system's, but it never goes back.
 //!
 //! A state takes a task that is due later than an event for one that only waits. So an event must not be recorded with
 //! a time from before a task was due that is running by then, which is what a clock that was set back would do.
@@ -9,6 +9,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use vastflow_core::Timestamp;
 
+/// What time it is for an engine. A store that is shared by machines says what time it is; from there on the time goes on
+/// by this machine's monotonic clock, so that a wall clock that is wrong, or is set, is of no matter. It may be behind the
+/// store's by as much as an answer is on its way, and never is ahead: no timer comes too early.
+#[derive(Debug)]
+pub(crate) struct StoreClock {
+    since: Instant,
+    /// How much the store's time, in microseconds since 1970, is ahead of the time since `since`; 0: it never said.
+    ahead: AtomicU64,
+    clock: Clock,
+}
+
+impl Default for StoreClock {
+    fn default() -> Self {
+        StoreClock { since: Instant::now(), ahead: AtomicU64::new(0), clock: Clock::new() }
+    }
+}
+
+impl StoreClock {
+    /// The store says what time it is.
+    pub(crate) fn hear(&self, now: Timestamp) {
+        let ahead = now.millis().saturating_mul(1_000).saturating_sub(self.passed());
+        self.ahead.store(ahead, Ordering::Release);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match self.ahead.load(Ordering::Acquire) {
+            0 => wall_clock(),
+            ahead => Timestamp::from_millis(self.clock.after((ahead + self.passed()) / 1_000, Instant::now)),
+        }
+    }
+
+    fn passed(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
 /// What time it is, the same for all engines of this process.
 pub(crate) fn wall_clock() -> Timestamp {
     static CLOCK: Clock = Clock::new();
@@ -17,6 +53,7 @@ pub(crate) fn wall_clock() -> Timestamp {
 }
 
 /// The latest time told. While the system's clock is behind it, it goes on a little slower, until it is caught up with.
+#[derive(Debug)]
 struct Clock {
     last: AtomicU64,
     /// When the system's clock was found behind, and what had been told by then.
@@ -54,6 +91,19 @@ impl Clock {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn what_the_store_says_counts_and_goes_on_by_itself() {
+        let clock = StoreClock::default();
+        assert!(clock.now().millis() > 1_700_000_000_000, "the system's clock, as long as the store said nothing");
+        clock.hear(Timestamp::from_millis(5_000));
+        let first = clock.now().millis();
+        assert!((5_000..6_000).contains(&first), "{first}");
+        clock.hear(Timestamp::from_millis(1_000));
+        assert!(clock.now().millis() >= first, "it never goes back");
+        clock.hear(Timestamp::from_millis(60_000));
+        assert!(clock.now().millis() >= 60_000);
+    }
 
     #[test]
     fn it_never_goes_back_and_never_stands_still() {

@@ -1,6 +1,6 @@
 //! The engine: a store, the code of a program, and the tasks that bring them together.
 
-use crate::beat::{beat, beat_once, introduce};
+use crate::beat::{Beats, beat_once, introduce, say_goodbye};
 use crate::claim::{claim_work, look_around};
 use crate::error::Error;
 use crate::lanes::Lanes;
@@ -10,6 +10,7 @@ use crate::retention::{self, Retention, Rules};
 use crate::run::{Run, TypedRun};
 use crate::shared::{Room, Shared};
 use crate::start::StartRun;
+use crate::stats::Stats;
 use crate::turn::take_turns;
 use crate::window::{Window, Windows, breathe};
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use vastflow_store::{Store, WindowOf};
 const CONCURRENCY: usize = 1_000;
 /// How long a worker counts as alive without a sign.
 const LEASE: Duration = Duration::from_secs(15);
+/// How many workers may die of a call, unless it is said otherwise.
+const MAX_CRASHES: u8 = 3;
 /// How long handlers are waited for when the engine shuts down.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -51,12 +54,16 @@ pub struct Engine {
     _alive: Arc<Alive>,
 }
 
-struct Alive(Arc<Shared>);
+struct Alive {
+    shared: Arc<Shared>,
+    beats: Beats,
+}
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.0.stop();
-        self.0.abort_calls();
+        self.shared.stop();
+        self.shared.abort_calls();
+        self.beats.end(&self.shared);
     }
 }
 
@@ -72,6 +79,7 @@ pub struct EngineBuilder {
     windows: BTreeMap<WindowOf, Window>,
     lease: Duration,
     name: Option<Name>,
+    max_crashes: Option<u8>,
     rules: Rules,
     error: Option<Error>,
 }
@@ -164,6 +172,14 @@ impl EngineBuilder {
         self
     }
 
+    /// How many workers may die while they make a call and no other, before that call is not made any more: its node waits
+    /// for an operator, who finds it by [`Run::attention`]. 3 unless said where workers share a store, else never; 0 is
+    /// never.
+    pub const fn max_crashes(mut self, workers: u8) -> Self {
+        self.max_crashes = Some(workers);
+        self
+    }
+
     /// How long runs are kept when they are over; for ever unless said. Old ones are deleted in the background.
     pub const fn retain(mut self, kept: Retention) -> Self {
         self.rules.all = kept;
@@ -209,8 +225,11 @@ impl EngineBuilder {
         let limits = self.limits.into_iter().map(|(lane, limit)| limit.of(lane)).collect::<Result<_, Error>>()?;
         let lanes = Lanes::new(served);
         self.plans.iter().try_for_each(|plan| lanes.check(plan))?;
+        let is_fleet = self.store.capabilities().fleet;
+        let max_crashes = self.max_crashes.unwrap_or(if is_fleet { MAX_CRASHES } else { 0 });
         let about = introduce(self.name, self.concurrency, lanes.names());
-        let room = Room { slots: self.concurrency, lanes, limits, windows: Windows::new(self.windows)? };
+        let windows = Windows::new(self.windows)?;
+        let room = Room { slots: self.concurrency, lanes, limits, windows, max_crashes };
         let shared = Shared::new(self.store, self.library, room, about, self.lease);
         for plan in self.plans {
             shared.name_plan(&plan);
@@ -218,16 +237,17 @@ impl EngineBuilder {
         }
         bind_all(&shared).await?;
         beat_once(&shared).await?;
+        let beats = Beats::begin(&shared)?;
         if !self.rules.keep_all() {
             retention::check(&shared).await?;
             shared.runtime.spawn(retention::retain(Arc::clone(&shared), self.rules));
         }
         shared.runtime.spawn(take_turns(Arc::clone(&shared)));
-        shared.runtime.spawn(beat(Arc::clone(&shared)));
         shared.runtime.spawn(look_around(Arc::clone(&shared)));
         shared.runtime.spawn(claim_work(Arc::clone(&shared)));
         shared.runtime.spawn(breathe(Arc::clone(&shared)));
-        Ok(Engine { _alive: Arc::new(Alive(Arc::clone(&shared))), shared })
+        let alive = Alive { beats, shared: Arc::clone(&shared) };
+        Ok(Engine { _alive: Arc::new(alive), shared })
     }
 }
 
@@ -261,6 +281,7 @@ impl Engine {
             windows: BTreeMap::new(),
             lease: LEASE,
             name: None,
+            max_crashes: None,
             rules: Rules::default(),
             error: None,
         }
@@ -375,6 +396,12 @@ impl Engine {
         report(&self.shared).await
     }
 
+    /// What this engine has done since it started, in numbers.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.stats.now()
+    }
+
     /// Plans in the store that this program lacks code for: runs of them wait.
     #[must_use]
     pub fn missing_code(&self) -> Vec<MissingCode> {
@@ -382,7 +409,7 @@ impl Engine {
     }
 
     /// Stops claiming work, waits up to 30 s for the handlers that run, and closes the store. What did not end is told
-    /// to stop and runs again at the next start; no attempt is spent.
+    /// to stop and handed back: it runs again on another worker at once, or at the next start; no attempt is spent.
     ///
     /// # Errors
     /// [`Error::DrainTimeout`] when handlers did not end in time; a store error.
@@ -398,7 +425,13 @@ impl Engine {
         self.shared.draining.turn_off();
         let rested = tokio::time::timeout(limit, self.shared.rest()).await;
         let calls = if rested.is_ok() { 0 } else { self.shared.cancel_calls() };
+        let leases = self.shared.leases();
         self.shared.stop();
+        // What did not end goes to others at once, instead of when the lease ends, and no attempt is spent.
+        if let Err(error) = self.shared.store.release(&leases).await {
+            tracing::warn!(tasks = leases.len(), "cannot give tasks back: {error}");
+        }
+        say_goodbye(&self.shared).await;
         self.shared.store.close().await?;
         rested.map_err(|_| Error::DrainTimeout { calls, waited: limit })
     }
@@ -414,6 +447,6 @@ impl Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Engine({:?})", self.shared.worker)
+        write!(f, "Engine({:?})", self.shared.worker())
     }
 }

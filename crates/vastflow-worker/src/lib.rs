@@ -17,6 +17,7 @@
 //! **Absent:** drivers, HTTP, any rule about what a run does next (that is the core's), any polling on the hot path.
 
 mod again;
+mod alone;
 mod beat;
 mod call;
 mod cell;
@@ -29,6 +30,7 @@ mod error;
 mod events;
 mod ids;
 mod lanes;
+mod life;
 mod limit;
 mod local;
 mod mend;
@@ -39,6 +41,7 @@ mod run;
 mod shared;
 mod slots;
 mod start;
+mod stats;
 mod switch;
 pub mod tree;
 mod turn;
@@ -56,4 +59,5 @@ pub use report::{Report, Waiting};
 pub use retention::Retention;
 pub use run::{Run, TypedRun};
 pub use start::StartRun;
+pub use stats::Stats;
 pub use window::Window;

@@ -8,6 +8,7 @@ use crate::shared::Shared;
 use crate::turn::reply_to;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use vastflow_core::run::Rejection;
 use vastflow_core::{Seq, State, Task};
@@ -88,6 +89,7 @@ fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]
     let ours: Vec<Told> = unanswered.extract_if(.., holds).collect();
     if ours.len() < told {
         let lost = told - ours.len();
+        shared.stats.fenced.fetch_add(lost as u64, Ordering::Relaxed);
         tracing::warn!(scope = %cell.scope, "{lost} answers came too late: their tasks went to another worker");
     }
     for told in ours.into_iter().chain(of_refused(refused)) {
@@ -137,7 +139,7 @@ async fn begin_orphan(shared: Arc<Shared>, cell: Arc<Cell>, orphan: QueuedTask) 
 
 /// Whether a task is in this worker's hands.
 fn is_held(shared: &Shared, known: &QueuedTask) -> bool {
-    known.state == TaskState::Claimed { by: shared.worker }
+    known.state == TaskState::Claimed { by: shared.worker() }
 }
 
 /// A start that meets a journal must not fold it: it may be of another flow. The one who asked finds out which.

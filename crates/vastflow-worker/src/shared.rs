@@ -1,13 +1,15 @@
 //! What all parts of an engine share.
 
-use crate::cell::{Cell, Inner};
+use crate::cell::{Calling, Cell, Inner};
 use crate::claim::started_of;
-use crate::clock::wall_clock;
+use crate::clock::StoreClock;
 use crate::error::Error;
 use crate::ids::Ids;
 use crate::lanes::Lanes;
+use crate::life::Life;
 use crate::parked::Parked;
 use crate::slots::Slots;
+use crate::stats::Counting;
 use crate::switch::Switch;
 use crate::watch::Watchers;
 use crate::window::Windows;
@@ -21,12 +23,15 @@ use tokio::sync::Notify;
 use vastflow_core::run::Input;
 use vastflow_core::{Name, Plan, PlanHash, RunId, RunStarted, ScopeId, Timestamp};
 use vastflow_sdk::{Bound, BoxError, BoxFuture, ChildAsk, ChildState, EngineLink, Library, MissingCode, Temporary};
-use vastflow_store::{LaneLimit, OpId, Store, StoreError, WorkerId, WorkerInfo};
+use vastflow_store::{LaneLimit, Lease, OpId, Store, StoreError, WorkerId, WorkerInfo};
 
 /// What all parts of an engine share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) worker: WorkerId,
+    pub(crate) life: Life,
+    /// What time it is for this engine.
+    pub(crate) clock: StoreClock,
+    pub(crate) stats: Counting,
     /// What it tells of itself, as it was told last.
     about: Mutex<Arc<WorkerInfo>>,
     pub(crate) runtime: Handle,
@@ -63,6 +68,10 @@ pub(crate) struct Shared {
     pub(crate) calling: AtomicUsize,
     /// Whether other engines work on the store: then what they record must be looked for.
     pub(crate) has_company: AtomicBool,
+    /// Whether nothing new begins, so that a call can run alone.
+    pub(crate) is_aside: AtomicBool,
+    /// After how many deaths of workers a call is not made any more; 0: it always is.
+    max_crashes: u8,
     /// Told when the last active scope was let go of.
     at_rest: Notify,
 }
@@ -74,6 +83,8 @@ pub(crate) struct Room {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) limits: Arc<[LaneLimit]>,
     pub(crate) windows: Windows,
+    /// After how many deaths of workers a call is not made any more; 0: it always is.
+    pub(crate) max_crashes: u8,
 }
 
 /// What the next turn has to do.
@@ -97,11 +108,13 @@ impl Shared {
         about: WorkerInfo,
         lease: Duration,
     ) -> Arc<Self> {
-        let Room { slots, lanes, limits, windows } = room;
+        let Room { slots, lanes, limits, windows, max_crashes } = room;
         let nonce = fold_nonce(uuid::Uuid::now_v7().as_u128());
         Arc::new_cyclic(|weak| Shared {
             store,
-            worker: WorkerId(nonce),
+            life: Life::new(nonce),
+            clock: StoreClock::default(),
+            stats: Counting::default(),
             about: Mutex::new(Arc::new(about)),
             runtime: Handle::current(),
             slots: Slots::new(slots),
@@ -126,19 +139,36 @@ impl Shared {
             next_op: AtomicU64::new(0),
             calling: AtomicUsize::new(0),
             has_company: AtomicBool::new(true),
+            is_aside: AtomicBool::new(false),
+            max_crashes,
             at_rest: Notify::new(),
         })
     }
 
-    /// A name for a commit that no other commit has: this worker's own number and a counter.
-    pub(crate) fn next_op(&self) -> OpId {
-        let count = self.next_op.fetch_add(1, Ordering::Relaxed);
-        OpId(u128::from(self.worker.0) << 64 | u128::from(count))
+    /// Whether a call is not made any more that so many workers died of.
+    pub(crate) const fn is_deadly(&self, crashes: u8) -> bool {
+        self.max_crashes > 0 && crashes >= self.max_crashes
     }
 
-    #[expect(clippy::unused_self, reason = "the clock is the engine's, and will be a virtual one in tests")]
+    /// Whether this engine goes on with what it records itself.
+    pub(crate) fn may_keep(&self) -> bool {
+        !self.draining.is_off() && !self.is_aside.load(Ordering::Acquire)
+    }
+
+    /// Its name as a worker, in its present life.
+    pub(crate) fn worker(&self) -> WorkerId {
+        self.life.id()
+    }
+
+    /// A name for a commit that no other commit has: this engine's own number and a counter.
+    pub(crate) fn next_op(&self) -> OpId {
+        let count = self.next_op.fetch_add(1, Ordering::Relaxed);
+        OpId(u128::from(self.life.nonce()) << 64 | u128::from(count))
+    }
+
+    /// What time it is.
     pub(crate) fn now(&self) -> Timestamp {
-        wall_clock()
+        self.clock.now()
     }
 
     /// New runs of this plan's flow follow it.
@@ -228,6 +258,34 @@ impl Shared {
     pub(crate) fn abort_calls(&self) {
         let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
         cells.iter().for_each(|cell| cell.lock().calls.drain(..).for_each(|call| call.abort.abort()));
+    }
+
+    /// Ends every call under way at its next wait, because its task is somebody else's now; gives their number.
+    pub(crate) fn lose_calls(&self) -> usize {
+        let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
+        let lose = |cell: &Arc<Cell>| {
+            let calls = std::mem::take(&mut cell.lock().calls);
+            for call in &calls {
+                // What the handler spawned can still see that it should stop.
+                call.ctx.cancel_call(None);
+                call.abort.abort();
+            }
+            self.slots.give_back(calls.len());
+            cell.after(self);
+            calls.len()
+        };
+        cells.iter().map(lose).sum()
+    }
+
+    /// The tasks whose calls are under way.
+    pub(crate) fn leases(&self) -> Vec<Lease> {
+        let cells: Vec<Arc<Cell>> = lock(&self.cells).values().cloned().collect();
+        let leases = |cell: &Arc<Cell>| -> Vec<Lease> {
+            let inner = cell.lock();
+            let lease = |call: &Calling| Lease { scope: cell.scope.clone(), task: call.task, token: call.token };
+            inner.calls.iter().map(lease).collect()
+        };
+        cells.iter().flat_map(leases).collect()
     }
 
     /// A plan with its code.

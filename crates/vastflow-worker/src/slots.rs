@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 /// nothing follows from it at once.
 #[derive(Debug)]
 pub(crate) struct Slots {
+    all: usize,
     free: AtomicUsize,
     /// There was more work in the store than slots.
     hungry: AtomicBool,
@@ -15,7 +16,17 @@ pub(crate) struct Slots {
 
 impl Slots {
     pub(crate) fn new(all: usize) -> Self {
-        Slots { free: AtomicUsize::new(all), hungry: AtomicBool::new(false), freed: Notify::new() }
+        Slots { all, free: AtomicUsize::new(all), hungry: AtomicBool::new(false), freed: Notify::new() }
+    }
+
+    /// How many there are.
+    pub(crate) const fn all(&self) -> usize {
+        self.all
+    }
+
+    /// Whether nothing is called.
+    pub(crate) fn are_free(&self) -> bool {
+        self.free.load(Ordering::Acquire) == self.all
     }
 
     pub(crate) fn take(&self) -> bool {

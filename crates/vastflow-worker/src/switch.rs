@@ -19,6 +19,11 @@ impl Switch {
         self.token.cancel();
     }
 
+    /// The same for those who do not hold on to what it switches.
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
     /// Waits until it is off.
     pub(crate) async fn off(&self) {
         self.token.cancelled().await;

@@ -49,6 +49,8 @@ fn send(shared: &Arc<Shared>) {
 
 fn submit(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>, batch: Vec<Commit>) {
     if !batch.is_empty() {
+        shared.stats.batches.fetch_add(1, Ordering::Relaxed);
+        shared.stats.commits.fetch_add(batch.len() as u64, Ordering::Relaxed);
         shared.store.submit(batch, reply_to(shared, cells));
     }
 }

@@ -12,6 +12,7 @@ mod ends;
 mod faults;
 mod graph_cases;
 mod killed;
+mod leases;
 mod lives;
 mod looks;
 mod retention;

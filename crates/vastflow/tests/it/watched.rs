@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Barrier, Notify};
 use vastflow::store::{
     Answer, Capabilities, Claim, Claims, Commit, Committed, Counts, Fleet, Heartbeat, Lease, Prune, Pruned, Pulse,
@@ -30,6 +31,10 @@ pub struct Tally {
     /// The most tasks that one claim asked for.
     pub most_asked: AtomicUsize,
     pub beats: AtomicUsize,
+    /// Nothing that is said by heartbeat, claim or commit comes through: it is answered as unavailable.
+    pub cut_off: AtomicBool,
+    /// How far, in milliseconds, the clock of the store is ahead of this machine's. If it is, the store is a fleet's.
+    pub ahead: AtomicU64,
     /// Heartbeats do not tell of others.
     pub seems_alone: AtomicBool,
     /// Looks at one run.
@@ -65,6 +70,13 @@ impl Tally {
         kept_back.into_iter().flatten().for_each(|(answer, reply)| reply(answer));
     }
 
+    fn connected(&self) -> Result<(), StoreError> {
+        match self.cut_off.load(Ordering::SeqCst) {
+            true => Err(StoreError::unavailable("it is watched, and cut off")),
+            false => Ok(()),
+        }
+    }
+
     fn note(&self, answer: &Answer) {
         for (_, answer) in answer {
             let counter = match answer {
@@ -80,10 +92,15 @@ impl Tally {
 #[async_trait]
 impl Store for Watched {
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        let mut capabilities = self.inner.capabilities();
+        capabilities.fleet |= self.tally.ahead.load(Ordering::SeqCst) > 0;
+        capabilities
     }
 
     fn submit(&self, batch: Vec<Commit>, reply: Reply) {
+        if let Err(error) = self.tally.connected() {
+            return reply(batch.into_iter().map(|commit| (commit, Err(error.clone()))).collect());
+        }
         let scopes: BTreeSet<String> = batch.iter().map(|commit| commit.scope.to_string()).collect();
         self.tally.muddles.fetch_add(usize::from(scopes.len() < batch.len()), Ordering::SeqCst);
         let tally = Arc::clone(&self.tally);
@@ -102,6 +119,7 @@ impl Store for Watched {
         if self.tally.no_claims.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("it is watched, and told not to"));
         }
+        self.tally.connected()?;
         self.tally.most_asked.fetch_max(ask.max, Ordering::SeqCst);
         self.inner.claim(ask).await
     }
@@ -118,7 +136,13 @@ impl Store for Watched {
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
         self.tally.beats.fetch_add(1, Ordering::SeqCst);
-        let pulse = self.inner.heartbeat(beat).await?;
+        self.tally.connected()?;
+        let mut pulse = self.inner.heartbeat(beat).await?;
+        let ahead = self.tally.ahead.load(Ordering::SeqCst);
+        if ahead > 0 {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+            pulse.now = Timestamp::from_millis(now + ahead);
+        }
         Ok(Pulse { has_others: pulse.has_others && !self.tally.seems_alone.load(Ordering::SeqCst), ..pulse })
     }
 
