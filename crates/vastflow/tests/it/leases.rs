@@ -65,7 +65,7 @@ async fn what_a_worker_did_not_end_goes_to_others_when_it_shuts_down() {
     assert_eq!(soon(run.output::<u32>()).await.unwrap(), 2);
     assert_eq!(scene.lines().iter().filter(|line| *line == "attempt 1").count(), 2, "no attempt was spent");
     soon(async {
-        while store.workers().await.unwrap().len() > 1 {
+        while store.fleet().await.unwrap().workers.len() > 1 {
             tokio::time::sleep(5.ms()).await;
         }
     })
@@ -110,7 +110,7 @@ async fn a_worker_that_was_taken_for_dead_ends_its_calls_and_begins_a_new_life()
     let flow = hangs_once(&scene);
     let (watched, tally) = Watched::over(Arc::clone(&store));
     let lost = on(&watched, &flow).worker_name("alma").start().await.unwrap();
-    let before = store.workers().await.unwrap()[0].id;
+    let before = store.fleet().await.unwrap().workers[0].id;
     let run = lost.run("hangs-once", 1_u32).await.unwrap();
     let id = run.id().to_string();
     scene.entered.notified().await;
@@ -132,7 +132,7 @@ async fn a_worker_that_was_taken_for_dead_ends_its_calls_and_begins_a_new_life()
     let run = lost.start(&flow, 7).await.unwrap();
     assert_eq!(soon(run.output()).await.unwrap(), 8, "it goes on");
     let named = |row: &vastflow::store::WorkerRow| row.about.name.is_some() && row.id != before;
-    assert_eq!(store.workers().await.unwrap().iter().filter(|row| named(row)).count(), 1, "as another");
+    assert_eq!(store.fleet().await.unwrap().workers.iter().filter(|row| named(row)).count(), 1, "as another");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
