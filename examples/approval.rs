@@ -119,6 +119,7 @@ async fn approve(args: Args) -> Result<()> {
 const USAGE: Usage = Usage {
     options: &["--store", "--id", "--within", "--approve", "--refuse"],
     subject: None,
+    detail: None,
     help: "\
 Asks for approval of an expense, and waits for the answer: from the terminal, or from a later start of this program.
 

@@ -123,6 +123,7 @@ async fn attach(args: Args) -> Result<()> {
 const USAGE: Usage = Usage {
     options: &["--store", "--id"],
     subject: None,
+    detail: None,
     help: "\
 Creates a machine and a volume, and attaches one to the other, in 3 s that survive any kill.
 

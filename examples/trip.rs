@@ -89,6 +89,7 @@ fn default_id(fail_at: Option<&str>) -> String {
 const USAGE: Usage = Usage {
     options: &["--store", "--id", "--fail-at"],
     subject: None,
+    detail: None,
     help: "\
 Books a trip: hotel, flight, car, payment. When one fails, what was booked is cancelled, the last first.
 

@@ -108,6 +108,7 @@ fn store_file(url: &str) -> Result<PathBuf> {
 const USAGE: Usage = Usage {
     options: &["--store", "--id"],
     subject: Some("PATH"),
+    detail: None,
     help: "\
 Looks through a folder: which files are there twice, and how many lines are in what.
 Folders named .git and target are left out, and links are not followed.

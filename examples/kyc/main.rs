@@ -169,6 +169,7 @@ async fn verify(args: Args) -> Result<()> {
 const USAGE: Usage = Usage {
     options: &["--store", "--id", "--users", "--graph"],
     subject: None,
+    detail: None,
     help: "\
 Verifies the users of a file by the images of their identity cards, two at a time.
 

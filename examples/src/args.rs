@@ -12,6 +12,8 @@ pub struct Usage {
     pub options: &'static [&'static str],
     /// What the one argument without dashes is called, if there is one.
     pub subject: Option<&'static str>,
+    /// What a second one is called, which may be left out.
+    pub detail: Option<&'static str>,
 }
 
 /// What a program was asked.
@@ -19,6 +21,8 @@ pub struct Usage {
 pub struct Args {
     /// The argument without dashes, if the program takes one.
     pub subject: OsString,
+    /// The second, if it was given.
+    pub detail: Option<OsString>,
     options: BTreeMap<String, String>,
 }
 
@@ -42,6 +46,7 @@ impl Usage {
                     args.options.insert(name, value);
                 }
                 _ if self.subject.is_some() && args.subject.is_empty() => args.subject = word,
+                _ if self.detail.is_some() && args.detail.is_none() => args.detail = Some(word),
                 _ => return Err(self.unexpected(&word)),
             }
         }
@@ -105,7 +110,7 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
 
-    const USAGE: Usage = Usage { help: "", options: &["--store", "--id"], subject: Some("PATH") };
+    const USAGE: Usage = Usage { help: "", options: &["--store", "--id"], subject: Some("PATH"), detail: None };
 
     #[track_caller]
     fn check(line: &str, expected: Result<Option<(&str, &str)>, &str>) {

@@ -105,7 +105,8 @@ impl EngineBuilder {
         self.note(added.map_err(|error| as_error(&error)))
     }
 
-    /// How many calls may run at once; 1,000 unless said.
+    /// How many calls may run at once; 1,000 unless said. With 0 this engine makes no calls and takes no work: it starts
+    /// runs, watches and controls them, and other engines on the store do what they ask for.
     pub const fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls;
         self
@@ -207,10 +208,8 @@ impl EngineBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if self.concurrency == 0 || self.lease < Duration::from_secs(1) {
-            return Err(Error::Setting(
-                "an engine needs a concurrency of at least 1 and a lease of at least 1 s".into(),
-            ));
+        if self.lease < Duration::from_secs(1) {
+            return Err(Error::Setting("an engine needs a lease of at least 1 s".into()));
         }
         let mut served = self.lanes;
         if let Some(name) = &self.name {
@@ -244,7 +243,9 @@ impl EngineBuilder {
         }
         shared.runtime.spawn(take_turns(Arc::clone(&shared)));
         shared.runtime.spawn(look_around(Arc::clone(&shared)));
-        shared.runtime.spawn(claim_work(Arc::clone(&shared)));
+        if self.concurrency > 0 {
+            shared.runtime.spawn(claim_work(Arc::clone(&shared)));
+        }
         shared.runtime.spawn(breathe(Arc::clone(&shared)));
         let alive = Alive { beats, shared: Arc::clone(&shared) };
         Ok(Engine { _alive: Arc::new(alive), shared })

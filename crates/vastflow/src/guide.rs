@@ -16,6 +16,9 @@ pub mod at_least_once {}
 #[doc = include_str!("../../../docs/guide/control.md")]
 pub mod control {}
 
+#[doc = include_str!("../../../docs/guide/fleets.md")]
+pub mod fleets {}
+
 #[doc = include_str!("../../../docs/guide/testing.md")]
 pub mod testing {}
 

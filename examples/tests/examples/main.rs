@@ -5,6 +5,7 @@
 mod approval;
 mod attach_volume;
 mod checker;
+mod fleet;
 mod inspect;
 mod kyc;
 mod process;

@@ -170,7 +170,7 @@ fn a_name_is_taken_once() {
 #[test]
 fn settings_that_cannot_be_honoured_are_told() {
     on_every_store(|place| async move {
-        let none = place.engine().await.concurrency(0).start().await.unwrap_err();
+        let none = place.engine().await.lease(999.ms()).start().await.unwrap_err();
         assert_eq!(none.code(), "setting");
         assert!(none.to_string().contains("at least 1"), "{none}");
     });

@@ -157,3 +157,17 @@ fn a_run_can_be_left_to_one_engine_by_its_name() {
         drop(blue);
     });
 }
+
+#[test]
+fn an_engine_without_slots_starts_runs_and_leaves_them_to_others() {
+    on_every_store(|place| async move {
+        let (store, calls) = (place.open().await, Calls::default());
+        let desk = on(&store).flow(calls.flow("desk", None)).concurrency(0).start().await.unwrap();
+        let run = desk.run("calls", 7_u32).await.unwrap();
+        let worker = on(&store).flow(calls.flow("worker", None)).start().await.unwrap();
+        assert_eq!(run.output::<u32>().await.unwrap(), 7, "it sees the end");
+        all_end(&desk, 20).await;
+        assert_eq!(calls.by(), ["worker"; 21]);
+        drop(worker);
+    });
+}
