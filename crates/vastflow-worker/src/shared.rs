@@ -92,6 +92,8 @@ pub(crate) struct Room {
 pub(crate) struct TurnQueue {
     pub(crate) dirty: Mutex<Vec<Arc<Cell>>>,
     pub(crate) wake: Notify,
+    /// How many batches are on their way.
+    pub(crate) in_flight: AtomicUsize,
     /// Why there will be no more turns, once there will not.
     pub(crate) over: OnceLock<Error>,
 }

@@ -3,11 +3,15 @@
 use crate::call::start_task;
 use crate::cell::{Cell, InFlight};
 use crate::mend;
-use crate::shared::{Shared, lock};
+use crate::shared::{Shared, TurnQueue, lock};
 use rustc_hash::FxHashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use vastflow_store::{Answer, ClaimToken, Commit, Committed, Control, Reply, StoreError};
+
+/// The most batches on their way at once. A store that takes its time gets larger ones then, not more of them; one that
+/// is quicker than the engine never sees so many.
+const FLIGHTS: usize = 4;
 
 /// Takes turns until the engine stops. One task, so that whatever becomes ready together goes out together.
 pub(crate) async fn take_turns(shared: Arc<Shared>) {
@@ -15,6 +19,10 @@ pub(crate) async fn take_turns(shared: Arc<Shared>) {
         tokio::select! {
             () = shared.turn.wake.notified() => {}
             () = shared.stopped.off() => return shared.abandon(),
+        }
+        if shared.turn.in_flight.load(Ordering::Acquire) >= FLIGHTS {
+            // What becomes ready meanwhile goes out together when one of them is answered.
+            continue;
         }
         // Calls that are about to end, and runs about to start, join this turn instead of paying for one of their own.
         if shared.calling.load(Ordering::Relaxed) > 0 || shared.watchers.are_several() {
@@ -57,6 +65,7 @@ fn submit(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>, batch: Vec<Commit>) {
 
 /// The reply for the commits of `cells`. It may be called on any thread; what follows happens on the runtime.
 pub(crate) fn reply_to(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>) -> Reply {
+    let flight = Flight::begin(&shared.turn);
     let shared: Weak<Shared> = Arc::downgrade(shared);
     Box::new(move |answer: Answer| {
         let Some(shared) = shared.upgrade() else { return };
@@ -65,8 +74,28 @@ pub(crate) fn reply_to(shared: &Arc<Shared>, cells: Vec<Arc<Cell>>) -> Reply {
             for (cell, (commit, answer)) in cells.into_iter().zip(answer) {
                 take_effect(&shared, cell, commit, answer);
             }
+            // What follows from it goes out with what has gathered.
+            drop(flight);
         });
     })
+}
+
+/// A batch on its way, until what came of it has taken effect, or nobody will ever say.
+struct Flight(Arc<TurnQueue>);
+
+impl Flight {
+    fn begin(turn: &Arc<TurnQueue>) -> Self {
+        turn.in_flight.fetch_add(1, Ordering::AcqRel);
+        Flight(Arc::clone(turn))
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if self.0.in_flight.fetch_sub(1, Ordering::AcqRel) >= FLIGHTS {
+            self.0.wake.notify_one();
+        }
+    }
 }
 
 fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Result<Committed, StoreError>) {
