@@ -4,6 +4,7 @@ use crate::engine::TestEngine;
 use crate::error::Error;
 use crate::place::Place;
 use crate::rng::seed_from_environment;
+use crate::room::{Room, Window};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub struct TestEngineBuilder {
     pub(crate) waits: Vec<Place>,
     pub(crate) library: Library,
     pub(crate) plans: BTreeMap<Name, Arc<Plan>>,
+    pub(crate) room: Room,
     error: Option<vastflow_worker::Error>,
 }
 
@@ -51,6 +53,7 @@ impl TestEngineBuilder {
             waits: Vec::new(),
             library: Library::default(),
             plans: BTreeMap::new(),
+            room: Room::default(),
             error: None,
         }
     }
@@ -100,10 +103,58 @@ impl TestEngineBuilder {
         self
     }
 
+    /// How many calls that queue in a lane may be under way at once. A lane of which nothing is said has no limit here.
+    ///
+    /// ```
+    /// use vastflow::{DurationExt, Flow, Node, Result};
+    /// use vastflow_testing::TestEngine;
+    ///
+    /// async fn render(n: u32) -> Result<u32> { Ok(n) }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// let flow = Flow::dag("film", |dag, n: Node<u32>| dag.node("render", render, n).lane("gpu"))?;
+    /// let mut engine = TestEngine::builder().flow(&flow).lane("gpu", 1).build()?;
+    /// let runs = [engine.start(&flow, 1)?, engine.start(&flow, 2)?];
+    /// engine.run_out().await?;
+    /// assert_eq!((engine.output(&runs[0])?, engine.output(&runs[1])?), (1, 2));
+    /// # Ok(()) }
+    /// ```
+    pub fn lane(mut self, lane: &str, calls: usize) -> Self {
+        match Name::new(lane) {
+            Ok(lane) => _ = self.room.lanes.insert(lane, calls),
+            Err(error) => self = self.note(Err(error.into())),
+        }
+        self
+    }
+
+    /// How many runs of all flows together may be in flight at once; the others wait in line, the first first.
+    pub fn window(mut self, runs: usize) -> Self {
+        self.room.windows.push(Window { flow: None, by_key: false, runs });
+        self
+    }
+
+    /// How many runs of one flow may be in flight at once.
+    pub fn flow_window(self, flow: &str, runs: usize) -> Self {
+        self.window_of(flow, false, runs)
+    }
+
+    /// How many runs of one flow with the same key may be in flight at once.
+    pub fn key_window(self, flow: &str, runs: usize) -> Self {
+        self.window_of(flow, true, runs)
+    }
+
+    fn window_of(mut self, flow: &str, by_key: bool, runs: usize) -> Self {
+        match Name::new(flow) {
+            Ok(flow) => self.room.windows.push(Window { flow: Some(flow), by_key, runs }),
+            Err(error) => self = self.note(Err(error.into())),
+        }
+        self
+    }
+
     /// Makes it.
     ///
     /// # Errors
-    /// A name that is used twice.
+    /// A name that is used twice, or is not valid.
     pub fn build(mut self) -> Result<TestEngine, Error> {
         match self.error.take() {
             Some(error) => Err(error.into()),

@@ -100,6 +100,11 @@ impl Calls {
         Phase::Running { id, abort }
     }
 
+    /// The calls under way.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = (usize, At, Task)> {
+        self.all.iter().map(|call| (call.run, call.at, call.task))
+    }
+
     /// Whether there is a call for a task.
     pub(crate) fn has(&self, run: usize, at: At, task: Task) -> bool {
         self.number_of(run, at, task).is_some()

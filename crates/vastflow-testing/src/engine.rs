@@ -7,6 +7,7 @@ use crate::fault::{Fault, Faults, Kind};
 use crate::life::{Life, Told};
 use crate::place::Place;
 use crate::rng::Rng;
+use crate::room::Room;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,6 +49,7 @@ pub struct TestEngine {
     pub(crate) waits: Vec<Place>,
     pub(crate) library: Library,
     pub(crate) plans: BTreeMap<Name, Arc<Plan>>,
+    pub(crate) room: Room,
     pub(crate) lives: Vec<Life>,
     by_id: BTreeMap<RunId, usize>,
     faults: Faults,
@@ -87,6 +89,7 @@ pub enum Moment {
 /// What can be done next.
 #[derive(Clone, Copy, Debug)]
 enum Move {
+    Admit(usize),
     Begin(usize, At, Task),
     Timer(usize, At, Task),
     Words(usize, At),
@@ -136,6 +139,7 @@ impl TestEngine {
             waits: builder.waits,
             library: builder.library,
             plans: builder.plans,
+            room: builder.room,
             lives: Vec::new(),
             by_id: BTreeMap::new(),
             faults: Faults::default(),
@@ -354,6 +358,8 @@ impl TestEngine {
             let of_scope = move |at: At| life.tasks(at).filter(move |(task, _)| !self.calls.has(run, at, *task));
             life.memory.tree.all().flat_map(of_scope).map(|(_, due)| due)
         });
+        // What was due before has begun, or waits for room.
+        let tasks = tasks.filter(|due| *due > self.now);
         tasks.chain(self.calls.next_due()).min()
     }
 
@@ -367,22 +373,38 @@ impl TestEngine {
                     moves.push(Move::Words(run, at));
                 }
                 let due = life.tasks(at).filter(|(_, due)| *due <= self.now).map(|(task, _)| task);
-                let idle = due.filter(|task| !self.calls.has(run, at, *task));
+                let idle = due.filter(|task| *task != Task::Admit && !self.calls.has(run, at, *task));
+                let idle = idle.filter(|task| self.has_room_for(run, at, *task));
                 moves.extend(idle.map(|task| match task.is_timer() {
                     true => Move::Timer(run, at, task),
                     false => Move::Begin(run, at, task),
                 }));
             }
         }
+        moves.extend(self.room.next_in_line(&self.lives).map(Move::Admit));
         match moves.is_empty() {
             true => (last.into_iter().map(Move::Answer).collect(), true),
             false => (moves, false),
         }
     }
 
+    /// Whether a call may be made: of those that queue in its lane not too many are under way.
+    fn has_room_for(&self, run: usize, at: At, task: Task) -> bool {
+        let Some(lane) = self.lane_of(run, at, task) else { return true };
+        let Some(room) = self.room.lanes.get(lane) else { return true };
+        let under_way = self.calls.under_way().filter(|(run, at, task)| self.lane_of(*run, *at, *task) == Some(lane));
+        under_way.count() < *room
+    }
+
+    fn lane_of(&self, run: usize, at: At, task: Task) -> Option<&Name> {
+        let life = &self.lives[run];
+        life.state().started()?.info.lane_of(life.memory.tree.bound(at).plan(), task)
+    }
+
     /// Makes a move; `only` says that nothing else can be done.
     async fn make(&mut self, next: Move, only: bool) -> Result<(), Error> {
         match next {
+            Move::Admit(run) => self.tell(run, At::ROOT, Input::Admit).map(drop),
             Move::Timer(run, at, task) => self.tell(run, at, Input::Timer(task)).map(drop),
             Move::Begin(run, at, task) => self.begin(run, at, task).await,
             Move::Answer(number) => {

@@ -72,6 +72,7 @@ mod history;
 mod life;
 mod place;
 mod rng;
+mod room;
 mod runs;
 
 pub use builder::TestEngineBuilder;

@@ -104,6 +104,7 @@ impl Life {
         let settles = match &input {
             Input::Outcome(outcome) => Some(outcome.task),
             Input::Timer(task) | Input::NotStarted(task) => Some(*task),
+            Input::Admit => Some(Task::Admit),
             _ => None,
         };
         let mut changes = Changes::default();

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use vastflow_core::event::Choice;
 use vastflow_core::run::{Input, Start};
 use vastflow_core::view::RunView;
-use vastflow_core::{Name, Payload, Plan, RunId, RunOutcome, RunStatus, ScopeId, Timestamp};
+use vastflow_core::{Name, Payload, Plan, Recorded, RunId, RunOutcome, RunStatus, ScopeId, Timestamp};
 use vastflow_sdk::{Andes, Data, Flow, Headwaters, Temporary};
-use vastflow_worker::tree::At;
+use vastflow_worker::Fork;
+use vastflow_worker::tree::{At, Past};
 
 /// A run in a [`TestEngine`], and what it gives. It is told things, and looked at, through the engine.
 ///
@@ -124,6 +125,25 @@ impl Starting<'_> {
         self
     }
 
+    /// The run's key: see [`TestEngineBuilder::key_window`](crate::TestEngineBuilder::key_window).
+    pub fn key(self, key: &str) -> Self {
+        self.named(key, |start, key| start.info.key = Some(key))
+    }
+
+    /// The lane that the run's calls queue in where their nodes name none.
+    pub fn lane(self, lane: &str) -> Self {
+        self.named(lane, |start, lane| start.info.lane = Some(lane))
+    }
+
+    fn named(mut self, name: &str, set: impl FnOnce(&mut Start, Name)) -> Self {
+        let name = Name::new(name).map_err(|error| self.engine.refuse(error));
+        self.start = self.start.and_then(|mut start| {
+            set(&mut start, name?);
+            Ok(start)
+        });
+        self
+    }
+
     /// The moment by which the run must have ended.
     pub fn deadline(self, deadline: Timestamp) -> Self {
         self.change(|start| start.info.deadline = Some(deadline))
@@ -200,7 +220,64 @@ impl TestEngine {
         self.find(&id).map(|_| TestRun::new(id))
     }
 
-    fn begin_run(&mut self, plan: &Arc<Plan>, start: Start) -> Result<usize, Error> {
+    /// Starts a new run that goes on where this one failed or was stopped; asking again gives the same new run.
+    ///
+    /// ```
+    /// # use vastflow::{Flow, Node, Result};
+    /// # use vastflow_testing::{Fault, TestEngine};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("two", double, dag.node("one", double, n)))?;
+    /// let mut engine = TestEngine::new(&flow)?;
+    /// engine.inject("two", Fault::fail("no power"));
+    /// let run = engine.start(&flow, 21)?;
+    /// engine.run_to_end(&run).await?;
+    /// let again = engine.retry(&run, "ops", "power is back")?;
+    /// engine.run_to_end(&again).await?;
+    /// assert_eq!((engine.output(&again)?, engine.calls("one"), engine.calls("two")), (84, 1, 2));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`vastflow_worker::Run::retry`].
+    pub fn retry<Out>(&mut self, run: &TestRun<Out>, by: &str, why: &str) -> Result<TestRun<Out>, Error> {
+        self.go_on(run, |past, history| past.retry(history, (by, why)))
+    }
+
+    /// Starts a new run from the start, with the same input; asking again gives the same new run.
+    ///
+    /// # Errors
+    /// As [`vastflow_worker::Run::rerun`].
+    pub fn rerun<Out>(&mut self, run: &TestRun<Out>, by: &str, why: &str) -> Result<TestRun<Out>, Error> {
+        self.go_on(run, |past, _| past.rerun((by, why)))
+    }
+
+    /// Starts a new run that keeps what this one's nodes gave, but for one node and all that follows from it.
+    ///
+    /// # Errors
+    /// As [`vastflow_worker::Run::fork`].
+    pub fn fork<Out>(&mut self, run: &TestRun<Out>, fork: Fork, by: &str, why: &str) -> Result<TestRun<Out>, Error> {
+        self.go_on(run, |past, history| past.fork(fork, history, (by, why)))
+    }
+
+    fn go_on<Out>(
+        &mut self,
+        run: &TestRun<Out>,
+        start: impl FnOnce(&Past, &[Recorded]) -> Result<Start, vastflow_worker::Error>,
+    ) -> Result<TestRun<Out>, Error> {
+        let life = &self.lives[self.find(&run.id)?];
+        let not_begun = || vastflow_worker::Error::UnknownRun { id: run.id.clone() };
+        let started = life.state().started().cloned().ok_or_else(|| self.refuse(not_begun()))?;
+        let plan = Arc::clone(life.bound.plan());
+        let past = Past { id: run.id.clone(), started, plan: Arc::clone(&plan), status: life.state().status() };
+        let history = life.journals().next().map_or(&[][..], |(_, journal)| journal);
+        let start = start(&past, history).map_err(|error| self.fail(error))?;
+        let id = start.run.clone();
+        self.begin_run(&plan, start)?;
+        Ok(TestRun::new(id))
+    }
+
+    fn begin_run(&mut self, plan: &Arc<Plan>, mut start: Start) -> Result<usize, Error> {
         if let Some(run) = self.known(&start.run) {
             let life = &self.lives[run];
             let is_same = life.state().started().is_some_and(|known| start.is_same_as(known));
@@ -211,6 +288,7 @@ impl TestEngine {
             return Err(self.fail(vastflow_worker::Error::AlreadyExists { id: start.run, flow }));
         }
         let bound = self.bind(plan)?;
+        start.queued = self.room.concerns(plan.flow(), start.info.key.as_ref());
         let run = self.admit(Life::new(bound, start.run.clone()));
         self.ask_at(run, At::ROOT, &Input::Start(start))?;
         Ok(run)

@@ -7,7 +7,7 @@ use crate::start::StartRun;
 use std::sync::Arc;
 use vastflow_core::event::{KeptScope, Origin};
 use vastflow_core::run::{Legacy, Start};
-use vastflow_core::{NodeIx, Payload, Plan, RunId, RunStarted, RunStatus, ScopeId, Seq};
+use vastflow_core::{NodeIx, Payload, Plan, Recorded, RunId, RunStarted, RunStatus, ScopeId, Seq, Writes};
 use vastflow_sdk::Data;
 
 /// Where a run is forked, and with what.
@@ -52,11 +52,95 @@ impl Fork {
     }
 }
 
-/// What a run was.
-struct Past {
-    started: Arc<RunStarted>,
-    plan: Arc<Plan>,
-    status: RunStatus,
+/// A run that is over, for whoever has its history and starts runs by themselves.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// Its id.
+    pub id: RunId,
+    /// How it began.
+    pub started: Arc<RunStarted>,
+    /// The plan that it followed.
+    pub plan: Arc<Plan>,
+    /// How it ended.
+    pub status: RunStatus,
+}
+
+impl Past {
+    /// The start of a run that goes on where this one failed or was stopped; `history` is that of its root.
+    ///
+    /// # Errors
+    /// [`Error::RunNotEnded`]; [`Error::RunEnded`] when it succeeded; [`Error::Corrupt`].
+    pub fn retry(&self, history: &[Recorded], by_why: (&str, &str)) -> Result<Start, Error> {
+        self.must_be_over()?;
+        if self.status == RunStatus::Succeeded {
+            return Err(Error::RunEnded { id: self.id.clone(), status: self.status });
+        }
+        let legacy = self.legacy(history, &[])?;
+        self.start(None, self.origin("retry", by_why, legacy.kept, legacy.scopes), legacy.context)
+    }
+
+    /// The start of a run from the start, with the same input.
+    ///
+    /// # Errors
+    /// [`Error::RunNotEnded`].
+    pub fn rerun(&self, by_why: (&str, &str)) -> Result<Start, Error> {
+        self.must_be_over()?;
+        self.start(None, self.origin("rerun", by_why, Vec::new(), Vec::new()), self.started.context.clone())
+    }
+
+    /// The start of a run that keeps what the nodes of this one gave, but for one node and all that follows from it.
+    ///
+    /// # Errors
+    /// [`Error::RunNotEnded`]; [`Error::UnknownPlace`]; [`Error::Data`]; [`Error::Corrupt`].
+    pub fn fork(&self, fork: Fork, history: &[Recorded], by_why: (&str, &str)) -> Result<Start, Error> {
+        self.must_be_over()?;
+        let unknown = || Error::UnknownPlace { id: self.id.clone(), at: fork.node.clone() };
+        let node = self.plan.find(&fork.node).ok_or_else(unknown)?;
+        let legacy = self.legacy(history, &[node])?;
+        let mut origin = self.origin("fork", by_why, legacy.kept, legacy.scopes);
+        if let Some(output) = fork.output {
+            origin.kept.push((node, output?));
+        }
+        if let Some(input) = fork.input {
+            origin.input = Some((node, input?));
+        }
+        self.start(fork.id, origin, legacy.context)
+    }
+
+    fn must_be_over(&self) -> Result<(), Error> {
+        match self.status.is_final() {
+            true => Ok(()),
+            false => Err(Error::RunNotEnded { id: self.id.clone(), status: self.status }),
+        }
+    }
+
+    fn legacy(&self, history: &[Recorded], redo: &[NodeIx]) -> Result<Legacy, Error> {
+        let damaged = |source| Error::Corrupt { id: self.id.clone(), source };
+        Legacy::of(&self.plan, history, redo).map_err(damaged)
+    }
+
+    fn origin(
+        &self,
+        verb: &str,
+        (by, why): (&str, &str),
+        kept: Vec<(NodeIx, Payload)>,
+        scopes: Vec<KeptScope>,
+    ) -> Origin {
+        let (run, verb, by, why) = (self.id.clone(), verb.into(), by.into(), why.into());
+        Origin { run, verb, by, why, kept, input: None, scopes }
+    }
+
+    fn start(&self, id: Option<String>, origin: Origin, context: Writes) -> Result<Start, Error> {
+        let run = match id {
+            Some(id) => RunId::new(id)?,
+            None => next_id(&self.id, &origin.verb)?,
+        };
+        let mut info = self.started.info.clone();
+        // The time limit was the old run's.
+        info.deadline = None;
+        let input = self.started.input.clone();
+        Ok(Start { run, input, context, info, origin: Some(Box::new(origin)), queued: false })
+    }
 }
 
 impl Run {
@@ -69,12 +153,7 @@ impl Run {
     /// [`Error::RunNotEnded`]; [`Error::RunEnded`] when it succeeded; [`Error::UnknownRun`]; store errors.
     pub async fn retry(&self, by: &str, why: &str) -> Result<Run, Error> {
         let past = self.past().await?;
-        if past.status == RunStatus::Succeeded {
-            return Err(Error::RunEnded { id: self.id().clone(), status: past.status });
-        }
-        let legacy = self.legacy(&past, &[]).await?;
-        let origin = self.origin("retry", (by, why), legacy.kept, legacy.scopes);
-        self.go_on(&past, origin, legacy.context, None).await
+        self.go_on(&past, past.retry(&self.history().await?, (by, why))?).await
     }
 
     /// Starts a new run from the start, with the same input. Asking again gives the same new run.
@@ -83,9 +162,7 @@ impl Run {
     /// [`Error::RunNotEnded`]; [`Error::UnknownRun`]; store errors.
     pub async fn rerun(&self, by: &str, why: &str) -> Result<Run, Error> {
         let past = self.past().await?;
-        let origin = self.origin("rerun", (by, why), Vec::new(), Vec::new());
-        let context = past.started.context.clone();
-        self.go_on(&past, origin, context, None).await
+        self.go_on(&past, past.rerun((by, why))?).await
     }
 
     /// Starts a new run that keeps what this one's nodes gave, but for one node and all that follows from it.
@@ -94,64 +171,23 @@ impl Run {
     /// [`Error::RunNotEnded`]; [`Error::UnknownPlace`]; [`Error::UnknownRun`]; [`Error::Data`]; store errors.
     pub async fn fork(&self, fork: Fork, by: &str, why: &str) -> Result<Run, Error> {
         let past = self.past().await?;
-        let unknown = || Error::UnknownPlace { id: self.id().clone(), at: fork.node.clone() };
-        let node = past.plan.find(&fork.node).ok_or_else(unknown)?;
-        let legacy = self.legacy(&past, &[node]).await?;
-        let mut origin = self.origin("fork", (by, why), legacy.kept, legacy.scopes);
-        if let Some(output) = fork.output {
-            origin.kept.push((node, output?));
-        }
-        if let Some(input) = fork.input {
-            origin.input = Some((node, input?));
-        }
-        self.go_on(&past, origin, legacy.context, fork.id).await
+        self.go_on(&past, past.fork(fork, &self.history().await?, (by, why))?).await
     }
 
     async fn past(&self) -> Result<Past, Error> {
-        let status = self.status().await?;
-        if !status.is_final() {
-            return Err(Error::RunNotEnded { id: self.id().clone(), status });
-        }
+        let (id, status) = (self.id().clone(), self.status().await?);
         let unknown = || Error::UnknownRun { id: self.id().clone() };
         let started = started_of(self.shared(), self.id()).await?.ok_or_else(unknown)?;
         let plan = self.shared().store.plan(started.plan).await?.ok_or_else(unknown)?;
-        Ok(Past { started, plan, status })
+        Ok(Past { id, started, plan, status })
     }
 
-    async fn legacy(&self, past: &Past, redo: &[NodeIx]) -> Result<Legacy, Error> {
+    async fn history(&self) -> Result<Vec<Recorded>, Error> {
         let scope = ScopeId::root(self.id().clone());
-        let history = self.shared().store.history(&scope, Seq::ZERO, usize::MAX).await?;
-        let damaged = |source| Error::Corrupt { id: self.id().clone(), source };
-        Legacy::of(&past.plan, &history, redo).map_err(damaged)
+        Ok(self.shared().store.history(&scope, Seq::ZERO, usize::MAX).await?)
     }
 
-    fn origin(
-        &self,
-        verb: &str,
-        (by, why): (&str, &str),
-        kept: Vec<(NodeIx, Payload)>,
-        scopes: Vec<KeptScope>,
-    ) -> Origin {
-        let (run, verb, by, why) = (self.id().clone(), verb.into(), by.into(), why.into());
-        Origin { run, verb, by, why, kept, input: None, scopes }
-    }
-
-    async fn go_on(
-        &self,
-        past: &Past,
-        origin: Origin,
-        context: vastflow_core::Writes,
-        id: Option<String>,
-    ) -> Result<Run, Error> {
-        let id = match id {
-            Some(id) => RunId::new(id)?,
-            None => next_id(self.id(), &origin.verb)?,
-        };
-        let mut info = past.started.info.clone();
-        // The time limit was the old run's.
-        info.deadline = None;
-        let input = past.started.input.clone();
-        let start = Start { run: id, input, context, info, origin: Some(Box::new(origin)), queued: false };
+    async fn go_on(&self, past: &Past, start: Start) -> Result<Run, Error> {
         StartRun::from_start(self.engine.clone(), past.started.plan, start).await
     }
 }

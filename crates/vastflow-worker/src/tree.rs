@@ -4,6 +4,7 @@
 //! A [`Tree`] is told one input at a time and says what follows. It has no clock, no queue and no store: who drives it
 //! brings those, hands on the words between scopes, and calls what is to be called ([`Tree::ctx`], [`Called`]).
 
+pub use crate::again::Past;
 pub use crate::call::Called;
 
 use crate::call::{Site, limit_of};
