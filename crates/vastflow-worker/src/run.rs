@@ -82,13 +82,16 @@ impl Run {
             if self.shared().stopped.is_off() {
                 return Err(self.shared().why_stopped());
             }
-            told.await;
-            if self.end.get().is_none() && !self.shared().stopped.is_off() {
-                // Another process may have carried the run on.
-                let summary = self.summary().await?;
-                if summary.status.is_final() {
-                    return Ok(Arc::new(summary));
-                }
+            if !self.end.takes_a_look() {
+                told.await;
+                continue;
+            }
+            // Another process may have carried the run on, now or before anybody waited for it here.
+            let summary = self.summary().await?;
+            if summary.status.is_final() {
+                let summary = Arc::new(summary);
+                self.shared().watchers.tell(&self.id, Some(Arc::clone(&summary)));
+                return Ok(summary);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::shared::lock;
 use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{Notify, watch};
 use vastflow_core::RunId;
@@ -13,16 +14,23 @@ pub(crate) struct End {
     summary: OnceLock<Arc<RunSummary>>,
     /// Told at the end, and whenever those who wait should look around.
     told: Notify,
+    /// Whether one should look around, and nobody has since: there may have been nobody to tell.
+    is_to_look: AtomicBool,
 }
 
 impl End {
     /// The end of a run that is over.
     pub(crate) fn known(summary: Arc<RunSummary>) -> Arc<Self> {
-        Arc::new(End { summary: OnceLock::from(summary), told: Notify::new() })
+        Arc::new(End { summary: OnceLock::from(summary), ..End::default() })
     }
 
     pub(crate) fn get(&self) -> Option<&Arc<RunSummary>> {
         self.summary.get()
+    }
+
+    /// Whether to look around now.
+    pub(crate) fn takes_a_look(&self) -> bool {
+        self.is_to_look.swap(false, Ordering::AcqRel)
     }
 
     /// Waits until there is something to look at; what was told since `notified` was made counts.
@@ -91,6 +99,7 @@ impl Watchers {
         let waiting: Vec<_> =
             lock(&self.0).values().map(|watched| (Arc::clone(&watched.end), watched.news.clone())).collect();
         for (end, news) in waiting {
+            end.is_to_look.store(true, Ordering::Release);
             end.told.notify_waiters();
             if let Some(news) = news {
                 news.send_replace(());

@@ -6,7 +6,7 @@ use crate::watched::Watched;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Barrier;
 use vastflow::prelude::*;
 use vastflow::{Dag, Error, Event, Flow, RunStatus};
@@ -536,6 +536,37 @@ fn who_waits_is_woken_only_where_others_may_have_done_something() {
         }
         other.handle(&id).await.unwrap().cancel("me", "enough").await.unwrap();
         assert_eq!(waiting.await.unwrap(), RunStatus::Stopped);
+    });
+}
+
+#[test]
+fn what_another_engine_ended_before_anybody_waited_is_known_at_once() {
+    on_every_store(|place| async move {
+        let (store, scene) = (place.open().await, Scene::new());
+        let flow = Flow::dag("hold", |dag, n: Node<u32>| dag.node("hold", passing(&scene), n)).unwrap();
+        let engine = || Engine::on(Arc::clone(&store)).flow(flow.clone()).start();
+        let works = engine().await.unwrap();
+        let (mut there, mut here) = (Vec::new(), Vec::new());
+        for n in 0..8_u32 {
+            there.push(works.run("hold", n).id(&format!("r{n}")).await.unwrap());
+            scene.entered.notified().await;
+        }
+        let other = engine().await.unwrap();
+        for run in &there {
+            here.push(other.handle(run.id().as_str()).await.unwrap());
+        }
+        let passing = scene.let_all_pass();
+        for run in &there {
+            run.wait().await.unwrap();
+        }
+        passing.abort();
+        // It looks around once a second, and nobody waits there yet.
+        tokio::time::sleep(1_100.ms()).await;
+        let began = Instant::now();
+        for run in &here {
+            run.wait().await.unwrap();
+        }
+        assert!(began.elapsed() < 500.ms(), "{:?}", began.elapsed());
     });
 }
 
