@@ -8,7 +8,7 @@ mod oracle;
 mod plans;
 mod world;
 
-use crate::dsl::{Bug, event_text, payload_text};
+use crate::dsl::{Bug, Run, event_text, payload_text};
 use crate::property::{Choices, for_many};
 use core::cell::Cell;
 use oracle::{Values, fits, in_scope, is_handled, may_be_given_up, needed_before, of_scope};
@@ -49,6 +49,14 @@ pub(crate) struct Played {
     pub(crate) went_well: bool,
     pub(crate) scopes: u64,
     pub(crate) tally: Tally,
+}
+
+/// Plays a wild case and shows all scopes of it.
+pub(crate) fn each_run(choices: &mut Choices<'_>, see: impl FnMut(&Run)) {
+    let case = random_case(choices, true);
+    let mut world = World::with(&case, choices, true, None);
+    world.play(choices);
+    world.scopes.values().map(|scope| &scope.run).for_each(see);
 }
 
 /// Draws a case, plays it to its end and judges it. Wild: with all that somebody may do at any time, so that only what

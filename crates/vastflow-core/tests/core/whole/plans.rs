@@ -115,7 +115,9 @@ impl Maker {
             }
             10 => NodeKind::Gate,
             11 => NodeKind::Sleep { duration: choices.seconds(3) },
-            12 if depth == 0 => NodeKind::Signal { name: name(&format!("s{}", self.fates.len())) },
+            12 if depth == 0 || choices.once_in(2) => {
+                NodeKind::Signal { name: name(&format!("s{}", self.fates.len())) }
+            }
             _ if depth + 1 >= MAX_DEPTH => NodeKind::Task,
             12 | 13 => {
                 let export = choices.once_in(3).then(|| vec!["shared".into()]);

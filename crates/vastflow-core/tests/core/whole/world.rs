@@ -22,8 +22,8 @@ pub(crate) struct World<'a> {
     pub(crate) scopes: BTreeMap<String, Scope>,
     mail: BTreeMap<(String, String), VecDeque<(Peer, Word)>>,
     now: Timestamp,
-    /// Signals that were not sent yet.
-    unsent: Vec<NodeIx>,
+    /// Signals that were not sent yet: to which scope, and which node of it waits or will.
+    unsent: Vec<(String, NodeIx)>,
     wild: bool,
     /// Nodes of the outermost scope whose calls take long, a bit each.
     slow: u16,
@@ -77,8 +77,7 @@ pub(crate) struct Scope {
 impl<'a> World<'a> {
     pub(crate) fn with(case: &'a Case, choices: &mut Choices<'_>, wild: bool, bug: Option<Bug>) -> Self {
         let (scopes, mail) = (BTreeMap::new(), BTreeMap::new());
-        let signals = |node: &NodeIx| matches!(case.plan.node(*node).unwrap().kind, NodeKind::Signal { .. });
-        let unsent = nodes(&case.plan).filter(signals).collect();
+        let unsent = signals(&case.plan, "").collect();
         let (now, slow, tally) = (Timestamp::ZERO, choices.number(), Tally::default());
         let mut world = World { case, scopes, mail, now, unsent, wild, slow, bug, tally };
         world.scopes.insert(String::new(), Scope::new(case.plan.clone(), bytes("x"), bug));
@@ -144,10 +143,22 @@ impl<'a> World<'a> {
             self.resolve(choices, &path, node);
             return true;
         }
-        let node = self.unsent.remove(at - ways[2]);
-        let NodeKind::Signal { name } = self.case.plan.node(node).unwrap().kind.clone() else { unreachable!() };
-        let _ = self.tell("", Input::Signal { id: name.as_str().into(), payload: bytes(&name), name });
+        let (path, node) = self.unsent.remove(at - ways[2]);
+        self.signal(path, node);
         true
+    }
+
+    fn signal(&mut self, path: String, node: NodeIx) {
+        let NodeKind::Signal { name } = self.scopes[&path].run.plan.node(node).unwrap().kind.clone() else {
+            unreachable!()
+        };
+        let signal = Input::Signal { id: name.as_str().into(), payload: bytes(&name), name };
+        match self.tell(&path, signal.clone()) {
+            // It is kept for a node that will wait for it, not for a scope that will begin.
+            Err(Rejection::NotBegun) => self.unsent.push((path, node)),
+            Err(_) => {}
+            Ok(()) => assert!(self.tell(&path, signal).is_err(), "the same signal counts twice"),
+        }
     }
 
     fn tasks(&self, wanted: impl Fn(Timestamp, Timestamp) -> bool) -> Vec<(String, Task, Timestamp)> {
@@ -384,6 +395,7 @@ impl<'a> World<'a> {
                         let body = (**plan.body(node, &key).unwrap()).clone();
                         let known = self.scopes.insert(inside.clone(), Scope::new(body, begin.input.clone(), self.bug));
                         assert!(known.is_none(), "{inside} begins twice");
+                        self.unsent.extend(signals(plan.body(node, &key).unwrap(), &inside));
                     }
                     (inside, Peer::Parent)
                 }
@@ -637,6 +649,12 @@ pub(crate) fn nodes(plan: &Plan) -> impl Iterator<Item = NodeIx> + use<> {
 
 pub(crate) fn children(plan: &Plan, of: NodeIx) -> impl Iterator<Item = NodeIx> + '_ {
     nodes(plan).filter(move |child| super::oracle::parents(plan, *child).any(|(parent, _)| parent == of))
+}
+
+/// The nodes of a scope that wait for signals.
+fn signals(plan: &Plan, path: &str) -> impl Iterator<Item = (String, NodeIx)> {
+    let waits = |node: &NodeIx| matches!(plan.node(*node).unwrap().kind, NodeKind::Signal { .. });
+    nodes(plan).filter(waits).map(|node| (path.to_owned(), node)).collect::<Vec<_>>().into_iter()
 }
 
 /// The path of the scope that a node opens.
