@@ -274,6 +274,26 @@ pub enum Event {
     WordsIgnored,
     /// A run that waited in line may begin its work.
     Admitted,
+    /// Whether somebody in an inner scope waits for a signal of which there is none.
+    ChildListens {
+        /// The node that opened the scope.
+        node: NodeIx,
+        /// The key of the scope.
+        key: Box<str>,
+        /// The signal's name.
+        name: Name,
+        /// Whether somebody waits from now on, or no more.
+        waits: bool,
+    },
+    /// The scope around handed on a signal, because somebody in here waited for one.
+    SignalPassed {
+        /// Which: the same id is the same signal.
+        id: Box<str>,
+        /// Its name.
+        name: Name,
+        /// What it carries.
+        payload: Payload,
+    },
 }
 
 /// An item of a foreach.
@@ -352,6 +372,8 @@ impl Event {
             Event::ChildParked { .. } => "ChildParked",
             Event::WordsIgnored => "WordsIgnored",
             Event::Admitted => "Admitted",
+            Event::ChildListens { .. } => "ChildListens",
+            Event::SignalPassed { .. } => "SignalPassed",
         }
     }
 
@@ -378,7 +400,8 @@ impl Event {
             | Event::Undone { node, .. }
             | Event::UndoFailed { node, .. }
             | Event::ChildUndone { node, .. }
-            | Event::ChildParked { node, .. } => Some(*node),
+            | Event::ChildParked { node, .. }
+            | Event::ChildListens { node, .. } => Some(*node),
             _ => None,
         }
     }

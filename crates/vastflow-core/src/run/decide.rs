@@ -107,6 +107,14 @@ impl State {
             (Peer::Child { node, key }, Word::Parked { waits, .. }) if self.may_park(node, &key, waits) => {
                 Ok(Event::ChildParked { node, key, waits })
             }
+            (Peer::Child { node, key }, Word::Listens { name, waits, .. })
+                if self.may_listen(node, &key, &name, waits) =>
+            {
+                Ok(Event::ChildListens { node, key, name, waits })
+            }
+            (Peer::Parent, Word::Signal { id, name, payload, .. }) if self.may_take(plan, &id) => {
+                Ok(Event::SignalPassed { id, name, payload })
+            }
             _ => Err(Rejection::NotAwaited),
         }
     }

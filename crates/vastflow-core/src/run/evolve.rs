@@ -2,10 +2,11 @@
 
 use super::error::Illegal;
 use super::outstanding::Sink;
+use super::signals::Signal;
 use super::state::{NodeState, Phase, Stage, State, Stray, Undoing};
 use crate::context::Writes;
 use crate::event::{Choice, Event, KeptScope, RunOutcome, RunStarted};
-use crate::id::{NodeIx, Task};
+use crate::id::{Name, NodeIx, Task};
 use crate::payload::Payload;
 use crate::plan::{NodeKind, Plan};
 use crate::time::Timestamp;
@@ -37,6 +38,7 @@ impl State {
         fold.count(event);
         fold.after_the_nodes();
         fold.tell_what_waits();
+        fold.tell_who_listens();
         self.len = self.len.after(1);
         Ok(())
     }
@@ -82,6 +84,8 @@ impl State {
             Event::ChildUndone { node, ref key } => self.undoes_child(node, key),
             Event::ChildParked { node, ref key, waits } => self.may_park(node, key, waits),
             Event::SignalReceived { ref id, .. } => self.is_going() && !self.more().signal_ids.contains(id),
+            Event::ChildListens { node, ref key, ref name, waits } => self.may_listen(node, key, name, waits),
+            Event::SignalPassed { ref id, .. } => self.may_take(plan, id),
             Event::WordsIgnored => true,
             Event::Woke { node } => self.expects(Task::Wake { node }),
             Event::Paused { .. } => self.is_going() && !self.is_paused(),
@@ -158,6 +162,10 @@ impl State {
     }
 }
 
+fn signal(id: &str, name: &Name, payload: &Payload) -> Signal {
+    Signal { id: id.into(), name: name.clone(), payload: payload.clone() }
+}
+
 /// Whether scopes of a run before are in order, and of nodes that open such. One that can be undone is not taken over:
 /// nobody in it would hear that it should be.
 fn can_be_taken_over(plan: &Plan, scopes: &[KeptScope]) -> bool {
@@ -212,7 +220,9 @@ impl<S: Sink> Fold<'_, S> {
             Event::ChildEnded { node, key, end } => self.child_ended(*node, key, end),
             Event::ChildUndone { node, key } => self.child_undone(*node, key),
             Event::ChildParked { node, key, waits } => self.child_parked(*node, key, *waits),
-            Event::SignalReceived { id, name, payload } => self.signal(id, name, payload),
+            Event::ChildListens { node, key, name, waits } => self.child_listens(*node, key, name, *waits),
+            Event::SignalReceived { id, name, payload } => self.signal(signal(id, name, payload)),
+            Event::SignalPassed { id, name, payload } => self.take(signal(id, name, payload)),
             Event::Woke { node } => {
                 let through = self.state.scope_input(self.plan, *node);
                 self.succeed(*node, &through);

@@ -138,6 +138,26 @@ pub enum Word {
         /// Which change of that this is, from 1.
         turn: u32,
     },
+    /// To the parent: whether somebody waits for a signal of which there is none here.
+    Listens {
+        /// The signal's name.
+        name: Name,
+        /// Whether somebody does.
+        waits: bool,
+        /// Which word of this kind it is, from 1.
+        turn: u32,
+    },
+    /// To a child: a signal, because it said that somebody waits for one.
+    Signal {
+        /// Which: the same id is the same signal.
+        id: Box<str>,
+        /// Its name.
+        name: Name,
+        /// What it carries.
+        payload: Payload,
+        /// Which signal that is handed on this is, from 1.
+        turn: u32,
+    },
 }
 
 impl Word {
@@ -152,6 +172,8 @@ impl Word {
             Word::Ended(_) => 4,
             Word::Undone => 5,
             Word::Parked { turn, .. } => 7 + *turn,
+            Word::Listens { turn, .. } => 1 << 30 | *turn,
+            Word::Signal { turn, .. } => 1 << 31 | *turn,
         }
     }
 }

@@ -24,6 +24,7 @@ mod open;
 mod origin;
 mod outstanding;
 mod scopes;
+mod signals;
 mod state;
 mod step;
 mod stop;

@@ -23,17 +23,7 @@ impl<S: Sink> Fold<'_, S> {
                 return self.ended.push((node, true));
             }
             NodeKind::Basin(_) => self.open_basin(node),
-            NodeKind::Signal { name } => {
-                let early = self.state.more.as_mut().and_then(|more| {
-                    let at = more.signals.iter().position(|(signal, _)| signal == name)?;
-                    more.signals.remove(at)
-                });
-                if let Some((_, payload)) = early {
-                    return self.succeed(node, &payload);
-                }
-                self.state.nodes[node.index()] = NodeState::Listening { since: self.at };
-                self.state.more_mut().listening.push(node);
-            }
+            NodeKind::Signal { name } => self.listen(node, name),
             NodeKind::Sleep { duration } => {
                 self.activate(node, Active::new(Stage::Sleep, self.at, self.at.plus(*duration)));
             }
@@ -304,12 +294,6 @@ impl<S: Sink> Fold<'_, S> {
             _ => self.state.in_hand += 1,
         }
         self.listen_no_more(node);
-    }
-
-    fn listen_no_more(&mut self, node: NodeIx) {
-        if let Some(more) = &mut self.state.more {
-            more.listening.retain(|waiting| *waiting != node);
-        }
     }
 
     pub(super) fn fail(&mut self, node: NodeIx, failure: &Failure) {

@@ -9,7 +9,7 @@ use super::values::is_ordered;
 use crate::context::Writes;
 use crate::event::{Item, KeptScope, ScopeEnd};
 use crate::failure::{Failure, FailureKind, RunFailure};
-use crate::id::{Name, NodeIx};
+use crate::id::NodeIx;
 use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::payload::Payload;
 use crate::plan::{Gives, NodeKind, Plan};
@@ -185,6 +185,7 @@ impl<S: Sink> Fold<'_, S> {
             more.parked_children.remove(&(node, key.into()));
             more.taken.retain(|(of, taken)| *of != node || **taken != *key);
         }
+        self.scopes_listen_no_more(node, Some(key));
         if !is_lost {
             self.merge(node, key, &end.writes);
         }
@@ -239,6 +240,7 @@ impl<S: Sink> Fold<'_, S> {
 
     /// Scopes whose node has ended without them are told to stop; calls that it had under way are let go of.
     pub(super) fn close_scopes(&mut self, node: NodeIx, open: Open) {
+        self.scopes_listen_no_more(node, None);
         for (task, due) in open.tasks(node) {
             self.out.obsolete(task);
             if due <= self.at {
@@ -267,19 +269,6 @@ impl<S: Sink> Fold<'_, S> {
             parked.insert((node, key.into()));
         } else {
             parked.remove(&(node, key.into()));
-        }
-    }
-
-    /// A signal goes to the node that has waited for it longest, or waits for one that will.
-    pub(super) fn signal(&mut self, id: &str, name: &Name, payload: &Payload) {
-        let plan = self.plan;
-        let more = self.state.more_mut();
-        more.signal_ids.insert(id.into());
-        let waits =
-            |node: &&NodeIx| matches!(&plan.at(**node).kind, NodeKind::Signal { name: wanted } if wanted == name);
-        match more.listening.iter().find(waits).copied() {
-            Some(node) => self.succeed(node, payload),
-            None => more.signals.push_back((name.clone(), payload.clone())),
         }
     }
 

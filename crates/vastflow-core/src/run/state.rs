@@ -1,6 +1,7 @@
 //! The state value: small, plain, equal for equal histories.
 
 use super::open::Open;
+use super::signals::{Listener, Signal};
 use crate::context::Context;
 use crate::event::{RunOutcome, RunStarted, RunStatus};
 use crate::failure::{Failure, RunFailure};
@@ -78,12 +79,18 @@ pub(super) struct More {
     pub(super) clash: Option<(NodeIx, Vec<Box<str>>)>,
     /// Inner scopes that need not begin, because the run before has what comes of them; not recorded yet.
     pub(super) taken: VecDeque<(NodeIx, Box<str>)>,
-    /// Nodes that wait for a signal, the first to begin first.
-    pub(super) listening: Vec<NodeIx>,
+    /// Who waits for a signal, the first to begin first.
+    pub(super) listening: Vec<Listener>,
     /// Signals that nobody has asked for yet, oldest first.
-    pub(super) signals: VecDeque<(Name, Payload)>,
+    pub(super) signals: VecDeque<Signal>,
     /// The ids of all signals that came.
     pub(super) signal_ids: BTreeSet<Box<str>>,
+    /// The names of signals that the parent was told are waited for here.
+    pub(super) says_listens: BTreeSet<Name>,
+    /// How often it was told something about that.
+    pub(super) listen_turns: u32,
+    /// How many signals were handed on to inner scopes.
+    pub(super) signal_turns: u32,
     /// Nodes that did something that can be undone, in the order in which they did it.
     pub(super) to_undo: Vec<NodeIx>,
     /// The same for nodes that nobody needed any more when they succeeded.
@@ -546,6 +553,9 @@ impl State {
             listening: Vec::new(),
             signals: VecDeque::new(),
             signal_ids: BTreeSet::new(),
+            says_listens: BTreeSet::new(),
+            listen_turns: 0,
+            signal_turns: 0,
             to_undo: Vec::new(),
             lost: Vec::new(),
             stays_done: 0,

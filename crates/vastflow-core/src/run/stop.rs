@@ -259,6 +259,7 @@ const fn counts(event: &Event) -> bool {
         Event::ItemsAdded { .. }
             | Event::ChildEnded { .. }
             | Event::ChildUndone { .. }
+            | Event::ChildListens { .. }
             | Event::Reduced { .. }
             | Event::Polled { .. }
             | Event::WordsIgnored

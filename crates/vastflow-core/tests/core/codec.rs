@@ -70,6 +70,7 @@ fn of_scopes(node: NodeIx, call: &Call) -> Vec<Event> {
         Event::Clashed { node, keys: vec!["k".into()] },
         Event::ChildUndone { node, key: "u1".into() },
         Event::ChildParked { node, key: "u1".into(), waits: true },
+        Event::ChildListens { node, key: "u1".into(), name: Name::new("go").unwrap(), waits: true },
     ]
 }
 
@@ -96,6 +97,11 @@ fn of_control(node: NodeIx, at: Timestamp, call: &Call) -> Vec<Event> {
         Event::UndoRequested,
         Event::WordsIgnored,
         Event::Admitted,
+        Event::SignalPassed {
+            id: "s1".into(),
+            name: Name::new("go").unwrap(),
+            payload: Payload::new(Codec::Json, "7"),
+        },
     ]
 }
 

@@ -31,6 +31,7 @@ mod rescue;
 mod retries;
 mod river;
 mod schemas;
+mod signals;
 mod sim;
 mod stopping;
 mod timelines;

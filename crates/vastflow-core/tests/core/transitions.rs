@@ -45,6 +45,8 @@ const OF_A_SCOPE: &str = "
     ChildUndone       .    .        .          gsu        gsu        .
     waits-ChildParked .    gs       .          gsu        .          .
     ChildParked       .    .        gs         .          gsu        .
+    waits-ChildListens .   g        g          .          .          .
+    ChildListens      .    g        g          .          .          .
 ";
 
 /// Events about the run, by its phase: `x` legal, maybe with a condition.
@@ -53,6 +55,7 @@ const OF_THE_RUN: &str = "
     RunStarted             x     .       .       .         .         .          .        .        .        .       .
     Admitted               .     x       .       .         .         .          .        .        .        .       .
     SignalReceived         .     x       x       .         .         .          .        .        .        .       .
+    SignalPassed           .     .       x       .         .         .          .        .        .        .       .
     Paused                 .     x       x       .         .         .          .        .        .        .       .
     Resumed                .     x       x       .         x         .          x        .        .        .       .
     CancelRequested        .     x       x       .         .         .          .        .        .        .       .
@@ -206,6 +209,7 @@ const TOURS: &[(&str, &str)] = &[
     ),
     ("b basin { x }; bad", "start\nbad failed x\nb[] waits\nb[] goes_on\nb[] waits\nb[] ended 1"),
     ("b basin { x }; c basin { x }", "start\nb[] ended 1 [k=1]\nc[] ended 1 [k=2]"),
+    ("b basin { x }", "start\nb[] listens go\nb[] deaf go\nb[] waits\nb[] listens go\nb[] deaf go\nb[] ended 1"),
     // What a run before had.
     ("f foreach 1 { x }", "start keep f[0]:i=1\nf items i"),
     // Control.
@@ -220,6 +224,7 @@ const TOURS: &[(&str, &str)] = &[
 const TOURS_INSIDE: &[(&str, &str)] = &[
     ("b basin { x undo }", "parent begin i\nx done\nparent undo\nx.undo done"),
     ("b basin { x }", "parent begin i\nparent kill"),
+    ("b basin { w signal go }", "parent begin i\nparent signal s1 go x"),
 ];
 
 /// Where a foreach stands that reads and folds at once; the tours do one after the other.
@@ -336,7 +341,8 @@ fn pair(place: &Place, event: &Event) -> Pair {
         Event::ChildEnded { .. } if place.phase == "taking" => place.phase.to_owned(),
         Event::ChildEnded { node, key, .. }
         | Event::ChildUndone { node, key }
-        | Event::ChildParked { node, key, .. } => {
+        | Event::ChildParked { node, key, .. }
+        | Event::ChildListens { node, key, .. } => {
             place.scopes.get(&(*node, key.clone())).copied().unwrap_or("none").to_owned()
         }
         Event::Clashed { .. } => place.phase.to_owned(),
@@ -350,6 +356,7 @@ fn row(event: &Event) -> String {
     match event {
         Event::NodeFailed { call: Call { number: 0, .. }, .. } => "timed-NodeFailed".into(),
         Event::ChildParked { waits: true, .. } => "waits-ChildParked".into(),
+        Event::ChildListens { waits: true, .. } => "waits-ChildListens".into(),
         Event::HookDone { hook, .. } | Event::HookFailed { hook, .. } => {
             format!("{}-{}", event.name(), if *hook == Hook::Finally { "finally" } else { "on_failure" })
         }
@@ -457,6 +464,11 @@ fn allowed(place: &Place, event: &Event, legal: &BTreeSet<Pair>) -> bool {
         Event::Paused { .. } => !state.is_paused(),
         Event::Resumed { .. } => state.is_paused(),
         Event::ChildEnded { .. } if place.phase == "taking" => state.settle().as_ref() == Some(event),
+        Event::ChildListens { node, key, name, waits } => {
+            let known = format!("Scope {{ node: {node:?}, key: {key:?}, name: {name:?} }}");
+            state.node_status(*node) == Some(NodeStatus::Open) && format!("{state:?}").contains(&known) != *waits
+        }
+        Event::SignalPassed { .. } => plan.is_body(),
         Event::UndoRequested => plan.is_body() && state.status() == RunStatus::Succeeded,
         _ => true,
     };
@@ -578,7 +590,9 @@ fn events_of_scopes(place: &Place) -> Vec<Event> {
             Event::ChildEnded { node, key: key.clone(), end },
             Event::ChildUndone { node, key: key.clone() },
             Event::ChildParked { node, key: key.clone(), waits: true },
-            Event::ChildParked { node, key, waits: false },
+            Event::ChildParked { node, key: key.clone(), waits: false },
+            Event::ChildListens { node, key: key.clone(), name: dsl::name("go"), waits: true },
+            Event::ChildListens { node, key, name: dsl::name("go"), waits: false },
         ]
     };
     scopes.flat_map(of).collect()
@@ -609,6 +623,7 @@ fn events_of_the_run(place: &Place) -> Vec<Event> {
         Event::Resumed { by: by(), why: why() },
         Event::Killed { by: by(), why: why() },
         Event::SignalReceived { id: "new".into(), name: dsl::name("new"), payload: Payload::null() },
+        Event::SignalPassed { id: "new".into(), name: dsl::name("new"), payload: Payload::null() },
         Event::RunTimedOut,
         Event::GraceOver,
         Event::UndoRequested,

@@ -154,6 +154,45 @@ fn a_signal_is_taken_once_by_the_node_that_waits_for_it_or_will() {
 }
 
 #[test]
+fn a_signal_to_the_run_finds_the_node_that_waits_wherever_it_stands() {
+    on_every_store(|place| async move {
+        let flow = || {
+            Flow::dag("orders", |dag, all: Node<Vec<u32>>| {
+                dag.for_each("each", all, |dag, n| {
+                    dag.branch("size", n, |n: &u32| if *n > 100 { "large" } else { "small" })
+                        .case("small", |dag, n| dag.node("pay", |n: u32| async move { ok(format!("{n} paid")) }, n))
+                        .case("large", |dag, n| {
+                            let by: Node<String> = dag.wait_signal("approved", n);
+                            let pay = |(n, by): (u32, String)| async move { ok(format!("{n} by {by}")) };
+                            dag.node("pay", pay, (n, by))
+                        })
+                        .join()
+                })
+            })
+            .unwrap()
+        };
+        let engine = place.engine().await.flow(flow()).start().await.unwrap();
+        let id = place.id("orders");
+        let run = engine.run("orders", vec![7_u32, 400, 9, 500]).id(&id).await.unwrap();
+        // The first before anybody waits, the other after a restart.
+        run.signal("approved", "ann".to_owned()).id("s1").send().await.unwrap();
+        run.signal("approved", "eve".to_owned()).id("s1").send().await.unwrap_or_default();
+        drop(run);
+        engine.shutdown().await.unwrap();
+        let engine = place.engine().await.flow(flow()).start().await.unwrap();
+        let run = engine.handle(&id).await.unwrap();
+        run.signal("approved", "bob".to_owned()).id("s2").send().await.unwrap();
+        let mut output = run.output::<Vec<String>>().await.unwrap();
+        let mut by: Vec<String> = [output.remove(3), output.remove(1)].iter().map(|one| one[7..].to_owned()).collect();
+        by.sort_unstable();
+        assert_eq!(
+            (output, by),
+            (vec!["7 paid".to_owned(), "9 paid".to_owned()], vec!["ann".into(), "bob".to_owned()])
+        );
+    });
+}
+
+#[test]
 fn a_signal_reaches_a_node_inside_others_by_its_place() {
     on_every_store(|place| async move {
         let flow = Flow::dag("approvals", |dag, all: Node<Vec<u32>>| {

@@ -85,7 +85,12 @@ pub(crate) fn event_text(plan: &Plan, event: &Event) -> String {
         Event::ChildUndone { key, .. } => format!("[{key}]"),
         Event::ChildParked { key, waits, .. } => format!("[{key}] {}", if *waits { "waits" } else { "goes on" }),
         Event::Reduced { count, acc, .. } => format!(" {count} = {}", payload_text(acc)),
-        Event::SignalReceived { id, name, payload } => format!(" {id} {name} = {}", payload_text(payload)),
+        Event::ChildListens { key, name, waits, .. } => {
+            format!("[{key}] {} {name}", if *waits { "listens" } else { "deaf" })
+        }
+        Event::SignalReceived { id, name, payload } | Event::SignalPassed { id, name, payload } => {
+            format!(" {id} {name} = {}", payload_text(payload))
+        }
         Event::Resolved { choice, by, .. } => format!(" {} by {by}", choice_text(choice)),
         Event::Clashed { keys, .. } => format!(": {}", keys.join(", ")),
         Event::RunStarted(_)
@@ -131,6 +136,8 @@ fn word_text(plan: &Plan, (to, word): &(Peer, Word)) -> String {
         Word::Ended(end) => format!("ended{}", end_text(end)),
         Word::Undone => "undone".into(),
         Word::Parked { waits, .. } => (if *waits { "waits" } else { "goes on" }).into(),
+        Word::Listens { name, waits, .. } => format!("{} {name}", if *waits { "listens" } else { "deaf" }),
+        Word::Signal { id, name, payload, .. } => format!("signal {id} {name} = {}", payload_text(payload)),
     };
     format!("{to} {word}")
 }

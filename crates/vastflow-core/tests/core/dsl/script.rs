@@ -118,9 +118,8 @@ fn input(run: &Run, line: &str) -> Input {
         "cancel" | "pause" | "resume" | "kill" => control(subject, rest),
         "parent" => Input::Told { from: Peer::Parent, word: word(rest, writes) },
         "signal" => {
-            let mut words = rest.splitn(3, ' ');
-            let (id, called) = (words.next().unwrap().into(), name(words.next().unwrap()));
-            Input::Signal { id, name: called, payload: bytes(words.next().unwrap_or("")) }
+            let (id, name, payload) = signal(rest);
+            Input::Signal { id, name, payload }
         }
         "resolve" => resolve(run, rest),
         "quarantine" => Input::Quarantine { task: task(run, rest), deaths: 3 },
@@ -150,8 +149,15 @@ fn control(what: &str, rest: &str) -> Input {
     }
 }
 
+/// `id name x`
+fn signal(text: &str) -> (Box<str>, vastflow_core::Name, Payload) {
+    let mut words = text.splitn(3, ' ');
+    let (id, called) = (words.next().unwrap().into(), name(words.next().unwrap()));
+    (id, called, bytes(words.next().unwrap_or("")))
+}
+
 /// What another scope says: `begin x [k=v]`, `cancel`, `kill`, `undo`; `ended out [k=v]`, `failed why`, `undone`,
-/// `waits`, `goes_on`.
+/// `waits`, `goes_on`, `listens name`, `deaf name`; `signal id name x`.
 fn word(text: &str, writes: Writes) -> Word {
     let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
     let (by, why) = ("outside".into(), "why".into());
@@ -168,6 +174,12 @@ fn word(text: &str, writes: Writes) -> Word {
         "undone" => Word::Undone,
         "waits" => Word::Parked { waits: true, turn: 1 },
         "goes_on" => Word::Parked { waits: false, turn: 2 },
+        "listens" => Word::Listens { name: name(rest), waits: true, turn: 1 },
+        "deaf" => Word::Listens { name: name(rest), waits: false, turn: 2 },
+        "signal" => {
+            let (id, name, payload) = signal(rest);
+            Word::Signal { id, name, payload, turn: 1 }
+        }
         other => panic!("no scope says {other:?}"),
     }
 }

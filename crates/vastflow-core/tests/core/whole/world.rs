@@ -24,6 +24,8 @@ pub(crate) struct World<'a> {
     now: Timestamp,
     /// Signals that were not sent yet: to which scope, and which node of it waits or will.
     unsent: Vec<(String, NodeIx)>,
+    /// Whether they are sent to the very scope, or to the run.
+    by_place: bool,
     wild: bool,
     /// Nodes of the outermost scope whose calls take long, a bit each.
     slow: u16,
@@ -79,7 +81,8 @@ impl<'a> World<'a> {
         let (scopes, mail) = (BTreeMap::new(), BTreeMap::new());
         let unsent = signals(&case.plan, "").collect();
         let (now, slow, tally) = (Timestamp::ZERO, choices.number(), Tally::default());
-        let mut world = World { case, scopes, mail, now, unsent, wild, slow, bug, tally };
+        let by_place = choices.once_in(2);
+        let mut world = World { case, scopes, mail, now, unsent, by_place, wild, slow, bug, tally };
         world.scopes.insert(String::new(), Scope::new(case.plan.clone(), bytes("x"), bug));
         let mut start = Start { input: bytes("x"), ..Start::new(RunId::new("run").unwrap()) };
         if wild && choices.once_in(6) {
@@ -152,12 +155,13 @@ impl<'a> World<'a> {
         let NodeKind::Signal { name } = self.scopes[&path].run.plan.node(node).unwrap().kind.clone() else {
             unreachable!()
         };
-        let signal = Input::Signal { id: name.as_str().into(), payload: bytes(&name), name };
-        match self.tell(&path, signal.clone()) {
+        let signal = Input::Signal { id: format!("{path}/{name}").into(), payload: bytes(&name), name };
+        let to = if self.by_place { path.clone() } else { String::new() };
+        match self.tell(&to, signal.clone()) {
             // It is kept for a node that will wait for it, not for a scope that will begin.
             Err(Rejection::NotBegun) => self.unsent.push((path, node)),
             Err(_) => {}
-            Ok(()) => assert!(self.tell(&path, signal).is_err(), "the same signal counts twice"),
+            Ok(()) => assert!(self.tell(&to, signal).is_err(), "the same signal counts twice"),
         }
     }
 
