@@ -16,6 +16,8 @@ struct Tool {
 const NEEDED: &[Tool] = &[
     // libc6-dev is named because gcc only recommends it, and recommended packages are not installed.
     Tool { command: "cc", packages: "gcc libc6-dev", why: "compiles the bundled SQLite" },
+    // The server's own programs are not on the PATH of Debian; this one comes with them.
+    Tool { command: "pg_ctlcluster", packages: "postgresql", why: "tests start PostgreSQL servers of their own" },
     Tool { command: "sqlite3", packages: "sqlite3", why: "a test opens the tables as a user would" },
 ];
 
@@ -112,13 +114,13 @@ mod tests {
     #[test]
     fn what_is_present_is_not_missing() {
         assert!(missing(|_| true).is_empty());
-        assert_eq!(names(&missing(|command| command == "cc")), "sqlite3");
+        assert_eq!(names(&missing(|command| command == "cc")), "pg_ctlcluster, sqlite3");
     }
 
     #[test]
     fn the_message_is_a_line_to_paste() {
         let message = by_hand(&missing(|_| false));
-        let line = "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev sqlite3\n";
+        let line = "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev postgresql sqlite3\n";
         assert!(message.contains(line), "{message}");
         assert!(message.contains("compiles the bundled SQLite"), "{message}");
     }

@@ -1,6 +1,7 @@
 //! The commit: what must become true together.
 
 use crate::control::{Control, ControlWord};
+use crate::error::StoreError;
 use crate::work::WorkerId;
 use std::sync::Arc;
 use vastflow_core::run::RunSummary;
@@ -46,6 +47,26 @@ pub struct Commit {
     pub control: Option<Control>,
     /// What lists show of the run from now on; only from its root scope, and always with its first commit.
     pub summary: Option<Arc<RunSummary>>,
+}
+
+impl Commit {
+    /// Checks what can be seen of it without a store.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when it is not well formed.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let wrong = |what: &str| Err(StoreError::Invalid(what.into()));
+        if self.events.is_empty() {
+            return wrong("it has no event");
+        }
+        if !self.scope.is_root() && (self.control.is_some() || self.summary.is_some()) {
+            return wrong("only a root scope changes the control word or the summary");
+        }
+        if self.messages.iter().any(|message| message.to.run() != self.scope.run()) {
+            return wrong("a message goes to a scope of another run");
+        }
+        Ok(())
+    }
 }
 
 /// A task to queue.

@@ -51,6 +51,7 @@ impl Open for Engine {
 /// |---|---|
 /// | `sqlite:app.db`, `sqlite:/var/lib/app.db` | a file, for one process; an acknowledged commit survives a power cut |
 /// | `redis://host:6379/0` | a Redis or Valkey server, for a fleet; needs the feature `redis`. What an acknowledged commit is worth depends on how the server is set up |
+/// | `postgres://user@host/database` | a PostgreSQL database, for a fleet of workers; feature `postgres` |
 /// | `memory:` | nothing survives the process; for tests |
 ///
 /// # Errors
@@ -61,7 +62,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
         "memory" => Ok(Arc::new(MemoryStore::new()) as Arc<dyn Store>),
         "sqlite" => open_sqlite(rest).await,
         "redis" => open_redis(url).await,
-        "rediss" | "postgres" | "postgresql" => Err(StoreError::Refused(
+        "postgres" | "postgresql" => open_postgres(url).await,
+        "rediss" => Err(StoreError::Refused(
             "this version has no such store yet; write sqlite:app.db for a file, or memory: for tests".into(),
         )),
         _ => Err(StoreError::Refused(
@@ -108,13 +110,25 @@ async fn open_redis(_: &str) -> Result<Arc<dyn Store>, StoreError> {
     Err(StoreError::Refused("this program was built without the feature \"redis\"; add it in Cargo.toml".into()))
 }
 
+#[cfg(feature = "postgres")]
+async fn open_postgres(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(vastflow_postgres::PostgresStore::open(url).await?))
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn open_postgres(_: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Err(StoreError::Refused(
+        "this program was built without the feature \"postgres\"; add it in Cargo.toml, or write sqlite:app.db for a file".into(),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn a_url_that_is_refused_is_told_without_its_password() {
-        for url in ["postgres://u:secret@h/db", "mysql://u:secret@h/db"] {
+        for url in ["rediss://u:secret@h/0", "mysql://u:secret@h/db"] {
             let error = Engine::open(url).await.err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains("sqlite:app.db") && !error.contains("secret"), "{error}");
         }

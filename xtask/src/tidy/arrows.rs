@@ -20,6 +20,7 @@ const ARROWS: &[(&str, May)] = &[
     ("vastflow-sdk", May::Know(&["vastflow-core"])),
     ("vastflow-sqlite", May::Know(&["vastflow-core", "vastflow-store"])),
     ("vastflow-redis", May::Know(&["vastflow-core", "vastflow-store"])),
+    ("vastflow-postgres", May::Know(&["vastflow-core", "vastflow-store"])),
     ("vastflow-testsuite", May::Know(&["vastflow-core", "vastflow-store"])),
     ("vastflow-worker", May::Know(&["vastflow-core", "vastflow-store", "vastflow-sdk"])),
     ("vastflow-testing", May::Know(&["vastflow-core", "vastflow-sdk", "vastflow-worker"])),
@@ -51,6 +52,11 @@ const FENCES: &[Fence] = &[
         package: "redis",
         who: Who::Only(&["vastflow-redis", "vastflow-bench"]),
         why: "only the Redis store names its driver; the bench measures the server alone, as a baseline",
+    },
+    Fence {
+        package: "tokio-postgres",
+        who: Who::Only(&["vastflow-postgres", "vastflow-bench"]),
+        why: "only the PostgreSQL store names its driver; the bench measures the driver alone, as a baseline",
     },
     Fence {
         package: "tokio",

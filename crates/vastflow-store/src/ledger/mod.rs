@@ -137,7 +137,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Invalid`] when the commit is not well formed.
     pub fn apply(&mut self, commit: &mut Commit) -> Result<Committed, StoreError> {
-        check_form(commit)?;
+        commit.check()?;
         if let Some(answer) = self.refuse(commit) {
             self.fenced += u64::from(answer == Committed::Fenced);
             return Ok(answer);
@@ -282,18 +282,4 @@ fn set_control(run: &mut Run, control: crate::Control, queue: &mut Queue) {
             scope.unhold(id, &place, queue);
         }
     }
-}
-
-fn check_form(commit: &Commit) -> Result<(), StoreError> {
-    let wrong = |what: &str| Err(StoreError::Invalid(what.into()));
-    if commit.events.is_empty() {
-        return wrong("it has no event");
-    }
-    if !commit.scope.is_root() && (commit.control.is_some() || commit.summary.is_some()) {
-        return wrong("only a root scope changes the control word or the summary");
-    }
-    if commit.messages.iter().any(|message| message.to.run() != commit.scope.run()) {
-        return wrong("a message goes to a scope of another run");
-    }
-    Ok(())
 }

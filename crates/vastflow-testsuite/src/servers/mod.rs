@@ -1,7 +1,9 @@
 //! Real servers for tests: started from what is installed, on a port of their own, gone with the test.
 
+mod postgres;
 mod redis;
 
+pub use postgres::Postgres;
 pub use redis::{Redis, Sync};
 
 use std::io::{BufRead, BufReader};
@@ -34,6 +36,12 @@ impl Process {
         let said = watch.stdout.take().expect("what it says");
         BufReader::new(said).read_line(&mut pid).expect("the id of the server's process");
         Process { watch, pid: pid.trim().to_owned() }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.pid
     }
 
     /// Sends a signal by its name: `KILL`, `STOP`, `CONT`.

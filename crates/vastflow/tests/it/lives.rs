@@ -251,7 +251,7 @@ fn whatever_a_run_waits_for_the_next_engine_knows() {
             builder.concurrency(1).flow(two(&scene)).flow(retries.unwrap())
         };
         let engine = builder(place.engine().await).start().await.unwrap();
-        let script = Script::new().cycle(3, 100.ms(), [again("not yet"), Act::Done]);
+        let script = Script::new().cycle(3, 400.ms(), [again("not yet"), Act::Done]);
         let andes = Andes::new("polls").stream(R1(script)).stream(R2::default()).atlantic(Sea::default());
         let river = engine.draw(andes, Headwaters::new(place.id("waits-for"))).await.unwrap();
         let retry = engine.run("retries", 2_u32).id("retry").await.unwrap();
@@ -499,7 +499,7 @@ fn a_call_that_was_given_up_and_claimed_again_here_is_not_made_twice() {
         let run = engine.run("hold", 1_u32).await.unwrap();
         scene.entered.notified().await;
         // As if the engine had been out of breath for longer than its lease.
-        store.sweep(vastflow::Timestamp::from_millis(u64::MAX / 2), 16).await.unwrap();
+        place.give_all_up(&*store).await;
         while store.tasks(&root(run.id().as_str())).await.unwrap()[0].token.0 < 2 {
             tokio::task::yield_now().await;
         }

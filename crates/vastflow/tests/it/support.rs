@@ -10,6 +10,8 @@ use vastflow::prelude::*;
 use vastflow::store::Store;
 use vastflow::{BoxError, EngineBuilder, Event};
 use vastflow_core::{Recorded, RunId, ScopeId, Seq};
+use vastflow_postgres::PostgresStore;
+use vastflow_testsuite::servers::Postgres;
 
 /// The originals' second.
 pub const SECOND: Duration = Duration::from_millis(50);
@@ -20,13 +22,15 @@ pub const TICK: Duration = Duration::from_millis(1);
 /// A test that takes longer hangs.
 const TOO_LONG: Duration = Duration::from_secs(30);
 
-/// A store that can be opened again: `memory:` or `sqlite:` in a directory of its own.
+/// A store that can be opened again: `memory:`, `sqlite:` in a directory of its own, or a schema of its own in a
+/// PostgreSQL server that all tests share.
 #[derive(Clone)]
 pub struct Place(Arc<Kind>);
 
 enum Kind {
     Memory(Arc<dyn Store>),
     Sqlite(TempDir),
+    Postgres(String),
 }
 
 impl Place {
@@ -38,10 +42,15 @@ impl Place {
         Place(Arc::new(Kind::Sqlite(TempDir::new().unwrap())))
     }
 
+    pub fn postgres() -> Self {
+        Place(Arc::new(Kind::Postgres(Postgres::shared().fresh_url())))
+    }
+
     pub fn name(&self) -> &'static str {
         match *self.0 {
             Kind::Memory(_) => "memory",
             Kind::Sqlite(_) => "sqlite",
+            Kind::Postgres(_) => "postgres",
         }
     }
 
@@ -53,7 +62,18 @@ impl Place {
                 let url = format!("sqlite:{}", dir.path().join("runs.db").display());
                 vastflow::open(&url).await.unwrap()
             }
+            Kind::Postgres(url) => Arc::new(PostgresStore::open(url).await.unwrap()),
         }
+    }
+
+    /// Somebody takes all workers for dead, as if their leases had ended; gives how many tasks they lost. A store with a
+    /// clock of its own is told so in its tables.
+    pub async fn give_all_up(&self, store: &dyn Store) -> usize {
+        if let Kind::Postgres(url) = &*self.0 {
+            let schema = url.rsplit_once("schema=").unwrap().1;
+            Postgres::shared().psql(&format!("UPDATE {schema}.worker SET until = 1"));
+        }
+        store.sweep(vastflow::Timestamp::from_millis(u64::MAX / 2), 16).await.unwrap().tasks
     }
 
     /// An engine on it. The short lease is how soon a memory store gives up an engine that is gone.
@@ -80,7 +100,7 @@ where
 {
     let runtime = runtime();
     runtime.block_on(async {
-        let places = [Place::memory().await, Place::sqlite()];
+        let places = [Place::memory().await, Place::sqlite(), Place::postgres()];
         let tests = places.map(|place| (place.name(), tokio::spawn(tokio::time::timeout(TOO_LONG, test(place)))));
         for (name, test) in tests {
             match test.await {

@@ -1,0 +1,215 @@
+//! Connections: how they are made, lent, and thrown away.
+
+use crate::fail::{self, driver, refused};
+use crate::options::{Options, Tls};
+use crate::tls::Connector;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Config, Row};
+use vastflow_store::StoreError;
+
+/// The oldest server that is tested against.
+const OLDEST: i32 = 150_000;
+/// What the client waits longer than the server, so that it is mostly the server that says why.
+const GRACE: Duration = Duration::from_secs(2);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The connections of one store.
+pub(crate) struct Connections {
+    pool: Pool,
+    pub(crate) config: Config,
+    pub(crate) connector: Connector,
+    is_pooled: bool,
+    most: Duration,
+    round_trips: AtomicU64,
+}
+
+impl Connections {
+    pub(crate) fn new(options: &Options, tls: &Tls) -> Result<Self, StoreError> {
+        let mut config = Config::from_str(&options.url).map_err(|error| {
+            refused("postgres-url", format!("the URL is not understood: {error}; write postgres://user@host/database"))
+        })?;
+        if config.get_hosts().is_empty() {
+            return Err(refused("postgres-url", "the URL names no host; write postgres://user@host/database"));
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("vastflow");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT);
+        }
+        config.tcp_user_timeout(options.statement_timeout + GRACE);
+        if !options.transaction_pooling {
+            config.options(session(options, config.get_options()));
+        }
+        let connector = Connector::new(tls)?;
+        let manager = Manager::from_config(
+            config.clone(),
+            connector.clone(),
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(options.connections.max(options.writers + 1))
+            .wait_timeout(Some(options.statement_timeout))
+            .create_timeout(Some(CONNECT + GRACE))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| refused("postgres-pool", error))?;
+        let most = options.statement_timeout + GRACE;
+        let is_pooled = options.transaction_pooling;
+        Ok(Connections { pool, config, connector, is_pooled, most, round_trips: AtomicU64::new(0) })
+    }
+
+    /// A connection, out of those that are open or a new one.
+    pub(crate) async fn lend(&self) -> Result<Lent<'_>, StoreError> {
+        let object = self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => driver("connecting to PostgreSQL", error),
+            PoolError::Timeout(_) => StoreError::unavailable("no connection to PostgreSQL came free in time"),
+            other => StoreError::unavailable(format!("connecting to PostgreSQL: {other}")),
+        })?;
+        Ok(Lent { object: Some(object), of: self })
+    }
+
+    /// Round trips to the server since the store was opened.
+    pub(crate) fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
+    }
+
+    /// One statement on any connection.
+    pub(crate) async fn rows(&self, doing: &str, sql: &str, with: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.lend().await?.rows(doing, sql, with).await
+    }
+
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+/// A value and its type.
+pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// What every session of ours is set to.
+fn session(options: &Options, given: Option<&str>) -> String {
+    let Options { statement_timeout, lock_timeout, .. } = options;
+    // The user's own come last, so that they win.
+    format!(
+        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c jit=off {}",
+        statement_timeout.as_millis(),
+        lock_timeout.as_millis(),
+        statement_timeout.as_millis(),
+        given.unwrap_or_default()
+    )
+}
+
+/// A connection in use. When something broke it, or a call on it was given up, it does not go back.
+pub(crate) struct Lent<'a> {
+    object: Option<Object>,
+    of: &'a Connections,
+}
+
+/// Why a statement failed, for those who try again.
+pub(crate) enum Failed {
+    Said(tokio_postgres::Error),
+    /// It took too long, and was given up.
+    Late,
+}
+
+impl Failed {
+    pub(crate) fn into_error(self, doing: &str) -> StoreError {
+        match self {
+            Failed::Said(error) => driver(doing, error),
+            Failed::Late => StoreError::unavailable(format!("{doing}: PostgreSQL did not answer in time")),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> fail::Kind {
+        match self {
+            Failed::Said(error) => fail::kind(error),
+            Failed::Late => fail::Kind::Later,
+        }
+    }
+}
+
+impl Lent<'_> {
+    /// The driver's client.
+    pub(crate) fn client(&self) -> Result<&tokio_postgres::Client, StoreError> {
+        self.object.as_ref().map(|object| &***object).ok_or_else(|| StoreError::unavailable("the connection is broken"))
+    }
+
+    /// One statement.
+    pub(crate) async fn rows(&mut self, doing: &str, sql: &str, with: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.try_rows(sql, with).await.map_err(|failed| failed.into_error(doing))
+    }
+
+    /// One statement, one round trip; preparing it the first time is another.
+    pub(crate) async fn try_rows(&mut self, sql: &str, with: &[Parameter<'_>]) -> Result<Vec<Row>, Failed> {
+        let Some(object) = self.object.take() else { return Err(Failed::Late) };
+        self.of.round_trips.fetch_add(1, Ordering::Relaxed);
+        let asked = ask(&object, sql, with, self.of.is_pooled);
+        match tokio::time::timeout(self.of.most, asked).await {
+            Ok(Ok(rows)) => {
+                self.object = Some(object);
+                Ok(rows)
+            }
+            Ok(Err(error)) => {
+                if fail::spoils(&error) {
+                    drop(Object::take(object));
+                } else {
+                    self.object = Some(object);
+                }
+                Err(Failed::Said(error))
+            }
+            Err(_) => {
+                drop(Object::take(object));
+                Err(Failed::Late)
+            }
+        }
+    }
+}
+
+async fn ask(object: &Object, sql: &str, with: &[Parameter<'_>], is_pooled: bool) -> Result<Vec<Row>, tokio_postgres::Error> {
+    if is_pooled {
+        return object.query_typed(sql, with).await;
+    }
+    let types: Vec<Type> = with.iter().map(|(_, of)| of.clone()).collect();
+    let values: Vec<&(dyn ToSql + Sync)> = with.iter().map(|(value, _)| *value).collect();
+    let statement = object.prepare_typed_cached(sql, &types).await?;
+    object.query(&statement, &values).await
+}
+
+/// Looks whether this is a server that the store can live on.
+pub(crate) async fn check_server(connections: &Connections, is_pooled: bool) -> Result<(), StoreError> {
+    let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), pg_is_in_recovery(), \
+               current_setting('default_transaction_read_only') = 'on', current_setting('fsync') = 'off', \
+               current_setting('synchronous_commit') = 'off', current_setting('server_encoding')";
+    let rows = connections.rows("looking at the server", sql, &[]).await?;
+    let row = rows.first().ok_or_else(|| StoreError::unavailable("PostgreSQL said nothing of itself"))?;
+    let (version, shown): (i32, String) = (row.get(0), row.get(1));
+    if version < OLDEST {
+        return Err(refused(
+            "postgres-version",
+            format!("the server is PostgreSQL {shown}; the store needs {} or later: upgrade it", OLDEST / 10_000),
+        ));
+    }
+    if row.get(2) || row.get(3) {
+        let why = if row.get(2) { "is a standby" } else { "was told to do so" };
+        return Err(refused("postgres-read-only", format!("the server only reads: it {why}; point the URL at the primary")));
+    }
+    if row.get::<_, &str>(6) != "UTF8" {
+        let encoding: &str = row.get(6);
+        return Err(refused(
+            "postgres-encoding",
+            format!("the database's encoding is {encoding}; create one with ENCODING 'UTF8'"),
+        ));
+    }
+    if row.get(4) {
+        tracing::warn!("the server runs with fsync = off: a power cut may destroy the database");
+    }
+    if row.get(5) {
+        tracing::warn!(is_pooled, "synchronous_commit is off for this user: a crash of the server may take back acknowledged commits");
+    }
+    Ok(())
+}
