@@ -76,7 +76,8 @@ pub(crate) async fn without_store(flow: &Flow<String, String>, runs: usize) -> R
     Ok(Took { wall: began.elapsed(), cpu: cpu_time().saturating_sub(cpu) })
 }
 
-async fn drive(engine: Engine, flow: String, left: Arc<AtomicUsize>) -> Result<(), vastflow::Error> {
+/// Runs a flow again and again, as long as runs are left.
+pub(crate) async fn drive(engine: Engine, flow: String, left: Arc<AtomicUsize>) -> Result<(), vastflow::Error> {
     let input = payload();
     let take = |left: usize| left.checked_sub(1);
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {

@@ -4,6 +4,7 @@
 //! cargo run --release -p vastflow-bench -- embedded            all works, on the memory and the SQLite store
 //! cargo run --release -p vastflow-bench -- embedded W2 W4      some of them
 //! cargo run --release -p vastflow-bench -- scale               what grows with items, waiting runs, nodes
+//! cargo run --release -p vastflow-bench -- postgres            on a PostgreSQL server of its own, with fsync on
 //! ```
 //!
 //! Each work is run three times, in turn with its floor; the medians are printed as a table and as `RESULT` lines.
@@ -13,6 +14,7 @@
 mod floor;
 mod flows;
 mod load;
+mod postgres;
 mod report;
 mod scale;
 mod works;
@@ -26,7 +28,7 @@ use vastflow::BoxError;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: vastflow-bench embedded [--quick] [W1] [W2] [W3] [W4] [W8]\n       vastflow-bench scale [--quick] [W5] [W6] [W7] [W10]";
+const USAGE: &str = "usage: vastflow-bench embedded [--quick] [W1] [W2] [W3] [W4] [W8]\n       vastflow-bench scale [--quick] [W5] [W6] [W7] [W10]\n       vastflow-bench postgres [--quick] [W1] [W2] [W3] [W4] [W5] [W9]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,6 +36,7 @@ async fn main() -> ExitCode {
     let asked = match args.split_first() {
         Some((verb, rest)) if verb == "embedded" => rest.to_vec(),
         Some((verb, rest)) if verb == "scale" => return code(&scale::measure(rest).await),
+        Some((verb, rest)) if verb == "postgres" => return code(&postgres::measure(rest).await),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -73,7 +73,7 @@ pub(crate) async fn measure(asked: &[String]) -> Result<(), BoxError> {
 }
 
 /// A foreach that folds: the window of the design, one node an item.
-fn many() -> Result<Flow<u64, u64>, BoxError> {
+pub(crate) fn many() -> Result<Flow<u64, u64>, BoxError> {
     let pages = |(up_to, from): (u64, Option<u64>)| async move {
         let from = from.unwrap_or(0);
         let end = up_to.min(from + 1_000);

@@ -176,7 +176,7 @@ async fn commit(shared: &Shared, commits: &[&Commit]) -> Outcomes {
             outcomes[at] = Some(outcome);
         }
     }
-    let each = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(closed()))).collect();
+    let each = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(closed_answer)).collect();
     Outcomes { each, freed }
 }
 
@@ -219,6 +219,11 @@ async fn call(shared: &Shared, commits: &[&Commit]) -> Result<Outcomes, StoreErr
             _ => return Err(failed.into_error(DOING)),
         }
     }
+    Err(closed())
+}
+
+/// The answer to a commit that got none.
+pub(crate) fn closed_answer() -> Outcome {
     Err(closed())
 }
 

@@ -10,9 +10,10 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use vastflow_core::run::{Input, Start};
-use vastflow_core::{Name, Payload, PlanHash, RunId, ScopeId, State, Timestamp, Writes};
+use vastflow_core::run::{Changes, Input, Start, StepError};
+use vastflow_core::{Name, Payload, PlanHash, RunId, ScopeId, Seq, State, Timestamp, Writes};
 use vastflow_sdk::{Bound, Temporary};
+use vastflow_store::{Commit, NewTask};
 
 /// A run about to start. Await it.
 ///
@@ -126,6 +127,38 @@ impl StartRun {
         self
     }
 
+    /// The commit that begins the run, for a store that can make it true together with something else: see the method
+    /// `commit_in` of the PostgreSQL store. Nothing has begun until the store was given it.
+    ///
+    /// # Errors
+    /// As when it is awaited, but for a run that is there already: that the store answers.
+    pub async fn into_commit(self) -> Result<Commit, Error> {
+        let shared = &self.engine.shared;
+        let mut start = self.start?;
+        let bound = shared.bound(self.plan?).await?;
+        let plan = bound.plan();
+        start.queued = shared.windows.concern(plan.flow(), start.info.key.as_ref());
+        let (scope, at) = (ScopeId::root(start.run.clone()), shared.now());
+        let (mut state, mut changes) = (State::default(), Changes::default());
+        let events = state.step(plan, Input::Start(start), at, &mut changes).map_err(|why| unfit(&scope, why))?;
+        let info = state.started().map(|started| started.info.clone()).unwrap_or_default();
+        let new = |(task, due)| NewTask { lane: info.lane_of(plan, task).cloned(), ..NewTask::new(task, due) };
+        Ok(Commit {
+            op: shared.next_op(),
+            scope,
+            expected: Seq::ZERO,
+            at,
+            worker: shared.worker,
+            settle: Vec::new(),
+            events,
+            queue: changes.queue.into_iter().map(new).collect(),
+            obsolete: Vec::new(),
+            messages: Vec::new(),
+            control: None,
+            summary: state.summary(plan).map(Arc::new),
+        })
+    }
+
     async fn begin(self) -> Result<Run, Error> {
         let shared = &self.engine.shared;
         let mut start = self.start?;
@@ -140,6 +173,14 @@ impl StartRun {
             Err(Error::AlreadyExists { .. }) => join(&self.engine, &bound, &start).await,
             told => told.map(|()| run),
         }
+    }
+}
+
+/// Why a run cannot begin.
+fn unfit(scope: &ScopeId, why: StepError) -> Error {
+    match why {
+        StepError::Rejected(rejection) => Error::Setting(format!("run {scope} cannot begin: {rejection}")),
+        StepError::Illegal(source) => Error::Corrupt { id: scope.run().clone(), source },
     }
 }
 

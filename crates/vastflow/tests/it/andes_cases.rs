@@ -46,10 +46,10 @@ fn a_basin_sees_the_headwaters_and_its_parallel_siblings_do_not_see_what_it_writ
         // The river beside the basin reads x until it is told to stop looking: the basin has written it long before.
         let writes = Basin::new("writes").stream(R2(flow([put("x", "inside")]))).stream(R3(Script::new().cycle(
             5,
-            SECOND,
+            5 * SECOND,
             [again("a while"), again("a while"), Act::Done],
         )));
-        let reads = R1(Script::new().cycle(2, SECOND, [tell("x")]));
+        let reads = R1(Script::new().cycle(2, 5 * SECOND, [tell("x")]));
         let andes =
             Andes::new("beside").stream(ParallelRiver::new().append(writes).append(reads)).atlantic(Sea::default());
         let (run, scene) = down(&place, "beside", andes).await;

@@ -247,11 +247,11 @@ fn whatever_a_run_waits_for_the_next_engine_knows() {
         let builder = |builder: vastflow::EngineBuilder| {
             let weak = |ctx: Ctx, n: u32| async move { if ctx.attempt() == 1 { fail("again") } else { ok(n) } };
             let retries =
-                Flow::dag("retries", |dag, n: Node<u32>| dag.node("weak", weak, n).retry(1.times().every(100.ms())));
+                Flow::dag("retries", |dag, n: Node<u32>| dag.node("weak", weak, n).retry(1.times().every(1.secs())));
             builder.concurrency(1).flow(two(&scene)).flow(retries.unwrap())
         };
         let engine = builder(place.engine().await).start().await.unwrap();
-        let script = Script::new().cycle(3, 400.ms(), [again("not yet"), Act::Done]);
+        let script = Script::new().cycle(3, 1.secs(), [again("not yet"), Act::Done]);
         let andes = Andes::new("polls").stream(R1(script)).stream(R2::default()).atlantic(Sea::default());
         let river = engine.draw(andes, Headwaters::new(place.id("waits-for"))).await.unwrap();
         let retry = engine.run("retries", 2_u32).id("retry").await.unwrap();

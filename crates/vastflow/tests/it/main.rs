@@ -15,6 +15,7 @@ mod killed;
 mod leases;
 mod lives;
 mod looks;
+mod postgres;
 mod retention;
 mod river_cases;
 mod rivers;
