@@ -9,7 +9,7 @@ use crate::load::{cpu_time, drive};
 use crate::scale::many as many_items;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use vastflow::{BoxError, Engine, Flow, Node, Result};
 use vastflow_postgres::{Options, PostgresStore, tokio_postgres};
 use vastflow_testsuite::servers::Postgres;

@@ -5,7 +5,7 @@ CREATE FUNCTION {schema}.clock() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 $$;
 
--- A task goes back into the queue, at its end.
+-- Where a task stands that nobody holds.
 CREATE FUNCTION {schema}.state_of(due bigint, ripe bigint, control smallint) RETURNS smallint LANGUAGE sql IMMUTABLE AS $$
     SELECT (CASE WHEN due > ripe THEN 0 WHEN control IN (0, 2) THEN 1 ELSE 3 END)::smallint
 $$;
@@ -47,10 +47,10 @@ CREATE FUNCTION {schema}.commit_1(
     r_el integer[], r_scope text[], r_flow text[], r_plan text[], r_priority smallint[], r_status text[],
     r_started bigint[], r_ended bigint[], r_key text[], r_labels text[], r_outcome bytea[], r_output bytea[], r_codec text[],
     OUT code smallint[], OUT len bigint[], OUT control smallint[], OUT revision integer[],
-    -- A place in a lane came free.
-    OUT freed boolean)
+    -- Somebody may find something new to claim.
+    OUT news boolean)
 LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -69,7 +69,7 @@ DECLARE
     v_fenced integer[];
     c_deliver CONSTANT bigint := 7::bigint << 59;
 BEGIN
-    freed := false; code := '{}'; len := '{}'; control := '{}'; revision := '{}';
+    news := false; code := '{}'; len := '{}'; control := '{}'; revision := '{}';
     FOREACH hi IN ARRAY p_waves LOOP
         -- Heads of runs that begin. The id is free, so nothing can refuse such a commit any more.
         IF r_el IS NOT NULL THEN
@@ -137,15 +137,25 @@ BEGIN
 
         v_code := '{}';
         FOR i IN lo..hi LOOP
-            v_code[i - lo + 1] := CASE
-                WHEN e_expected[i] < v_len[i - lo + 1] AND EXISTS (
+            -- Only what is rare asks the tables.
+            v_code[i - lo + 1] := 0;
+            IF e_expected[i] < v_len[i - lo + 1] THEN
+                IF EXISTS (
                     SELECT FROM {schema}.journal j
                     WHERE j.run = v_run[i - lo + 1] AND j.scope = v_id[i - lo + 1]
-                      AND j.first = e_expected[i] AND j.op = e_op[i]) THEN 1
-                WHEN v_fenced IS NOT NULL AND i = ANY(v_fenced) THEN 3
-                WHEN e_expected[i] <> v_len[i - lo + 1] THEN 2
-                WHEN v_run[i - lo + 1] = 0 THEN 4
-                ELSE 0 END;
+                      AND j.first = e_expected[i] AND j.op = e_op[i])
+                THEN
+                    v_code[i - lo + 1] := 1;
+                    CONTINUE;
+                END IF;
+            END IF;
+            IF v_fenced IS NOT NULL AND i = ANY(v_fenced) THEN
+                v_code[i - lo + 1] := 3;
+            ELSIF e_expected[i] <> v_len[i - lo + 1] THEN
+                v_code[i - lo + 1] := 2;
+            ELSIF v_run[i - lo + 1] = 0 THEN
+                v_code[i - lo + 1] := 4;
+            END IF;
         END LOOP;
 
         IF r_el IS NOT NULL THEN
@@ -162,6 +172,11 @@ BEGIN
                  r(el, status, started, ended, outcome, output, codec)
             WHERE r.el BETWEEN lo AND hi AND v_code[r.el - lo + 1] = 0 AND e_expected[r.el] > 0
               AND t.key = v_run[r.el - lo + 1];
+            -- Who has ended leaves room for those in line.
+            news := news OR EXISTS (
+                SELECT FROM unnest(r_el, r_ended) r(el, ended)
+                WHERE r.el BETWEEN lo AND hi AND v_code[r.el - lo + 1] = 0 AND r.ended IS NOT NULL)
+                AND EXISTS (SELECT FROM {schema}.task t WHERE t.state = 1 AND t.class = 1);
         END IF;
 
         IF p_has_control THEN
@@ -170,6 +185,7 @@ BEGIN
                     PERFORM {schema}.control_1(v_run[i - lo + 1], e_control[i], v_ripe, v_clock);
                     v_control[i - lo + 1] := e_control[i];
                     v_revision[i - lo + 1] := v_revision[i - lo + 1] + 1;
+                    news := news OR e_control[i] IN (0, 2);
                 END IF;
             END LOOP;
         END IF;
@@ -218,10 +234,11 @@ BEGIN
                    WHERE x.el BETWEEN lo AND hi AND v_code[x.el - lo + 1] = 0) d
             WHERE t.run = d.run AND t.scope = d.scope AND t.task = d.task
             RETURNING t.class = 2 AND t.state = 2 AND t.lane <> '' AS had_place)
-            SELECT freed OR coalesce(bool_or(gone.had_place), false) INTO freed FROM gone;
+            SELECT news OR coalesce(bool_or(gone.had_place), false) INTO news FROM gone;
         END IF;
 
         IF q_el IS NOT NULL OR p_has_mail THEN
+            WITH put AS (
             INSERT INTO {schema}.task (run, scope, task, ticket, due, since, holder, token, plan, priority, class, state, lane)
             SELECT n.run, n.scope, n.task, CASE WHEN n.kept THEN 0 ELSE nextval('{schema}.ticket') END, n.due,
                    CASE WHEN n.due > v_ripe THEN n.due ELSE greatest(v_clock, n.due) END,
@@ -248,7 +265,9 @@ BEGIN
                     WHERE p_has_mail AND m.el BETWEEN lo AND hi AND v_code[m.el - lo + 1] = 0
                       AND EXISTS (SELECT FROM {schema}.inbox i WHERE i.scope = k.id)
                   ) x ORDER BY x.el, x.place, x.ord) n
-            ON CONFLICT (run, scope, task) DO NOTHING;
+            ON CONFLICT (run, scope, task) DO NOTHING
+            RETURNING holder)
+            SELECT news OR coalesce(bool_or(put.holder IS NULL), false) INTO news FROM put;
         END IF;
 
         IF p_workers IS NOT NULL THEN

@@ -3,10 +3,16 @@
 
 -- A worker lives until then. Told so again within a sixth of its lease, the row stays as it is.
 CREATE FUNCTION {schema}.lives_1(p_worker bigint, p_until bigint, p_lease bigint, p_slack bigint)
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_slack > 0 AND EXISTS (
+        SELECT FROM {schema}.worker w WHERE w.id = p_worker AND w.until >= p_until - p_slack AND w.lease = p_lease)
+    THEN
+        RETURN;
+    END IF;
     INSERT INTO {schema}.worker AS w (id, until, lease) VALUES (p_worker, p_until, p_lease)
-    ON CONFLICT (id) DO UPDATE SET until = excluded.until, lease = excluded.lease, extended = false
-    WHERE w.until < excluded.until - p_slack OR w.lease <> excluded.lease OR w.until > excluded.until AND p_slack = 0
+    ON CONFLICT (id) DO UPDATE SET until = excluded.until, lease = excluded.lease, extended = false;
+END
 $$;
 
 -- Leases are judged by time in which the server was at work. After a gap of half a lease or more, leases that had not
@@ -28,7 +34,7 @@ CREATE FUNCTION {schema}.heartbeat_1(
     p_now bigint, p_worker bigint, p_name text, p_about text, p_lease bigint,
     OUT now bigint, OUT was_lost boolean, OUT has_others boolean, OUT other text)
 LANGUAGE plpgsql
-SET enable_seqscan = off SET synchronous_commit = off
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan SET synchronous_commit = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -56,15 +62,18 @@ BEGIN
 END
 $$;
 
--- What is due becomes claimable.
-CREATE FUNCTION {schema}.ripen_1(p_now bigint) RETURNS void LANGUAGE sql AS $$
-    WITH ripe AS (
-        SELECT t.run, t.scope, t.task, r.control
-        FROM {schema}.task t JOIN {schema}.scope r ON r.id = t.run
-        WHERE t.state = 0 AND t.due <= p_now
-        FOR UPDATE OF t SKIP LOCKED)
-    UPDATE {schema}.task t SET state = CASE WHEN ripe.control IN (0, 2) THEN 1 ELSE 3 END
-    FROM ripe WHERE t.run = ripe.run AND t.scope = ripe.scope AND t.task = ripe.task
+-- What is due becomes claimable. Tasks of held runs, too: the word is read where tasks are claimed. Who marks a task as
+-- kept back must hold the lock of the root's head, or a resume that goes on at the same time passes it over.
+CREATE FUNCTION {schema}.ripen_1(p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM {schema}.task WHERE state = 0 AND due <= p_now) THEN
+        WITH ripe AS (
+            SELECT t.run, t.scope, t.task FROM {schema}.task t WHERE t.state = 0 AND t.due <= p_now
+            FOR UPDATE OF t SKIP LOCKED)
+        UPDATE {schema}.task t SET state = 1
+        FROM ripe WHERE t.run = ripe.run AND t.scope = ripe.scope AND t.task = ripe.task;
+    END IF;
+END
 $$;
 
 -- Runs that have begun their work and have not ended, all but those in line: of a flow, or of all; with a key, or any.
@@ -94,7 +103,7 @@ CREATE FUNCTION {schema}.claim_1(
     OUT m_at integer[], OUT m_from text[], OUT m_kind bigint[], OUT m_codec text[], OUT m_body bytea[],
     OUT more boolean, OUT next_due bigint, OUT alone_waits boolean, OUT in_flight bigint[], OUT waits boolean[])
 LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -361,17 +370,16 @@ DECLARE
     v_count bigint;
 BEGIN
     WITH mine AS (
-        SELECT t.run, t.scope, t.task, r.control, l.ord
+        SELECT t.run, t.scope, t.task, l.ord
         FROM unnest(p_scope, p_task, p_token) WITH ORDINALITY l(name, task, token, ord)
         JOIN {schema}.scope s ON s.name = l.name
-        JOIN {schema}.scope r ON r.id = s.run
         JOIN {schema}.task t ON t.run = s.run AND t.scope = s.id AND t.task = l.task
         WHERE t.token = l.token AND t.holder IS NOT NULL
         ORDER BY t.run, t.scope, t.task
         FOR UPDATE OF t),
     placed AS (SELECT m.*, nextval('{schema}.ticket') AS ticket FROM (SELECT * FROM mine ORDER BY ord) m)
     UPDATE {schema}.task t
-    SET holder = NULL, ticket = p.ticket, state = {schema}.state_of(t.due, v_ripe, p.control),
+    SET holder = NULL, ticket = p.ticket, state = CASE WHEN t.due > v_ripe THEN 0 ELSE 1 END,
         since = CASE WHEN t.due > v_ripe THEN t.due ELSE greatest(v_clock, t.due) END
     FROM placed p WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task;
     GET DIAGNOSTICS v_count = ROW_COUNT;
@@ -406,8 +414,8 @@ BEGIN
         RETURN;
     END IF;
     WITH lost AS (
-        SELECT t.run, t.scope, t.task, t.class, t.holder, r.control
-        FROM {schema}.task t JOIN {schema}.scope r ON r.id = t.run
+        SELECT t.run, t.scope, t.task, t.class, t.holder
+        FROM {schema}.task t
         WHERE t.holder = ANY(v_dead)
         ORDER BY t.run, t.scope, t.task
         FOR UPDATE OF t),
@@ -416,7 +424,7 @@ BEGIN
         SELECT l.*, coalesce(c.count, 0) AS calls, nextval('{schema}.ticket') AS ticket
         FROM (SELECT * FROM lost ORDER BY run, scope, task) l LEFT JOIN calls c ON c.holder = l.holder)
     UPDATE {schema}.task t
-    SET holder = NULL, ticket = p.ticket, state = {schema}.state_of(t.due, v_ripe, p.control),
+    SET holder = NULL, ticket = p.ticket, state = CASE WHEN t.due > v_ripe THEN 0 ELSE 1 END,
         since = CASE WHEN t.due > v_ripe THEN t.due ELSE greatest(v_now, t.due) END,
         deaths = CASE WHEN t.class = 2 THEN least(t.deaths + 1, 255) ELSE t.deaths END,
         crashes = CASE WHEN t.class = 2 AND p.calls = 1 THEN least(t.crashes + 1, 255) ELSE t.crashes END

@@ -10,14 +10,17 @@ use crate::submit::{self, Job};
 use crate::upkeep;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
-use vastflow_store::{Answer, Reply, StoreError};
+use vastflow_store::{Reply, StoreError};
 
 /// A store in a PostgreSQL database, for a fleet of workers.
 pub struct PostgresStore {
     pub(crate) shared: Arc<Shared>,
     pub(crate) runtime: Runtime,
     jobs: Mutex<Option<UnboundedSender<Job>>>,
+    /// Ends when all jobs are answered and no more can come.
+    dispatcher: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -49,14 +52,14 @@ impl PostgresStore {
         let own = Arc::clone(&shared);
         runtime.run(async move { begin(&own).await }).await?;
         let handle = runtime.handle();
-        handle.spawn(submit::dispatch(Arc::clone(&shared), line));
+        let dispatcher = handle.spawn(submit::dispatch(Arc::clone(&shared), line));
         handle.spawn(upkeep::upkeep(Arc::clone(&shared)));
         handle.spawn(hints::tell(Arc::clone(&shared)));
         handle.spawn(hints::poll(Arc::clone(&shared)));
         if !shared.options.transaction_pooling {
             handle.spawn(hints::listen(Arc::clone(&shared)));
         }
-        Ok(PostgresStore { shared, runtime, jobs: Mutex::new(Some(jobs)) })
+        Ok(PostgresStore { shared, runtime, jobs: Mutex::new(Some(jobs)), dispatcher: Mutex::new(Some(dispatcher)) })
     }
 
     /// Round trips to the server since the store was opened, but for those of the listening connection. For tests and
@@ -78,18 +81,14 @@ impl PostgresStore {
         }
     }
 
-    /// No further jobs; those under way are answered first.
+    /// No further jobs; those that were sent are answered first.
     pub(crate) async fn end(&self) {
-        if self.shared.open().is_err() {
-            return;
+        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let dispatcher = self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(dispatcher) = dispatcher {
+            // One that panicked has dropped its jobs, which answers them.
+            let _ = dispatcher.await;
         }
-        let (send, receive) = tokio::sync::oneshot::channel::<()>();
-        let last = Job::new(Vec::new(), Box::new(move |_: Answer| drop(send)));
-        if let Some(jobs) = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let _ = jobs.send(last);
-        }
-        // It closes when the last job was answered; nothing is ever sent.
-        let _ = receive.await;
         self.shared.close();
         self.runtime.stop();
     }

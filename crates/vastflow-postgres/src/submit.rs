@@ -14,8 +14,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use vastflow_core::{RunId, ScopeId, Seq, Task, Timestamp};
-use vastflow_store::{Answer, Commit, Committed, Control, ControlWord, Reply, StoreError};
+use vastflow_core::{RunId, ScopeId, Seq, Timestamp};
+use vastflow_store::{Answer, Commit, Committed, ControlWord, Reply, StoreError};
 
 /// The most elements that go in one call.
 const MOST: usize = 512;
@@ -28,13 +28,13 @@ type Outcome = Result<Committed, StoreError>;
 #[derive(Default)]
 pub(crate) struct Outcomes {
     pub(crate) each: Vec<Outcome>,
-    /// A call left a lane in which others may wait.
-    freed: bool,
+    /// Somebody may find something new to claim.
+    news: bool,
 }
 
 impl Outcomes {
     fn failed(commits: &[&Commit], error: &StoreError) -> Self {
-        Outcomes { each: commits.iter().map(|_| Err(error.clone())).collect(), freed: false }
+        Outcomes { each: commits.iter().map(|_| Err(error.clone())).collect(), news: false }
     }
 }
 
@@ -139,8 +139,8 @@ impl Line {
 /// Sends jobs as one batch and answers them; gives the runs that are free again.
 async fn send(shared: Arc<Shared>, mut jobs: Vec<Job>) -> Vec<RunId> {
     let commits: Vec<&Commit> = jobs.iter().flat_map(|job| &job.batch).collect();
-    let Outcomes { each: outcomes, freed } = commit(&shared, &commits).await;
-    if freed || commits.iter().zip(&outcomes).any(|(commit, outcome)| is_news(commit, outcome)) {
+    let Outcomes { each: outcomes, news } = commit(&shared, &commits).await;
+    if news {
         shared.hints.everywhere();
     }
     let runs = jobs.iter().flat_map(Job::runs).cloned().collect();
@@ -152,32 +152,21 @@ async fn send(shared: Arc<Shared>, mut jobs: Vec<Job>) -> Vec<RunId> {
     runs
 }
 
-/// Whether there may be something new to claim after a commit.
-fn is_news(commit: &Commit, outcome: &Outcome) -> bool {
-    let Ok(Committed::Done { control }) = outcome else { return false };
-    let is_kept = |new: &vastflow_store::NewTask| new.is_under_way || new.keep && control.control.hands_out();
-    !commit.queue.iter().all(is_kept)
-        || !commit.messages.is_empty()
-        || commit.control.is_some_and(Control::hands_out)
-        || commit.settle.iter().any(|(task, _)| *task == Task::Deliver)
-        || commit.summary.as_ref().is_some_and(|summary| summary.status.is_final())
-}
-
 /// The answers to commits, each of another scope.
 async fn commit(shared: &Shared, commits: &[&Commit]) -> Outcomes {
     let mut outcomes: Vec<Option<Outcome>> = commits.iter().map(|commit| commit.check().err().map(Err)).collect();
     let well_formed: Vec<usize> = (0..commits.len()).filter(|at| outcomes[*at].is_none()).collect();
-    let mut freed = false;
+    let mut news = false;
     if !well_formed.is_empty() {
         let asked: Vec<&Commit> = well_formed.iter().map(|at| commits[*at]).collect();
         let answered = whole(shared, &asked).await;
-        freed = answered.freed;
+        news = answered.news;
         for (at, outcome) in well_formed.into_iter().zip(answered.each) {
             outcomes[at] = Some(outcome);
         }
     }
     let each = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(closed_answer)).collect();
-    Outcomes { each, freed }
+    Outcomes { each, news }
 }
 
 /// All in one call; and when something in one of them cannot be kept, each in its own, so that only that one is refused.
@@ -190,7 +179,7 @@ async fn whole(shared: &Shared, commits: &[&Commit]) -> Outcomes {
                 let one = [*commit];
                 let answered = call(shared, &one).await.unwrap_or_else(|error| Outcomes::failed(&one, &error));
                 all.each.extend(answered.each);
-                all.freed |= answered.freed;
+                all.news |= answered.news;
             }
             all
         }
@@ -238,7 +227,7 @@ pub(crate) fn outcomes(commits: &[&Commit], rows: &[Row]) -> Result<Outcomes, St
     if codes.len() != commits.len() || lens.len() != codes.len() {
         return Err(StoreError::corrupt(format!("{} answers to {} commits", codes.len(), commits.len())));
     }
-    let freed = row.try_get("freed").map_err(unread)?;
+    let news = row.try_get("news").map_err(unread)?;
     let words = controls.iter().zip(&revisions);
     let each = commits
         .iter()
@@ -255,7 +244,7 @@ pub(crate) fn outcomes(commits: &[&Commit], rows: &[Row]) -> Result<Outcomes, St
             })
         })
         .collect::<Result<_, StoreError>>()?;
-    Ok(Outcomes { each, freed })
+    Ok(Outcomes { each, news })
 }
 
 fn not_begun(commit: &Commit) -> StoreError {

@@ -2,4 +2,7 @@
 
 mod conformance;
 mod differential;
+mod faulty;
+mod opening;
+mod races;
 mod support;

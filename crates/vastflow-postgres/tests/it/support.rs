@@ -9,13 +9,20 @@ use vastflow_testsuite::servers::Postgres;
 
 /// A store that can be opened again, judged by the times that the tests pass.
 pub(crate) struct Place {
-    pub(crate) options: Options,
+    options: Options,
+    url: String,
 }
 
 impl Place {
     /// A place where nothing is yet.
     pub(crate) fn fresh() -> Self {
-        Place { options: Options::new(Postgres::shared().fresh_url()).virtual_time().connections(4) }
+        let url = Postgres::shared().fresh_url();
+        Place { options: Options::new(&url).virtual_time().connections(4), url }
+    }
+
+    /// The schema that its tables are in.
+    pub(crate) fn schema(&self) -> String {
+        self.url.rsplit_once("schema=").unwrap().1.to_owned()
     }
 }
 

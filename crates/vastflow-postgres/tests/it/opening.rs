@@ -1,0 +1,138 @@
+//! Opening: what is refused, and with which words; what options do.
+
+use crate::races::client;
+use std::sync::Arc;
+use std::time::Duration;
+use vastflow_postgres::{Options, PostgresStore};
+use vastflow_store::{Claim, Commit, Store, StoreError, Wakeups};
+use vastflow_testsuite::Probe;
+use vastflow_testsuite::fixture::{self, ALICE, LEASE, T0};
+use vastflow_testsuite::servers::Postgres;
+
+fn schema_of(url: &str) -> String {
+    url.rsplit_once("schema=").unwrap().1.to_owned()
+}
+
+async fn refused(options: Options) -> String {
+    match PostgresStore::open_with(options).await {
+        Err(StoreError::Refused(why)) => why,
+        other => panic!("{other:?} instead of a refusal"),
+    }
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_version_are_refused() {
+    let url = Postgres::shared().fresh_url();
+    PostgresStore::open(&url).await.unwrap().close().await.unwrap();
+    let sql = format!("INSERT INTO {}.migration (version, name, checksum) VALUES (99, 'later', 'x')", schema_of(&url));
+    client().await.batch_execute(&sql).await.unwrap();
+    let why = refused(Options::new(&url)).await;
+    assert!(why.contains("newer version") && why.ends_with("(postgres-newer-tables)"), "{why}");
+}
+
+#[tokio::test]
+async fn tables_are_not_made_where_that_is_not_allowed() {
+    let url = Postgres::shared().fresh_url();
+    let why = refused(Options::new(&url).migrate(false)).await;
+    assert!(why.ends_with("(postgres-old-tables)"), "{why}");
+    PostgresStore::open(&url).await.unwrap();
+    PostgresStore::open_with(Options::new(&url).migrate(false)).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_that_open_at_once_make_the_tables_once() {
+    let url = Postgres::shared().fresh_url();
+    let opening: Vec<_> = (0..6)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { PostgresStore::open(&url).await.map(drop) })
+        })
+        .collect();
+    for opened in opening {
+        opened.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_people_can_mend_has_a_code() {
+    let server = Postgres::shared();
+    let admin = client().await;
+    admin.batch_execute("DROP ROLE IF EXISTS nobody_much; CREATE ROLE nobody_much LOGIN").await.unwrap();
+    admin.batch_execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN").await.unwrap();
+    admin.batch_execute("ALTER ROLE reader SET default_transaction_read_only = on").await.unwrap();
+    let port = server.port();
+    for (url, code) in [
+        (format!("postgres://postgres@127.0.0.1:{port}/no_such_database"), "postgres-no-database"),
+        (format!("postgres://nobody_much@127.0.0.1:{port}/postgres?schema=theirs"), "postgres-permission"),
+        (format!("postgres://reader@127.0.0.1:{port}/postgres"), "postgres-read-only"),
+        ("postgres:///db".to_owned(), "postgres-url"),
+        (format!("postgres://postgres@127.0.0.1:{port}/postgres?sslrootcert=/no/such/file"), "postgres-root-cert"),
+    ] {
+        let why = refused(Options::new(&url)).await;
+        assert!(why.ends_with(&format!("({code})")), "{url}: {why}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_not_available() {
+    let error = PostgresStore::open("postgres://postgres@127.0.0.1:1/db").await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("refused"), "{error}");
+}
+
+/// What cannot be kept is refused alone; the others of its batch are none the worse.
+#[tokio::test]
+async fn a_label_that_no_text_of_the_server_can_hold() {
+    let store: Arc<dyn Store> = Arc::new(PostgresStore::open(&Postgres::shared().fresh_url()).await.unwrap());
+    store.put_plan(fixture::plan()).await.unwrap();
+    let mut story = fixture::Story::new(fixture::plan(), "bad");
+    story.info.labels = vec![("team".into(), "r\0d".into())];
+    let batch: Vec<Commit> = vec![fixture::start_commit("a"), story.start(), fixture::start_commit("b")];
+    let answers = Probe::open(Arc::new(store)).await.batch(batch).await;
+    assert!(answers[0].1.is_ok() && answers[2].1.is_ok());
+    assert!(matches!(answers[1].1, Err(StoreError::Invalid(_))), "{:?}", answers[1].1);
+}
+
+/// A batch is one round trip, whatever its size.
+#[tokio::test]
+async fn a_batch_is_one_round_trip() {
+    let store = Arc::new(PostgresStore::open(&Postgres::shared().fresh_url()).await.unwrap());
+    store.put_plan(fixture::plan()).await.unwrap();
+    let probe = Probe::open(Arc::new(Arc::clone(&store) as Arc<dyn Store>)).await;
+    let starts = |from: usize| (from..from + 200).map(|run| fixture::start_commit(&format!("r{run}"))).collect();
+    probe.answers(starts(0)).await;
+    // One that tells others of new work may be under way.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let before = store.round_trips();
+    probe.answers(starts(200)).await;
+    let trips = store.round_trips() - before;
+    assert!(trips <= 2, "{trips} round trips: the batch, and a hint to others");
+}
+
+async fn hinted(mut hints: Wakeups) {
+    tokio::time::timeout(Duration::from_secs(10), hints.next()).await.expect("a hint");
+}
+
+#[tokio::test]
+async fn others_are_told_of_new_work() {
+    let url = Postgres::shared().fresh_url();
+    let (mine, theirs) = (PostgresStore::open(&url).await.unwrap(), PostgresStore::open(&url).await.unwrap());
+    mine.put_plan(fixture::plan()).await.unwrap();
+    // The first hint is that of the listening connection itself.
+    hinted(theirs.wakeups()).await;
+    let hints = theirs.wakeups();
+    (&mine as &dyn Store).commit(fixture::start_commit("r")).await.unwrap();
+    hinted(hints).await;
+    assert_eq!(theirs.claim(Claim::new(ALICE, 9, LEASE, T0)).await.unwrap().tasks.len(), 1);
+}
+
+/// Behind a pooler nobody listens; work is found all the same.
+#[tokio::test]
+async fn behind_a_pooler_work_is_found_by_looking() {
+    let url = Postgres::shared().fresh_url();
+    let options = Options::new(format!("{url}&pgbouncer=true")).poll(Duration::from_millis(20));
+    let store = PostgresStore::open_with(options).await.unwrap();
+    store.put_plan(fixture::plan()).await.unwrap();
+    (&store as &dyn Store).commit(fixture::start_commit("r")).await.unwrap();
+    hinted(store.wakeups()).await;
+    assert_eq!(store.claim(Claim::new(ALICE, 9, LEASE, T0)).await.unwrap().tasks.len(), 1);
+}

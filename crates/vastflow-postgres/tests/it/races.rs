@@ -1,0 +1,123 @@
+//! What two sessions of the server do at the same time.
+
+use crate::support::Place;
+use std::sync::Arc;
+use vastflow_core::Timestamp;
+use vastflow_postgres::tokio_postgres::{Client, NoTls, connect};
+use vastflow_postgres::{Options, PostgresStore};
+use vastflow_store::{Claim, Committed, Control, Store};
+use vastflow_testsuite::fixture::{self, ALICE, BOB, LEASE, Story, T0, attempt};
+use vastflow_testsuite::servers::Postgres;
+use vastflow_testsuite::{Harness, Probe};
+
+pub(crate) async fn client() -> Client {
+    let (client, connection) = connect(&Postgres::shared().url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A task comes back to a held run at the very moment in which the run goes on: it is not forgotten.
+#[tokio::test]
+async fn what_comes_back_while_a_run_is_resumed_is_claimable() {
+    let place = Place::fresh();
+    let schema = place.schema();
+    let probe = Probe::open(Arc::new(place)).await;
+    let mut story = probe.begin_with(Story::new(fixture::wide(2), "r")).await;
+    let claimed = probe.claim(1).await;
+    let mut hold = story.finish(attempt(1, 1));
+    hold.control = Some(Control::Held);
+    probe.done(hold).await;
+
+    let mut other = client().await;
+    let resume = other.transaction().await.unwrap();
+    let word = format!("SELECT {schema}.control_1(key, 0::smallint, {0}, {0}) FROM {schema}.run", T0.millis());
+    resume.query(&word, &[]).await.unwrap();
+    probe.release(&claimed).await;
+    resume.commit().await.unwrap();
+    assert_eq!(probe.claim(9).await.len(), 1, "the run goes on, and so does its task");
+}
+
+/// Claims do not wait for tasks that somebody else has locked.
+#[tokio::test]
+async fn a_claim_waits_for_nobody() {
+    let place = Place::fresh();
+    let schema = place.schema();
+    let probe = Probe::open(Arc::new(place)).await;
+    let locked = probe.begin("locked").await;
+    let free = probe.begin("free").await;
+    let mut other = client().await;
+    let transaction = other.transaction().await.unwrap();
+    let name = locked.scope.to_string();
+    let lock = format!("SELECT FROM {schema}.task t JOIN {schema}.scope s ON s.id = t.scope WHERE s.name = $1 FOR UPDATE OF t");
+    transaction.query(&lock, &[&name]).await.unwrap();
+    let tasks = probe.claim(9).await;
+    assert_eq!(tasks.iter().map(|task| &task.scope).collect::<Vec<_>>(), [&free.scope]);
+    transaction.rollback().await.unwrap();
+    assert_eq!(probe.claim(9).await.len(), 1);
+}
+
+/// Batches that name the same scopes in other orders do not wait for each other for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_in_any_order_all_come_through() {
+    let place = Place::fresh();
+    let stores = [place.open().await, place.open().await];
+    stores[0].put_plan(fixture::plan()).await.unwrap();
+    let runs: Vec<String> = (0..16).map(|run| format!("r{run}")).collect();
+    for run in &runs {
+        stores[0].commit(fixture::start_commit(run)).await.unwrap();
+    }
+    let tasks: Vec<_> = stores.into_iter().enumerate().map(|(at, store)| tokio::spawn(rounds(store, runs.clone(), at == 1))).collect();
+    for task in tasks {
+        assert!(task.await.unwrap() > 0);
+    }
+}
+
+/// Thirty batches that each append to all runs, as far as nobody else did meanwhile; how many got in.
+async fn rounds(store: Arc<dyn Store>, mut runs: Vec<String>, is_reversed: bool) -> usize {
+    if is_reversed {
+        runs.reverse();
+    }
+    let probe = Probe::open(Arc::new(Arc::clone(&store))).await;
+    let mut done = 0;
+    for _ in 0..30 {
+        let mut batch = Vec::new();
+        for run in &runs {
+            let len = store.run(&fixture::run_id(run)).await.unwrap().unwrap().len;
+            batch.push(fixture::commit(&fixture::root(run), len.0));
+        }
+        let answers = probe.answers(batch).await;
+        done += answers.iter().filter(|answer| matches!(answer, Committed::Done { .. })).count();
+        assert!(answers.iter().all(|answer| matches!(answer, Committed::Done { .. } | Committed::Conflict { .. })));
+    }
+    done
+}
+
+/// A lease that had not ended before a gap in the store's life is counted anew, once; one that had is not.
+#[tokio::test]
+async fn leases_are_counted_anew_after_a_gap() {
+    let url = Postgres::shared().fresh_url();
+    let schema = url.rsplit_once("schema=").unwrap().1.to_owned();
+    let store = PostgresStore::open_with(Options::new(url)).await.unwrap();
+    let other = client().await;
+    store.put_plan(fixture::plan()).await.unwrap();
+    let commit = |run: &str| (&store as &dyn Store).commit(fixture::start_commit(run));
+    commit("a").await.unwrap();
+    commit("b").await.unwrap();
+    for worker in [ALICE, BOB] {
+        let ask = Claim::new(worker, 1, LEASE, Timestamp::ZERO);
+        assert_eq!(store.claim(ask).await.unwrap().tasks.len(), 1);
+    }
+    // As if nobody had been heard of for a minute, in which the lease of one ended, and that of the other before.
+    let gap = |holder: u64, since: i64| {
+        format!(
+            "UPDATE {schema}.worker SET until = {schema}.clock() - {since} WHERE id = {holder};
+             UPDATE {schema}.pulse SET last = {schema}.clock() - 60000"
+        )
+    };
+    other.batch_execute(&gap(ALICE.0, 50_000)).await.unwrap();
+    other.batch_execute(&gap(BOB.0, 70_000)).await.unwrap();
+    let swept = store.sweep(Timestamp::ZERO, 9).await.unwrap();
+    assert_eq!((swept.workers, swept.tasks), (1, 1), "only the one that was dead before the gap");
+    other.batch_execute(&gap(ALICE.0, 50_000)).await.unwrap();
+    assert_eq!(store.sweep(Timestamp::ZERO, 9).await.unwrap().tasks, 1, "once, and not for ever");
+}
