@@ -179,8 +179,17 @@ pub(super) struct Fold<'a, S> {
     pub(super) plan: &'a Plan,
     pub(super) at: Timestamp,
     pub(super) out: &'a mut S,
-    /// Nodes that have ended, whose edges are not closed yet, with whether they give what the edges wait for.
-    pub(super) ended: Vec<(NodeIx, bool)>,
+    /// Nodes that have ended and whose edges are not all closed yet.
+    pub(super) ended: Vec<Ended>,
+}
+
+/// A node that has ended.
+pub(super) struct Ended {
+    pub(super) node: NodeIx,
+    /// Whether it gives what its edges wait for.
+    pub(super) came: bool,
+    /// How many of its edges are closed.
+    pub(super) closed: usize,
 }
 
 impl<S: Sink> Fold<'_, S> {
@@ -292,7 +301,7 @@ impl<S: Sink> Fold<'_, S> {
             let output = (readers > 0).then(|| output.clone());
             self.leave(*node, NodeState::Succeeded { output, readers });
             self.note_undo(*node);
-            self.ended.push((*node, true));
+            self.has_ended(*node, true);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What becomes of nodes: they start, succeed, fail, are skipped or not needed any more, and close their edges.
 
-use super::evolve::Fold;
+use super::evolve::{Ended, Fold};
 use super::outstanding::Sink;
 use super::state::{Active, NodeState, Phase, Stage};
 use crate::event::RunOutcome;
@@ -20,7 +20,7 @@ impl<S: Sink> Fold<'_, S> {
         match &self.plan.at(node).kind {
             NodeKind::Gate => {
                 self.leave(node, NodeState::Succeeded { output: None, readers: 0 });
-                return self.ended.push((node, true));
+                return self.has_ended(node, true);
             }
             NodeKind::Basin(_) => self.open_basin(node),
             NodeKind::Signal { name } => self.listen(node, name),
@@ -40,25 +40,28 @@ impl<S: Sink> Fold<'_, S> {
         self.state.in_hand += 1;
     }
 
+    /// The edges out of a node are to be closed; whether it gives what they wait for.
+    pub(super) fn has_ended(&mut self, node: NodeIx, came: bool) {
+        self.ended.push(Ended { node, came, closed: 0 });
+    }
+
     /// Closes the edges out of all nodes that have ended; what need not wait any more starts, in the order drawn. What
     /// ends by that, a gate or a join that cannot be, closes its own edges before the next one.
     pub(super) fn close_edges(&mut self) {
         let plan = self.plan;
-        let mut open: Vec<(NodeIx, bool, usize)> = Vec::new();
-        loop {
-            open.extend(self.ended.drain(..).rev().map(|(node, came)| (node, came, 0)));
-            let Some((node, came, next)) = open.last_mut() else { return };
-            let (node, came) = (*node, *came);
-            match plan.links(node).children.get(*next) {
-                Some(&(child, carries)) => {
-                    *next += 1;
-                    let is_met = came || plan.can_do_without(child, carries);
-                    self.close_edge(node, child, came, is_met);
-                }
-                None => {
-                    open.pop();
-                }
-            }
+        // The last one is the next, and the first to end is the first to close its edges.
+        self.ended.reverse();
+        while let Some(last) = self.ended.last_mut() {
+            let (node, came) = (last.node, last.came);
+            let Some(&(child, carries)) = plan.links(node).children.get(last.closed) else {
+                self.ended.pop();
+                continue;
+            };
+            last.closed += 1;
+            let before = self.ended.len();
+            let is_met = came || plan.can_do_without(child, carries);
+            self.close_edge(node, child, came, is_met);
+            self.ended[before..].reverse();
         }
     }
 
@@ -100,7 +103,7 @@ impl<S: Sink> Fold<'_, S> {
     /// A node cannot come to be, because something before it did not.
     fn skip(&mut self, node: NodeIx) {
         self.leave(node, NodeState::Skipped);
-        self.ended.push((node, false));
+        self.has_ended(node, false);
     }
 
     /// Too few of the nodes that a join waits for can still succeed.
@@ -199,7 +202,7 @@ impl<S: Sink> Fold<'_, S> {
         let kept = (readers > 0).then(|| output.clone());
         self.leave(node, NodeState::Succeeded { output: kept, readers });
         if !is_loser {
-            self.ended.push((node, true));
+            self.has_ended(node, true);
         }
     }
 
@@ -305,10 +308,10 @@ impl<S: Sink> Fold<'_, S> {
         let spec = self.plan.at(node);
         let why = || RunFailure { node: Some(spec.name.clone()), failure: failure.clone() };
         if self.is_handled(node) {
-            self.ended.push((node, false));
+            self.has_ended(node, false);
         } else if spec.isolated {
             self.state.more_mut().doomed.get_or_insert_with(why);
-            self.ended.push((node, false));
+            self.has_ended(node, false);
         } else {
             self.stop(RunOutcome::Failed(why()));
         }
