@@ -35,7 +35,16 @@ use vastflow_core::{
 pub struct Ctx(Arc<Inner>);
 
 struct Inner {
-    call: CallParts,
+    scope: ScopeId,
+    plan: Arc<Plan>,
+    task: Task,
+    started: Arc<RunStarted>,
+    inputs: Vec<(Option<NodeIx>, Payload)>,
+    about: About,
+    deadline: Option<Timestamp>,
+    now: Timestamp,
+    span: Span,
+    engine: Arc<dyn EngineLink>,
     values: Values,
     cancelled: AtomicBool,
     /// Made when somebody first waits for it; most calls never do.
@@ -120,21 +129,36 @@ impl Ctx {
     /// The context of a new call.
     #[must_use]
     pub fn new(call: CallParts) -> Self {
-        let values = Values::new(Arc::clone(&call.context), call.temporary.clone());
-        let stopping = call.outcome.clone().map_or_else(OnceLock::new, OnceLock::from);
-        Ctx(Arc::new(Inner { call, values, cancelled: AtomicBool::new(false), token: OnceLock::new(), stopping }))
+        let CallParts { scope, plan, task, started, inputs, context, temporary, about, .. } = call;
+        let CallParts { outcome, deadline, now, span, engine, .. } = call;
+        Ctx(Arc::new(Inner {
+            scope,
+            plan,
+            task,
+            started,
+            inputs,
+            about,
+            deadline,
+            now,
+            span,
+            engine,
+            values: Values::new(context, temporary),
+            cancelled: AtomicBool::new(false),
+            token: OnceLock::new(),
+            stopping: outcome.map_or_else(OnceLock::new, OnceLock::from),
+        }))
     }
 
     /// The run's id.
     #[must_use]
     pub fn run_id(&self) -> &RunId {
-        self.0.call.scope.run()
+        self.0.scope.run()
     }
 
     /// The scope of the run that this call is in: the root, or, inside it, a branch's arm, an item of a foreach, a basin.
     #[must_use]
     pub fn scope(&self) -> &ScopeId {
-        &self.0.call.scope
+        &self.0.scope
     }
 
     /// The key of the item, or of the branch's arm, that this call is in; none in the run's outermost graph.
@@ -146,13 +170,13 @@ impl Ctx {
     /// The flow's name.
     #[must_use]
     pub fn flow(&self) -> &Name {
-        self.0.call.plan.flow()
+        self.0.plan.flow()
     }
 
     /// The node's name; of a hook, `on_failure` or `finally`.
     #[must_use]
     pub fn node(&self) -> &str {
-        match (self.node_spec(), self.0.call.task) {
+        match (self.node_spec(), self.0.task) {
             (Some(spec), _) => &spec.name,
             (None, Task::Hook { hook: vastflow_core::Hook::OnFailure, .. }) => "on_failure",
             (None, _) => "finally",
@@ -162,7 +186,7 @@ impl Ctx {
     /// Which attempt this is, from 1; of a poll, which tick.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        match self.0.call.task {
+        match self.0.task {
             Task::Attempt { attempt, .. }
             | Task::Hook { attempt, .. }
             | Task::Reduce { attempt, .. }
@@ -179,7 +203,7 @@ impl Ctx {
     #[must_use]
     pub fn idempotency_key(&self) -> String {
         let key = self.undone_key();
-        match (self.0.call.task, self.about()) {
+        match (self.0.task, self.about()) {
             (Task::Undo { .. }, _) => format!("{key}/undo"),
             (Task::Rescue { .. }, _) => format!("{key}/on_failure"),
             (Task::Attempt { .. }, About::Page { number, .. }) => format!("{key}/page/{number}"),
@@ -199,27 +223,27 @@ impl Ctx {
     /// A header of the request that started the run; names are compared without case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let headers = &self.0.call.started.info.headers;
+        let headers = &self.0.started.info.headers;
         headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     }
 
     /// The raw query of the request that started the run.
     #[must_use]
     pub fn query(&self) -> &str {
-        &self.0.call.started.info.query
+        &self.0.started.info.query
     }
 
     /// A label of the run.
     #[must_use]
     pub fn label(&self, name: &str) -> Option<&str> {
-        let labels = &self.0.call.started.info.labels;
+        let labels = &self.0.started.info.labels;
         labels.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
     }
 
     /// Everything that travels with the run: labels, headers, query, trace context, priority, deadline.
     #[must_use]
     pub fn info(&self) -> &vastflow_core::RunInfo {
-        &self.0.call.started.info
+        &self.0.started.info
     }
 
     /// The run's input.
@@ -227,7 +251,7 @@ impl Ctx {
     /// # Errors
     /// [`DataError`] when it is not a `T`.
     pub fn run_input<T: Data>(&self) -> Result<T, DataError> {
-        T::decode(&self.0.call.started.input)
+        T::decode(&self.0.started.input)
     }
 
     /// The values that flow into this node, by the names of the nodes they come from, as they were drawn in its own
@@ -235,11 +259,11 @@ impl Ctx {
     #[must_use]
     pub fn inputs(&self) -> Parts {
         let own: &[Name] = self.node_spec().map_or(&[], |spec| &spec.group);
-        let name = |from: Option<NodeIx>| match from.and_then(|node| self.0.call.plan.node(node)) {
+        let name = |from: Option<NodeIx>| match from.and_then(|node| self.0.plan.node(node)) {
             Some(spec) => name_within(own, spec).into(),
             None => "input".into(),
         };
-        let parts = self.0.call.inputs.iter().map(|(from, payload)| (name(*from), payload.clone()));
+        let parts = self.0.inputs.iter().map(|(from, payload)| (name(*from), payload.clone()));
         Parts::new(parts.collect())
     }
 
@@ -313,7 +337,7 @@ impl Ctx {
 
     /// Asks that the whole run stop, with a reason. The first reason counts.
     pub fn cancel_run(&self, why: &str) {
-        self.0.call.engine.cancel(self.run_id(), self.node(), why);
+        self.0.engine.cancel(self.run_id(), self.node(), why);
     }
 
     /// How the run will end, if it is ending: what a hook reports.
@@ -326,42 +350,42 @@ impl Ctx {
     /// there is no limit.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.0.call.deadline
+        self.0.deadline
     }
 
     /// The time at which this call began, by the engine's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.0.call.now
+        self.0.now
     }
 
     /// The span that this call runs in.
     #[must_use]
     pub fn span(&self) -> &Span {
-        &self.0.call.span
+        &self.0.span
     }
 
     /// The task that this call answers.
     #[must_use]
     pub fn task(&self) -> Task {
-        self.0.call.task
+        self.0.task
     }
 
     /// What the node's own `on_failure` is asked about.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
-        match &self.0.call.about {
+        match &self.0.about {
             About::Rescue(failure) => Some(failure),
             _ => None,
         }
     }
 
     pub(crate) fn engine(&self) -> &Arc<dyn EngineLink> {
-        &self.0.call.engine
+        &self.0.engine
     }
 
     pub(crate) fn about(&self) -> &About {
-        &self.0.call.about
+        &self.0.about
     }
 
     /// For engines: tells the call that it should stop, and how the run will end.
@@ -385,16 +409,16 @@ impl Ctx {
     }
 
     pub(crate) fn node_spec(&self) -> Option<&NodeSpec> {
-        self.0.call.plan.node(self.0.call.task.node()?)
+        self.0.plan.node(self.0.task.node()?)
     }
 
     pub(crate) fn hook_config(&self) -> Option<&str> {
-        let Task::Hook { hook, .. } = self.0.call.task else { return None };
-        self.0.call.plan.spec().hook(hook)?.config.as_deref()
+        let Task::Hook { hook, .. } = self.0.task else { return None };
+        self.0.plan.spec().hook(hook)?.config.as_deref()
     }
 
     pub(crate) fn raw_inputs(&self) -> &[(Option<NodeIx>, Payload)] {
-        &self.0.call.inputs
+        &self.0.inputs
     }
 }
 
