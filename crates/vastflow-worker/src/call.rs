@@ -207,7 +207,12 @@ impl Called {
     /// Calls the code of a task. It may be at its end already: see [`Called::poll_once`].
     #[must_use]
     pub fn begin(bound: &Bound, ctx: &Ctx, task: Task) -> Self {
-        let (limit, began) = (limit_of(bound, task), Instant::now());
+        Called::begin_at(Instant::now(), bound, ctx, task)
+    }
+
+    /// The same for whoever knows what time it is.
+    pub(crate) fn begin_at(began: Instant, bound: &Bound, ctx: &Ctx, task: Task) -> Self {
+        let limit = limit_of(bound, task);
         let future = ctx.span().in_scope(|| Caught::call(bound, ctx.clone()));
         Called { future, ctx: ctx.clone(), task, limit, began }
     }

@@ -8,6 +8,7 @@ use crate::tree::{At, Called, Surroundings, Tree};
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use tokio::task::JoinSet;
 use vastflow_core::run::{Changes, Input, Peer, Start, StepError, TaskOutcome, Times, Word};
 use vastflow_core::{Event, Payload, RunId, RunOutcome, State, Task, Timestamp};
@@ -43,6 +44,7 @@ pub async fn run_in_memory<In: Data, Out: Data>(flow: &Flow<In, Out>, input: In)
 }
 
 struct Local {
+    clock: Clock,
     tree: Tree,
     changes: Changes,
     events: Vec<Event>,
@@ -56,6 +58,24 @@ struct Local {
     temporary: Temporary,
     stop: Arc<StopWish>,
     link: Arc<dyn EngineLink>,
+}
+
+/// The time by which a run goes: that of its beginning, and what has passed since then. Asking the system's clock for
+/// each call would take longer than planning it.
+struct Clock {
+    wall: Timestamp,
+    began: Instant,
+}
+
+impl Clock {
+    fn at(&self, instant: Instant) -> Timestamp {
+        let passed = instant.duration_since(self.began).as_millis();
+        Timestamp::from_millis(self.wall.millis().saturating_add(u64::try_from(passed).unwrap_or(u64::MAX)))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.at(Instant::now())
+    }
 }
 
 /// Whether a call asked that the run stop, by whom and why.
@@ -72,6 +92,7 @@ impl Local {
     fn new(bound: Arc<Bound>, id: RunId) -> Self {
         let stop = Arc::new(StopWish::default());
         Local {
+            clock: Clock { wall: wall_clock(), began: Instant::now() },
             tree: Tree::new(bound, id),
             changes: Changes::default(),
             events: Vec::new(),
@@ -87,7 +108,10 @@ impl Local {
     }
 
     fn tell(&mut self, at: At, input: Input) -> Result<(), Error> {
-        let now = wall_clock();
+        self.tell_at(self.clock.now(), at, input)
+    }
+
+    fn tell_at(&mut self, now: Timestamp, at: At, input: Input) -> Result<(), Error> {
         let times = Times { now: now.plus(TICK), recorded_at: now };
         // Nobody keeps a journal of it.
         self.events.clear();
@@ -153,11 +177,13 @@ impl Local {
         if !state.may_start(bound.plan(), task) {
             return self.tell(at, Input::NotStarted(task));
         }
-        let around = Surroundings { temporary: self.temporary.clone(), engine: &self.link, now: wall_clock() };
+        let began = Instant::now();
+        let around =
+            Surroundings { temporary: self.temporary.clone(), engine: &self.link, now: self.clock.at(began) };
         let ctx = self.tree.ctx(at, task, around);
-        let mut called = Called::begin(bound, &ctx, task);
+        let mut called = Called::begin_at(began, bound, &ctx, task);
         if let Some(outcome) = called.poll_once().await {
-            return self.tell(at, Input::Outcome(outcome));
+            return self.tell_at(self.clock.at(began + outcome.took), at, Input::Outcome(outcome));
         }
         self.waiting.push((at, task, ctx));
         self.calls.spawn(async move { (at, called.end().await) });
@@ -166,7 +192,7 @@ impl Local {
 
     /// Waits for a call or a timer.
     async fn wait(&mut self) -> Result<(), Error> {
-        let now = wall_clock();
+        let now = self.clock.now();
         let due = self.later.first().map(|(due, ..)| due.since(now));
         if due.is_none() && self.calls.is_empty() {
             return Err(self.stuck());
@@ -193,7 +219,7 @@ impl Local {
     }
 
     fn ripen(&mut self) -> Result<(), Error> {
-        let now = wall_clock();
+        let now = self.clock.now();
         while let Some((_, at, task)) = self.later.first().copied().filter(|(due, ..)| *due <= now) {
             self.later.pop_first();
             if task.is_timer() {
