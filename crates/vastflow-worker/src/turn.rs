@@ -4,7 +4,8 @@ use crate::call::start_task;
 use crate::cell::{Cell, InFlight};
 use crate::mend;
 use crate::shared::{Shared, TurnQueue, lock};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use vastflow_store::{Answer, ClaimToken, Commit, Committed, Control, Reply, StoreError};
@@ -35,16 +36,17 @@ pub(crate) async fn take_turns(shared: Arc<Shared>) {
 /// Sends one commit of every cell with news.
 fn send(shared: &Arc<Shared>) {
     let dirty = std::mem::take(&mut *lock(&shared.turn.dirty));
-    let may_meet = dirty.len() > 1;
-    let mut scopes = FxHashSet::default();
+    let mut scopes = FxHashSet::with_capacity_and_hasher(dirty.len(), FxBuildHasher);
     let (mut cells, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
     for cell in dirty {
         match cell.take_commit(shared) {
             Some(commit) => {
-                // A batch holds at most one commit of a scope, and a run may be started that is there already.
-                if may_meet && !scopes.insert(commit.scope.clone()) {
+                // A batch holds at most one commit of a scope, and a run may be started that is there already. Two scopes
+                // that only look the same go out one after the other, which does no harm.
+                if !scopes.insert(FxBuildHasher.hash_one(&commit.scope)) {
                     submit(shared, std::mem::take(&mut cells), std::mem::take(&mut batch));
-                    scopes = FxHashSet::from_iter([commit.scope.clone()]);
+                    scopes.clear();
+                    scopes.insert(FxBuildHasher.hash_one(&commit.scope));
                 }
                 batch.push(commit);
                 cells.push(cell);
