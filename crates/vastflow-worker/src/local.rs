@@ -178,8 +178,7 @@ impl Local {
             return self.tell(at, Input::NotStarted(task));
         }
         let began = Instant::now();
-        let around =
-            Surroundings { temporary: self.temporary.clone(), engine: &self.link, now: self.clock.at(began) };
+        let around = Surroundings { temporary: self.temporary.clone(), engine: &self.link, now: self.clock.at(began) };
         let ctx = self.tree.ctx(at, task, around);
         let mut called = Called::begin_at(began, bound, &ctx, task);
         if let Some(outcome) = called.poll_once().await {

@@ -148,7 +148,7 @@ impl StartRun {
             scope,
             expected: Seq::ZERO,
             at,
-            worker: shared.worker,
+            worker: shared.worker(),
             settle: Vec::new(),
             events,
             queue: changes.queue.into_iter().map(new).collect(),
