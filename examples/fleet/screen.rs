@@ -21,9 +21,9 @@ impl Look {
         Ok(Look { counts: store.counts().await?, fleet: store.fleet().await?, queues: store.queues().await? })
     }
 
-    /// The workers that make calls: those that only start runs and look are left out.
+    /// The workers that live and make calls: those that only start runs and look are left out.
     fn working(&self) -> impl Iterator<Item = &WorkerRow> {
-        self.fleet.workers.iter().filter(|worker| worker.about.slots > 0)
+        self.fleet.workers.iter().filter(|worker| worker.about.slots > 0 && worker.until > self.fleet.now)
     }
 
     /// All in one line, for programs.

@@ -148,7 +148,7 @@ impl Store for RedisStore {
         let told: WorkersTold = self.link.step(script::READ, "workers", &NoAsk { plan: "" }).await?;
         let mut workers = told.workers.into_iter().map(WorkerTold::read).collect::<Result<Vec<_>, _>>()?;
         workers.sort_unstable_by_key(|row| row.id);
-        Ok(Fleet { workers, taken_over: told.taken_over, fenced: told.fenced })
+        Ok(Fleet { now: time_of(&told.now)?, workers, taken_over: told.taken_over, fenced: told.fenced })
     }
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {

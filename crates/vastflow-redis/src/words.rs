@@ -215,6 +215,7 @@ pub(crate) struct CountsTold {
 
 #[derive(Deserialize)]
 pub(crate) struct WorkersTold {
+    pub(crate) now: String,
     pub(crate) workers: Vec<WorkerTold>,
     pub(crate) taken_over: u64,
     pub(crate) fenced: u64,

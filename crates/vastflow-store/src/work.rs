@@ -214,7 +214,10 @@ pub struct WorkerInfo {
 /// The workers of a store, and what became of those that died or froze.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fleet {
-    /// Those that count as alive, ordered by id.
+    /// What time it is by the clock that leases are judged by.
+    pub now: Timestamp,
+    /// Those that were not given up, ordered by id. One whose time is over is as good as dead: it is given up as soon as
+    /// another looks.
     pub workers: Vec<WorkerRow>,
     /// How many tasks were taken from workers that were given up, since the store was made; of an embedded store, since it
     /// was opened.

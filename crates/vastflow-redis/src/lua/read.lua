@@ -88,7 +88,7 @@ local function workers()
     rows[#rows + 1] = { id, text:match('^%d+'), calls, about[id] or '' }
   end
   local incidents = hall(P .. 'incidents')
-  return { workers = rows, taken_over = tonumber(incidents.taken_over) or 0, fenced = tonumber(incidents.fenced) or 0 }
+  return { now = whole(latest()), workers = rows, taken_over = tonumber(incidents.taken_over) or 0, fenced = tonumber(incidents.fenced) or 0 }
 end
 
 -- The earliest time from which on a task could be claimed, of those that stand in a sorted set by that time and are not

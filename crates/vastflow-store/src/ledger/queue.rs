@@ -104,6 +104,11 @@ impl Queue {
         self.clock = self.clock.max(now);
     }
 
+    /// The latest time that anything was heard of.
+    pub(super) const fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
     /// Takes a task out, wherever it stands.
     pub(super) fn remove(&mut self, task: Task, due: Timestamp, ticket: u64, place: &Place) {
         if self.later.remove(&(due, ticket)).is_some() {

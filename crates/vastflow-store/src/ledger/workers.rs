@@ -99,7 +99,7 @@ impl Ledger {
         };
         let mut rows: Vec<WorkerRow> = self.workers.iter().map(row).collect();
         rows.sort_unstable_by_key(|row| row.id);
-        Fleet { workers: rows, taken_over: self.taken_over, fenced: self.fenced }
+        Fleet { now: self.queue.clock(), workers: rows, taken_over: self.taken_over, fenced: self.fenced }
     }
 
     /// The calls that exist, by plan and lane, in that order.

@@ -184,6 +184,7 @@ pub async fn workers_are_listed_with_what_they_tell(probe: Probe) {
     assert_eq!((&*workers[0].about, &*workers[1].about), (&WorkerInfo::default(), &about(4)));
     probe.claim_as(BOB, after(3), 0).await;
     assert_eq!(*probe.workers().await[1].about, about(4), "a claim tells nothing new");
+    assert_eq!(probe.fleet().await.now, after(3), "by the clock that leases are judged by");
     probe.sweep(after(16)).await;
     assert_eq!(probe.workers().await.len(), 1, "who was given up is not listed");
 }
