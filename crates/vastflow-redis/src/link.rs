@@ -25,11 +25,14 @@ pub(crate) struct Link {
     /// The name of the store itself, given when it was made: a server that forgot all has another one, or none.
     id: String,
     is_virtual: bool,
+    prelude: &'static str,
     live: Mutex<Option<Live>>,
     /// Held by who makes a connection.
     connecting: tokio::sync::Mutex<()>,
     /// The last step that was acknowledged here.
     seen: AtomicU64,
+    /// How many steps that had been acknowledged the server was found to have lost.
+    lost: AtomicU64,
     is_closed: AtomicBool,
     pub(crate) service: Service,
     pub(crate) hints: Arc<Hints>,
@@ -65,9 +68,11 @@ impl Link {
             prefix,
             id: String::new(),
             is_virtual: options.is_virtual,
+            prelude: options.prelude,
             live: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(()),
             seen: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             service: Service::default(),
             hints,
@@ -125,12 +130,17 @@ impl Link {
         if forgot == 0 {
             self.seen.fetch_max(step, Ordering::AcqRel);
         } else if self.seen.compare_exchange(seen, step, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            self.lost.fetch_add(forgot, Ordering::Relaxed);
             tracing::error!(
                 "the Redis server has lost the last {forgot} steps that it had acknowledged: it was restored from an older \
                  copy, or another server took its place before it had everything. Runs go on from what is left; starts that \
                  were acknowledged may be gone"
             );
         }
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     fn gone(&self) -> StoreError {
@@ -170,7 +180,7 @@ impl Link {
         let mut answer = self.evaluate(&mut live, script, args).await;
         if matches!(&answer, Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
             // Somebody made the server forget its scripts.
-            live.hashes = load(&mut live.connection).await.map_err(fail::of)?;
+            live.hashes = load(&mut live.connection, self.prelude).await.map_err(fail::of)?;
             self.keep(live.clone());
             answer = self.evaluate(&mut live, script, args).await;
         }
@@ -218,7 +228,7 @@ impl Link {
         let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
         let mut connection = connected.map_err(fail::of)?;
         Server::ask(&mut connection).await.map_err(fail::of)?.check_role()?;
-        let hashes = load(&mut connection).await.map_err(fail::of)?;
+        let hashes = load(&mut connection, self.prelude).await.map_err(fail::of)?;
         connection.subscribe(self.channel()).await.map_err(fail::of)?;
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Ok(Live { number: NUMBERS.fetch_add(1, Ordering::Relaxed), connection, hashes })
@@ -261,10 +271,10 @@ impl Link {
 const FORMAT: u32 = 1;
 
 /// Gives the server the scripts; it answers by what names it knows them.
-async fn load(connection: &mut MultiplexedConnection) -> Result<Arc<[String]>, RedisError> {
+async fn load(connection: &mut MultiplexedConnection, prelude: &str) -> Result<Arc<[String]>, RedisError> {
     let mut all = redis::pipe();
     for script in script::ALL {
-        all.cmd("SCRIPT").arg("LOAD").arg(script.text());
+        all.cmd("SCRIPT").arg("LOAD").arg(script.text(prelude));
     }
     let hashes: Vec<String> = all.query_async(connection).await?;
     Ok(hashes.into())

@@ -26,6 +26,7 @@ pub struct RedisOptions {
     at_least: Durability,
     pub(crate) patience: Duration,
     pub(crate) is_virtual: bool,
+    pub(crate) prelude: &'static str,
 }
 
 impl RedisOptions {
@@ -39,6 +40,7 @@ impl RedisOptions {
             at_least: Durability::Lagging,
             patience: PATIENCE,
             is_virtual: false,
+            prelude: "",
         }
     }
 
@@ -67,6 +69,13 @@ impl RedisOptions {
     #[doc(hidden)]
     pub const fn virtual_time(mut self) -> Self {
         self.is_virtual = true;
+        self
+    }
+
+    /// Something in Lua that stands before every script: for tests that break scripts at every one of their calls.
+    #[doc(hidden)]
+    pub const fn prelude(mut self, lua: &'static str) -> Self {
+        self.prelude = lua;
         self
     }
 

@@ -20,9 +20,9 @@ pub(crate) const UPKEEP: Script = Script { place: 4, rules: include_str!("lua/up
 pub(crate) const ALL: [Script; 5] = [COMMIT, CLAIM, WORKERS, READ, UPKEEP];
 
 impl Script {
-    /// What the server is given.
-    pub(crate) fn text(self) -> String {
-        format!("{STEP}\n{}", self.rules)
+    /// What the server is given, after something that stands before it in tests.
+    pub(crate) fn text(self, prelude: &str) -> String {
+        format!("{prelude}{STEP}\n{}", self.rules)
     }
 }
 

@@ -37,6 +37,14 @@ impl RedisStore {
         let capabilities = Capabilities::fleet(durability);
         Ok(RedisStore { link: Arc::new(link), outbox: Arc::default(), capabilities })
     }
+
+    /// How many acknowledged steps the server was found to have lost since this store was opened: none, unless it was
+    /// restored from an older copy or failed over to a replica that did not have everything. A step is a batch of
+    /// commits, a claim, or the like.
+    #[must_use]
+    pub fn lost_steps(&self) -> u64 {
+        self.link.lost()
+    }
 }
 
 impl fmt::Debug for RedisStore {

@@ -2,4 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "panics are how tests fail")]
 
 mod conformance;
+mod engines;
+mod faulty;
 mod place;
+mod scripts;
+mod server;

@@ -14,14 +14,29 @@ static SERVER: LazyLock<Redis> = LazyLock::new(|| Redis::start(Sync::Always));
 /// A store of a test's own, on the server of all, in virtual time.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
+    namespace: String,
     options: RedisOptions,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
+        Self::with(|options| options)
+    }
+
+    /// With other options besides.
+    pub(crate) fn with(change: impl FnOnce(RedisOptions) -> RedisOptions) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let namespace = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        Place { options: RedisOptions::new(SERVER.url()).namespace(namespace).virtual_time() }
+        let options = change(RedisOptions::new(SERVER.url()).namespace(&namespace).virtual_time());
+        Place { namespace, options }
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(crate) fn url(&self) -> String {
+        SERVER.url()
     }
 }
 

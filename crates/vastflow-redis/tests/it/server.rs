@@ -1,0 +1,158 @@
+//! Servers that are set up wrongly, full, emptied, demoted, silent.
+
+use std::time::{Duration, Instant};
+use vastflow_redis::{RedisOptions, RedisStore};
+use vastflow_store::{Commit, Committed, Durability, Store, StoreError};
+use vastflow_testsuite::fixture;
+use vastflow_testsuite::servers::{Redis, Sync};
+
+async fn refusal(server: &Redis) -> String {
+    match RedisStore::open(&server.url()).await {
+        Err(StoreError::Refused(why)) => why,
+        other => panic!("{other:?} instead of a refusal"),
+    }
+}
+
+async fn commit(store: &RedisStore, commit: Commit) -> Result<Committed, StoreError> {
+    (store as &dyn Store).commit(commit).await
+}
+
+async fn open(server: &Redis) -> RedisStore {
+    let store = RedisStore::open(&server.url()).await.unwrap();
+    store.put_plan(fixture::plan()).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn what_a_commit_is_worth_is_what_the_server_is_set_up_for() {
+    for (sync, worth) in [(Sync::Always, Durability::Synced), (Sync::EverySecond, Durability::Lagging)] {
+        let server = Redis::start(sync);
+        assert_eq!(RedisStore::open(&server.url()).await.unwrap().capabilities().durability, worth);
+    }
+    let server = Redis::start(Sync::Never);
+    assert!(refusal(&server).await.contains("config set appendonly yes"));
+    let less = format!("{}?durability=server", server.url());
+    assert_eq!(RedisStore::open(&less).await.unwrap().capabilities().durability, Durability::Server);
+    let lagging = Redis::start(Sync::EverySecond);
+    let strict = RedisOptions::new(lagging.url()).at_least(Durability::Synced);
+    let why = RedisStore::open_with(&strict).await.unwrap_err().to_string();
+    assert!(why.contains("config set appendfsync always"), "{why}");
+}
+
+#[tokio::test]
+async fn a_server_that_may_throw_runs_away_is_refused() {
+    let server = Redis::start_with(Sync::Always, &["--maxmemory-policy", "allkeys-lru"]);
+    assert!(refusal(&server).await.contains("config set maxmemory-policy noeviction"));
+}
+
+#[tokio::test]
+async fn a_cluster_is_refused() {
+    let server = Redis::start_with(Sync::Always, &["--cluster-enabled", "yes"]);
+    assert!(refusal(&server).await.contains("cluster"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let error = RedisStore::open("redis://127.0.0.1:1/").await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("cannot be reached"), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_server_says_so_and_takes_commits_when_there_is_room() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    server.command("CONFIG SET maxmemory 1");
+    let start = fixture::start_commit("r");
+    let error = commit(&store, start.clone()).await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("maxmemory"), "{error}");
+    assert_eq!(store.run(&fixture::run_id("r")).await.unwrap(), None, "nothing of it was written");
+    server.command("CONFIG SET maxmemory 0");
+    assert!(matches!(commit(&store, start).await, Ok(Committed::Done { .. })));
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_its_scripts_is_given_them_again() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    server.command("SCRIPT FLUSH");
+    assert!(matches!(commit(&store, fixture::start_commit("r")).await, Ok(Committed::Done { .. })));
+}
+
+#[tokio::test]
+async fn a_store_that_was_emptied_is_not_written_to() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    server.command("FLUSHALL");
+    let error = commit(&store, fixture::start_commit("r")).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains("is gone"), "{error}");
+}
+
+#[tokio::test]
+async fn what_the_server_has_lost_is_counted() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    for run in 0..4 {
+        commit(&store, fixture::start_commit(&format!("r{run}"))).await.unwrap();
+    }
+    assert_eq!(store.lost_steps(), 0);
+    // As a replica would stand that took over three steps too early: the plan was the first, then two of four starts.
+    server.command("HSET {vastflow:0}:meta step 2");
+    commit(&store, fixture::start_commit("again")).await.unwrap();
+    assert_eq!(store.lost_steps(), 3);
+    commit(&store, fixture::start_commit("and-again")).await.unwrap();
+    assert_eq!(store.lost_steps(), 3, "once");
+}
+
+#[tokio::test]
+async fn a_server_that_became_a_replica_is_unavailable_until_it_is_none() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    server.command("REPLICAOF 127.0.0.1 1");
+    let start = fixture::start_commit("r");
+    for _ in 0..2 {
+        let error = commit(&store, start.clone()).await.unwrap_err();
+        assert!(error.is_transient() && error.to_string().contains("replica"), "{error}");
+    }
+    server.command("REPLICAOF NO ONE");
+    assert!(matches!(commit(&store, start).await, Ok(Committed::Done { .. })));
+}
+
+#[tokio::test]
+async fn a_call_that_is_never_answered_ends() {
+    let server = Redis::start(Sync::Always);
+    let patience = Duration::from_millis(300);
+    let store = RedisStore::open_with(&RedisOptions::new(server.url()).patience(patience)).await.unwrap();
+    store.put_plan(fixture::plan()).await.unwrap();
+    server.sigstop();
+    let start = fixture::start_commit("r");
+    let asked = Instant::now();
+    let error = commit(&store, start.clone()).await.unwrap_err();
+    assert!(error.is_transient() && asked.elapsed() < Duration::from_secs(3), "{error} after {:?}", asked.elapsed());
+    server.sigcont();
+    // Whether the first took effect is not known; repeating it is safe.
+    let again = loop {
+        match commit(&store, start.clone()).await {
+            Err(error) if error.is_transient() => {}
+            answer => break answer.unwrap(),
+        }
+    };
+    assert!(matches!(again, Committed::Done { .. } | Committed::Duplicate { .. }), "{again:?}");
+}
+
+#[tokio::test]
+async fn hints_reach_other_processes_also_after_a_restart() {
+    let mut server = Redis::start(Sync::Always);
+    let (here, there) = (open(&server).await, open(&server).await);
+    let mut hints = there.wakeups();
+    commit(&here, fixture::start_commit("r")).await.unwrap();
+    let hint = async |hints: &mut vastflow_store::Wakeups| {
+        tokio::time::timeout(Duration::from_secs(10), hints.next()).await.expect("a hint");
+    };
+    hint(&mut hints).await;
+    server.restart();
+    while there.counts().await.is_err() || here.counts().await.is_err() {}
+    // Those that tell of the lost connection have come by now.
+    let mut hints = there.wakeups();
+    commit(&here, fixture::start_commit("s")).await.unwrap();
+    hint(&mut hints).await;
+}
