@@ -55,6 +55,8 @@
 //! | `q:<kind>`, `s:<kind>`, `l:<kind>` | sorted sets | tasks that can be claimed, by rank and by the time since which they can, and those that can later, by when. A kind is the class (`c`alls, `s`olo calls, `a`dmissions, `i`nternal), the plan's number, the lane |
 //! | `w:<worker>` | hash | what a worker has in hand |
 //! | `workers`, `about`, `strangers` | hashes | who lives until when, what they tell of themselves, who kept tasks without living |
+//! | `incidents` | hash | how many tasks were taken over, how many commits fenced |
+//! | `lanes`, `buckets` | hashes | how many calls of a lane are in hand, and when its token bucket is full again |
 //! | `plans`, `texts` | hashes | plans by hash and by number, and their JSON |
 //! | `runs`, `runs:of:<flow>`, `runs:is:<status>`, `runs:ended:<flow>` | sorted sets | lists of runs |
 //! | `counts`, `open`, `flows`, `kinds`, `held`, `heldline` | hashes | how many runs there are of each status, and what is not over of each flow; which flows, kinds of tasks and held runs there are |

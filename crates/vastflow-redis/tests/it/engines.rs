@@ -141,7 +141,7 @@ async fn nobody_is_given_up_when_the_server_was_stopped() {
         assert_eq!(run.wait().await.unwrap().status, RunStatus::Succeeded);
     }
     assert_eq!(calls.load(Ordering::SeqCst), 8, "each call was made once: nobody took it from the one who made it");
-    assert_eq!(looking.workers().await.unwrap().len(), 2);
+    assert_eq!(looking.fleet().await.unwrap().workers.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

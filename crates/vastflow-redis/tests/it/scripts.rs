@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::time::Duration;
 use vastflow_redis::RedisOptions;
 use vastflow_store::{Commit, Control, Doomed, Prune, Store, StoreError};
-use vastflow_testsuite::fixture::{self, ALICE, LEASE, Story, T0, after, attempt, inner, lease};
 use vastflow_testsuite::Probe;
+use vastflow_testsuite::fixture::{self, ALICE, LEASE, Story, T0, after, attempt, inner, lease};
 
 /// Fails the call with the number that stands in a key, if it reads, or is the first that writes: at that one a server
 /// refuses what it cannot take. A call that reads after something was written fails always, so that no script decides
