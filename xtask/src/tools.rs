@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn the_message_is_a_line_to_paste() {
         let message = by_hand(&missing(|_| false));
-        let line = "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev postgresql sqlite3\n";
+        let line =
+            "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev postgresql sqlite3\n";
         assert!(message.contains(line), "{message}");
         assert!(message.contains("compiles the bundled SQLite"), "{message}");
     }

@@ -140,6 +140,16 @@ CREATE TABLE {schema}.pulse (
 ) WITH (fillfactor = 50);
 INSERT INTO {schema}.pulse (last) VALUES (0);
 
+-- What happened since the store was made: one row, locked last.
+CREATE TABLE {schema}.incident (
+    only_one   boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    -- Tasks taken from workers that were given up.
+    taken_over bigint NOT NULL DEFAULT 0,
+    -- Commits refused, because who made them did not hold the task any more.
+    fenced     bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+INSERT INTO {schema}.incident DEFAULT VALUES;
+
 -- Which partitions of the journal there are: run keys from one number up to, not including, another.
 CREATE TABLE {schema}.journal_part (
     from_key bigint PRIMARY KEY,

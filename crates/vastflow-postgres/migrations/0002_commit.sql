@@ -286,5 +286,8 @@ BEGIN
         revision := revision || v_revision;
         lo := hi + 1;
     END LOOP;
+    IF 3 = ANY(code) THEN
+        UPDATE {schema}.incident SET fenced = fenced + cardinality(array_positions(code, 3::smallint));
+    END IF;
 END
 $$;

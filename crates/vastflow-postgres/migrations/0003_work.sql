@@ -432,6 +432,7 @@ BEGIN
     GET DIAGNOSTICS tasks = ROW_COUNT;
     DELETE FROM {schema}.worker WHERE id = ANY(v_dead);
     DELETE FROM {schema}.stranger WHERE id = ANY(v_dead);
+    UPDATE {schema}.incident SET taken_over = taken_over + sweep_1.tasks WHERE sweep_1.tasks > 0;
 END
 $$;
 

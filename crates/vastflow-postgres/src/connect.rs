@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, Row};
-use vastflow_store::StoreError;
+use vastflow_store::{Durability, StoreError};
 
 /// The oldest server that is tested against.
 const OLDEST: i32 = 150_000;
@@ -140,7 +140,12 @@ impl Lent<'_> {
     }
 
     /// One statement.
-    pub(crate) async fn rows(&mut self, doing: &str, sql: &str, with: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn rows(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        with: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
         self.try_rows(sql, with).await.map_err(|failed| failed.into_error(doing))
     }
 
@@ -170,7 +175,12 @@ impl Lent<'_> {
     }
 }
 
-async fn ask(object: &Object, sql: &str, with: &[Parameter<'_>], is_pooled: bool) -> Result<Vec<Row>, tokio_postgres::Error> {
+async fn ask(
+    object: &Object,
+    sql: &str,
+    with: &[Parameter<'_>],
+    is_pooled: bool,
+) -> Result<Vec<Row>, tokio_postgres::Error> {
     if is_pooled {
         return object.query_typed(sql, with).await;
     }
@@ -180,8 +190,8 @@ async fn ask(object: &Object, sql: &str, with: &[Parameter<'_>], is_pooled: bool
     object.query(&statement, &values).await
 }
 
-/// Looks whether this is a server that the store can live on.
-pub(crate) async fn check_server(connections: &Connections, is_pooled: bool) -> Result<(), StoreError> {
+/// Looks whether this is a server that the store can live on, and what its word is worth.
+pub(crate) async fn check_server(connections: &Connections) -> Result<Durability, StoreError> {
     let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), pg_is_in_recovery(), \
                current_setting('default_transaction_read_only') = 'on', current_setting('fsync') = 'off', \
                current_setting('synchronous_commit') = 'off', current_setting('server_encoding')";
@@ -196,7 +206,10 @@ pub(crate) async fn check_server(connections: &Connections, is_pooled: bool) -> 
     }
     if row.get(2) || row.get(3) {
         let why = if row.get(2) { "is a standby" } else { "was told to do so" };
-        return Err(refused("postgres-read-only", format!("the server only reads: it {why}; point the URL at the primary")));
+        return Err(refused(
+            "postgres-read-only",
+            format!("the server only reads: it {why}; point the URL at the primary"),
+        ));
     }
     if row.get::<_, &str>(6) != "UTF8" {
         let encoding: &str = row.get(6);
@@ -207,9 +220,13 @@ pub(crate) async fn check_server(connections: &Connections, is_pooled: bool) -> 
     }
     if row.get(4) {
         tracing::warn!("the server runs with fsync = off: a power cut may destroy the database");
+        return Ok(Durability::Server);
     }
     if row.get(5) {
-        tracing::warn!(is_pooled, "synchronous_commit is off for this user: a crash of the server may take back acknowledged commits");
+        tracing::warn!(
+            "synchronous_commit is off for this user: a crash of the server may take back acknowledged commits"
+        );
+        return Ok(Durability::Lagging);
     }
-    Ok(())
+    Ok(Durability::Synced)
 }

@@ -55,7 +55,9 @@ pub(crate) fn spoils(error: &tokio_postgres::Error) -> bool {
     error.is_closed()
         || is_io(error)
         || error.code().is_some_and(|state| {
-            *state == SqlState::READ_ONLY_SQL_TRANSACTION || state.code().starts_with("57P") || state.code().starts_with("08")
+            *state == SqlState::READ_ONLY_SQL_TRANSACTION
+                || state.code().starts_with("57P")
+                || state.code().starts_with("08")
         })
 }
 
@@ -65,9 +67,10 @@ pub(crate) fn driver(doing: &str, error: tokio_postgres::Error) -> StoreError {
     let code = error.code().map_or("", SqlState::code);
     match advice(&error, code) {
         Some((name, what)) if kind(&error) == Kind::Refused => refused(name, format!("{doing}: {said}; {what}")),
-        Some((name, what)) => {
-            StoreError::Unavailable { why: format!("{doing}: {said}; {what} ({name})"), source: Some(std::sync::Arc::new(error)) }
-        }
+        Some((name, what)) => StoreError::Unavailable {
+            why: format!("{doing}: {said}; {what} ({name})"),
+            source: Some(std::sync::Arc::new(error)),
+        },
         None if kind(&error) == Kind::Data => StoreError::Invalid(format!("{doing}: {said} ({code})")),
         None => StoreError::Unavailable { why: format!("{doing}: {said}"), source: Some(std::sync::Arc::new(error)) },
     }
@@ -90,7 +93,9 @@ fn plain(error: &tokio_postgres::Error) -> String {
 /// A code of ours and what to do, for what people can do something about.
 fn advice(error: &tokio_postgres::Error, code: &str) -> Option<(&'static str, &'static str)> {
     Some(match code {
-        "42501" => ("postgres-permission", "give the user the right, or open the store once as the owner of the schema"),
+        "42501" => {
+            ("postgres-permission", "give the user the right, or open the store once as the owner of the schema")
+        }
         "28P01" | "28000" => ("postgres-login", "look at the user and the password in the URL, and at pg_hba.conf"),
         "3D000" => ("postgres-no-database", "create the database, or correct its name in the URL"),
         "42P01" | "42883" | "3F000" => (
@@ -107,7 +112,9 @@ fn advice(error: &tokio_postgres::Error, code: &str) -> Option<(&'static str, &'
         "57014" if says(error, "statement timeout") => {
             ("postgres-statement-timeout", "the server is overloaded, or statement_timeout is too small")
         }
-        "55P03" => ("postgres-lock-timeout", "somebody holds a lock on the store's tables for long; look into pg_locks"),
+        "55P03" => {
+            ("postgres-lock-timeout", "somebody holds a lock on the store's tables for long; look into pg_locks")
+        }
         "57P01" | "57P02" | "57P03" => ("postgres-restarting", "the server is stopping or starting"),
         _ => return None,
     })

@@ -15,7 +15,7 @@
 //! As much as a `COMMIT` of that server: with its defaults (`fsync` and `synchronous_commit` on) it survives the death of
 //! the worker, of the server's processes and of its machine. With synchronous standbys it survives the loss of the disk,
 //! too. With `synchronous_commit = off` for the user, or `fsync = off`, a crash may take back what was acknowledged; the
-//! store says so in a warning when it is opened, and goes on. Signs of life, and claims that give nothing, never wait for
+//! store says so in a warning when it is opened and in its [`Capabilities`](vastflow_store::Capabilities), and goes on. Signs of life, and claims that give nothing, never wait for
 //! the disk: nothing is promised by them. Claims that hand out tasks do, because a claim token must never be given twice.
 //!
 //! An answer that was lost ([`Unavailable`](vastflow_store::StoreError::Unavailable)) says nothing about the commit;
@@ -68,7 +68,7 @@
 //! | `journal` | what one commit recorded; partitions of 4 million keys | events, until their runs are deleted |
 //! | `task` | something to be done; gone when it is done | work under way, no more |
 //! | `inbox` | a message that waits | work under way |
-//! | `worker`, `stranger`, `pulse`, `bucket` | a worker; a lane with a rate | the fleet |
+//! | `worker`, `stranger`, `pulse`, `incident`, `bucket` | a worker; a lane with a rate | the fleet |
 //! | `migration`, `journal_part` | a migration, a partition | versions |
 //!
 //! `task` is narrow and short: a chain that a worker keeps never enters the index of what can be claimed. The head of a

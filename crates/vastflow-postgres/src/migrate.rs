@@ -25,7 +25,10 @@ fn checksum(sql: &str) -> String {
 /// What the table of migrations says, in order; none when there is no such table.
 async fn applied(client: &Client, schema: &str) -> Result<Option<Vec<(i32, String)>>, StoreError> {
     let there = client
-        .query_typed("SELECT to_regclass($1) IS NOT NULL", &[(&format!("{schema}.migration"), tokio_postgres::types::Type::TEXT)])
+        .query_typed(
+            "SELECT to_regclass($1) IS NOT NULL",
+            &[(&format!("{schema}.migration"), tokio_postgres::types::Type::TEXT)],
+        )
         .await
         .map_err(|error| driver("looking for the tables", error))?;
     if !there.first().is_some_and(|row| row.get::<_, bool>(0)) {
@@ -52,7 +55,9 @@ fn check(applied: &[(i32, String)]) -> Result<usize, StoreError> {
         if usize::try_from(*version).ok() != Some(at + 1) || *sum != checksum(sql) {
             return Err(refused(
                 "postgres-other-tables",
-                format!("migration {version} ({name}) is not the one that this program knows; it was changed, or made by another build"),
+                format!(
+                    "migration {version} ({name}) is not the one that this program knows; it was changed, or made by another build"
+                ),
             ));
         }
     }
@@ -69,7 +74,9 @@ pub(crate) async fn migrate(client: &Client, schema: &str, may: bool) -> Result<
     if !may {
         return Err(refused(
             "postgres-old-tables",
-            format!("the tables of schema {schema} are not up to date, and this program may not change them; allow it once"),
+            format!(
+                "the tables of schema {schema} are not up to date, and this program may not change them; allow it once"
+            ),
         ));
     }
     let failed = |error| driver("bringing the tables up to date", error);

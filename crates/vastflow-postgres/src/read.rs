@@ -13,8 +13,8 @@ use vastflow_core::{
     Event, Name, Plan, PlanHash, Recorded, RunId, RunOutcome, RunStarted, RunStatus, ScopeId, Seq, Timestamp, codec,
 };
 use vastflow_store::{
-    ClaimToken, ControlWord, Counts, Doomed, Prune, Pruned, QueueRow, QueuedTask, RunPage, RunQuery, RunRow, StoreError,
-    TaskState, WorkerId, WorkerRow,
+    ClaimToken, ControlWord, Counts, Doomed, Fleet, Prune, Pruned, QueueRow, QueuedTask, RunPage, RunQuery, RunRow,
+    StoreError, TaskState, WorkerId, WorkerRow,
 };
 
 const DOING: &str = "reading";
@@ -85,7 +85,8 @@ pub(crate) async fn put_plan(shared: Arc<Shared>, plan: Arc<Plan>) -> Result<(),
 /// The plan with a hash, or all of them, ordered by hash.
 pub(crate) async fn plans(shared: Arc<Shared>, hash: Option<PlanHash>) -> Result<Vec<Arc<Plan>>, StoreError> {
     let hash = hash.map(|hash| hash.to_string());
-    let sql = format!("SELECT body FROM {}.plan WHERE $1::text IS NULL OR hash = $1 ORDER BY hash", shared.options.schema);
+    let sql =
+        format!("SELECT body FROM {}.plan WHERE $1::text IS NULL OR hash = $1 ORDER BY hash", shared.options.schema);
     let rows = shared.read(&sql, &[(&hash, Type::TEXT)]).await?;
     let unread = |why| StoreError::corrupt(format!("a plan cannot be read: {why}"));
     rows.iter().map(|row| Plan::from_json(column(row, "body")?).map(Arc::new).map_err(unread)).collect()
@@ -107,7 +108,8 @@ fn row(row: &Row) -> Result<RunRow, StoreError> {
 fn inner(row: &Row, key: i64) -> Result<RunRow, StoreError> {
     let outcome = column::<Option<&[u8]>>(row, "outcome")?.map(outcome).transpose()?;
     let output = column::<Option<Vec<u8>>>(row, "output")?.zip(column::<Option<&str>>(row, "output_codec")?);
-    let status = RunStatus::parse(column(row, "status")?).ok_or_else(|| StoreError::corrupt("its status is unknown"))?;
+    let status =
+        RunStatus::parse(column(row, "status")?).ok_or_else(|| StoreError::corrupt("its status is unknown"))?;
     let summary = RunSummary {
         status,
         started_at: time(column(row, "started_at")?),
@@ -154,7 +156,8 @@ pub(crate) async fn runs(shared: Arc<Shared>, query: RunQuery) -> Result<RunPage
     let pairs: Vec<_> =
         query.labels.iter().map(|(key, value)| (Box::from(key.as_str()), Box::from(value.as_str()))).collect();
     let wanted = labels(&pairs);
-    let mut sql = format!("SELECT {RUN} FROM {{schema}}.run r JOIN {{schema}}.scope s ON s.id = r.key WHERE r.key < $1");
+    let mut sql =
+        format!("SELECT {RUN} FROM {{schema}}.run r JOIN {{schema}}.scope s ON s.id = r.key WHERE r.key < $1");
     let mut with: Vec<Parameter<'_>> = vec![(&before, Type::INT8), (&most, Type::INT8)];
     if flow.is_some() {
         with.push((&flow, Type::TEXT));
@@ -180,13 +183,15 @@ pub(crate) async fn counts(shared: Arc<Shared>) -> Result<Counts, StoreError> {
     let sql = format!("SELECT status, count(*) FROM {}.run GROUP BY status", shared.options.schema);
     let mut counts = Counts::default();
     for row in shared.read(&sql, &[]).await? {
-        let status = RunStatus::parse(column(&row, "status")?).ok_or_else(|| StoreError::corrupt("an unknown status"))?;
+        let status =
+            RunStatus::parse(column(&row, "status")?).ok_or_else(|| StoreError::corrupt("an unknown status"))?;
         *counts.of(status) = column::<i64>(&row, "count")?.cast_unsigned();
     }
     Ok(counts)
 }
 
-pub(crate) async fn workers(shared: Arc<Shared>) -> Result<Vec<WorkerRow>, StoreError> {
+/// Who is alive, and what became of those who were not.
+pub(crate) async fn fleet(shared: Arc<Shared>) -> Result<Fleet, StoreError> {
     let schema = &shared.options.schema;
     let sql = format!(
         "SELECT w.id, w.until, w.about, coalesce(t.count, 0) AS in_hand
@@ -205,7 +210,11 @@ pub(crate) async fn workers(shared: Arc<Shared>) -> Result<Vec<WorkerRow>, Store
     let mut rows: Vec<WorkerRow> = shared.read(&sql, &[]).await?.iter().map(read).collect::<Result<_, StoreError>>()?;
     // The database orders by signed numbers.
     rows.sort_unstable_by_key(|row| row.id);
-    Ok(rows)
+    let sql = format!("SELECT taken_over, fenced FROM {schema}.incident");
+    let incidents = shared.read(&sql, &[]).await?;
+    let incidents = incidents.first().ok_or_else(|| StoreError::corrupt("table incident is empty"))?;
+    let number = |name| column::<i64>(incidents, name).map(i64::cast_unsigned);
+    Ok(Fleet { workers: rows, taken_over: number("taken_over")?, fenced: number("fenced")? })
 }
 
 pub(crate) async fn queues(shared: Arc<Shared>) -> Result<Vec<QueueRow>, StoreError> {

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Counts, Durability, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow, QueuedTask,
-    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups, WorkerRow,
+    Capabilities, Claim, Claims, Commit, Counts, Fleet, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow, QueuedTask,
+    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 #[async_trait]
 impl Store for PostgresStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::fleet(Durability::Synced)
+        Capabilities::fleet(self.durability)
     }
 
     fn submit(&self, batch: Vec<Commit>, reply: Reply) {
@@ -68,8 +68,8 @@ impl Store for PostgresStore {
         self.runtime.run(read::counts(Arc::clone(&self.shared))).await
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
-        self.runtime.run(read::workers(Arc::clone(&self.shared))).await
+    async fn fleet(&self) -> Result<Fleet, StoreError> {
+        self.runtime.run(read::fleet(Arc::clone(&self.shared))).await
     }
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {

@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
-use vastflow_store::{Reply, StoreError};
+use vastflow_store::{Durability, Reply, StoreError};
 
 /// A store in a PostgreSQL database, for a fleet of workers.
 pub struct PostgresStore {
     pub(crate) shared: Arc<Shared>,
     pub(crate) runtime: Runtime,
+    pub(crate) durability: Durability,
     jobs: Mutex<Option<UnboundedSender<Job>>>,
     /// Ends when all jobs are answered and no more can come.
     dispatcher: Mutex<Option<JoinHandle<()>>>,
@@ -50,7 +51,7 @@ impl PostgresStore {
         let shared = Arc::new(Shared::new(options, connections, Uuid::now_v7().simple().to_string()));
         let (jobs, line) = tokio::sync::mpsc::unbounded_channel();
         let own = Arc::clone(&shared);
-        runtime.run(async move { begin(&own).await }).await?;
+        let durability = runtime.run(async move { begin(&own).await }).await?;
         let handle = runtime.handle();
         let dispatcher = handle.spawn(submit::dispatch(Arc::clone(&shared), line));
         handle.spawn(upkeep::upkeep(Arc::clone(&shared)));
@@ -59,7 +60,8 @@ impl PostgresStore {
         if !shared.options.transaction_pooling {
             handle.spawn(hints::listen(Arc::clone(&shared)));
         }
-        Ok(PostgresStore { shared, runtime, jobs: Mutex::new(Some(jobs)), dispatcher: Mutex::new(Some(dispatcher)) })
+        let (jobs, dispatcher) = (Mutex::new(Some(jobs)), Mutex::new(Some(dispatcher)));
+        Ok(PostgresStore { shared, runtime, durability, jobs, dispatcher })
     }
 
     /// Round trips to the server since the store was opened, but for those of the listening connection. For tests and
@@ -95,11 +97,12 @@ impl PostgresStore {
 }
 
 /// Looks at the server and its tables before anything else.
-async fn begin(shared: &Shared) -> Result<(), StoreError> {
-    connect::check_server(&shared.connections, shared.options.transaction_pooling).await?;
+async fn begin(shared: &Shared) -> Result<Durability, StoreError> {
+    let durability = connect::check_server(&shared.connections).await?;
     {
         let lent = shared.connections.lend().await?;
         migrate::migrate(lent.client()?, &shared.options.schema, shared.options.migrate).await?;
     }
-    upkeep::partitions(shared).await
+    upkeep::partitions(shared).await?;
+    Ok(durability)
 }

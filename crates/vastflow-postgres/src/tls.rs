@@ -128,7 +128,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Conne
 
     fn connect(self, stream: S) -> Self::Future {
         Box::pin(async move {
-            let name = self.name.ok_or_else(|| io::Error::other("the host's name is none that a certificate can have"))?;
+            let name =
+                self.name.ok_or_else(|| io::Error::other("the host's name is none that a certificate can have"))?;
             Ok(Private(Box::new(self.connector.connect(name, stream).await?)))
         })
     }

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn strangers_go_together() {
-        let commits = [fixture::start_commit("a"), fixture::start_commit("b"), fixture::commit(&fixture::inner("c", "1"), 3)];
+        let commits =
+            [fixture::start_commit("a"), fixture::start_commit("b"), fixture::commit(&fixture::inner("c", "1"), 3)];
         assert_eq!(waves(&commits.iter().collect::<Vec<_>>()), [3]);
     }
 

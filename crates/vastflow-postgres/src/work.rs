@@ -10,8 +10,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 use vastflow_core::{Codec, Name, Payload, PlanHash, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Claim, ClaimToken, Claimed, Claims, ControlWord, Heartbeat, Lease, Message, Pulse, Rate, StoreError, Swept, WindowOf,
-    WindowState, WorkerInfo,
+    Claim, ClaimToken, Claimed, Claims, ControlWord, Heartbeat, Lease, Message, Pulse, Rate, StoreError, Swept,
+    WindowOf, WindowState, WorkerInfo,
 };
 
 /// A column of a row.
@@ -30,7 +30,8 @@ pub(crate) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -
 
 pub(crate) fn payload(codec: &str, bytes: Vec<u8>) -> Result<Payload, StoreError> {
     let known = [Codec::Json, Codec::Bytes].into_iter().find(|known| known.name() == codec);
-    let codec = known.ok_or_else(|| StoreError::corrupt(format!("the codec {codec:?} is not known to this version")))?;
+    let codec =
+        known.ok_or_else(|| StoreError::corrupt(format!("the codec {codec:?} is not known to this version")))?;
     Ok(Payload::new(codec, bytes))
 }
 
@@ -284,4 +285,3 @@ pub(crate) async fn sweep(shared: Arc<Shared>, now: Timestamp, limit: usize) -> 
     }
     Ok(Swept { workers: usize::try_from(workers).unwrap_or(0), tasks: usize::try_from(tasks).unwrap_or(0) })
 }
-

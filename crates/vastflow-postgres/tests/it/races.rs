@@ -48,7 +48,9 @@ async fn a_claim_waits_for_nobody() {
     let mut other = client().await;
     let transaction = other.transaction().await.unwrap();
     let name = locked.scope.to_string();
-    let lock = format!("SELECT FROM {schema}.task t JOIN {schema}.scope s ON s.id = t.scope WHERE s.name = $1 FOR UPDATE OF t");
+    let lock = format!(
+        "SELECT FROM {schema}.task t JOIN {schema}.scope s ON s.id = t.scope WHERE s.name = $1 FOR UPDATE OF t"
+    );
     transaction.query(&lock, &[&name]).await.unwrap();
     let tasks = probe.claim(9).await;
     assert_eq!(tasks.iter().map(|task| &task.scope).collect::<Vec<_>>(), [&free.scope]);
@@ -66,7 +68,8 @@ async fn batches_in_any_order_all_come_through() {
     for run in &runs {
         stores[0].commit(fixture::start_commit(run)).await.unwrap();
     }
-    let tasks: Vec<_> = stores.into_iter().enumerate().map(|(at, store)| tokio::spawn(rounds(store, runs.clone(), at == 1))).collect();
+    let tasks: Vec<_> =
+        stores.into_iter().enumerate().map(|(at, store)| tokio::spawn(rounds(store, runs.clone(), at == 1))).collect();
     for task in tasks {
         assert!(task.await.unwrap() > 0);
     }
