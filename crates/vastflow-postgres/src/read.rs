@@ -210,11 +210,13 @@ pub(crate) async fn fleet(shared: Arc<Shared>) -> Result<Fleet, StoreError> {
     let mut rows: Vec<WorkerRow> = shared.read(&sql, &[]).await?.iter().map(read).collect::<Result<_, StoreError>>()?;
     // The database orders by signed numbers.
     rows.sort_unstable_by_key(|row| row.id);
-    let sql = format!("SELECT taken_over, fenced FROM {schema}.incident");
-    let incidents = shared.read(&sql, &[]).await?;
+    let heard = shared.hear(Timestamp::ZERO).heard;
+    let sql = format!("SELECT taken_over, fenced, coalesce($1, {schema}.clock()) AS now FROM {schema}.incident");
+    let incidents = shared.read(&sql, &[(&heard, Type::INT8)]).await?;
     let incidents = incidents.first().ok_or_else(|| StoreError::corrupt("table incident is empty"))?;
     let number = |name| column::<i64>(incidents, name).map(i64::cast_unsigned);
-    Ok(Fleet { workers: rows, taken_over: number("taken_over")?, fenced: number("fenced")? })
+    let now = time(column(incidents, "now")?);
+    Ok(Fleet { now, workers: rows, taken_over: number("taken_over")?, fenced: number("fenced")? })
 }
 
 pub(crate) async fn queues(shared: Arc<Shared>) -> Result<Vec<QueueRow>, StoreError> {
