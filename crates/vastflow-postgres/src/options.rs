@@ -135,7 +135,7 @@ impl Options {
         if let Some((place, query)) = self.url.split_once('?') {
             let mut kept = Vec::new();
             let place = place.to_owned();
-            for pair in query.to_owned().split('&').filter(|pair| !pair.is_empty()) {
+            for pair in query.split('&').filter(|pair| !pair.is_empty()) {
                 match pair.split_once('=').unwrap_or((pair, "")) {
                     ("schema", name) => self.schema = name.to_owned(),
                     ("pgbouncer", word) => self.transaction_pooling = matches!(word, "true" | "1" | "yes" | "on"),
