@@ -284,6 +284,8 @@ pub enum Event {
         name: Name,
         /// Whether somebody waits from now on, or no more.
         waits: bool,
+        /// Which word about that it is: what comes again is not news.
+        turn: u32,
     },
     /// The scope around handed on a signal, because somebody in here waited for one.
     SignalPassed {

@@ -48,8 +48,9 @@ pub(super) fn check(node: &NodeSpec, found: &mut Vec<PlanError>) {
     if (waits || node.kind == NodeKind::Gate) && node.on_exhausted == OnExhausted::Pause {
         unfit("it has no call that an operator could have tried again; let the nodes inside or before it pause".into());
     }
-    if is_signal && node.atomic {
-        unfit("no signal reaches a run that is being stopped, so it cannot be atomic; remove that".into());
+    if node.atomic && node.has_signal() {
+        let what = if is_signal { "it" } else { "what waits for one inside of it" };
+        unfit(format!("no signal reaches a run that is being stopped, so {what} cannot be atomic; remove that"));
     }
     match &node.kind {
         NodeKind::Branch(branch) => check_branch(node, branch, found),

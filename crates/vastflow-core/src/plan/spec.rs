@@ -219,6 +219,12 @@ impl NodeSpec {
         }
     }
 
+    /// Whether it waits for a signal, or a node inside of it does.
+    pub(super) fn has_signal(&self) -> bool {
+        let inside = || self.bodies().into_iter().flat_map(|body| &body.nodes).any(NodeSpec::has_signal);
+        matches!(self.kind, NodeKind::Signal { .. }) || inside()
+    }
+
     /// Whether the node submits work and polls for it.
     #[must_use]
     pub const fn is_river(&self) -> bool {

@@ -107,10 +107,10 @@ impl State {
             (Peer::Child { node, key }, Word::Parked { waits, .. }) if self.may_park(node, &key, waits) => {
                 Ok(Event::ChildParked { node, key, waits })
             }
-            (Peer::Child { node, key }, Word::Listens { name, waits, .. })
-                if self.may_listen(node, &key, &name, waits) =>
+            (Peer::Child { node, key }, Word::Listens { name, waits, turn })
+                if self.may_listen(node, &key, (&name, waits), turn) =>
             {
-                Ok(Event::ChildListens { node, key, name, waits })
+                Ok(Event::ChildListens { node, key, name, waits, turn })
             }
             (Peer::Parent, Word::Signal { id, name, payload, .. }) if self.may_take(plan, &id) => {
                 Ok(Event::SignalPassed { id, name, payload })

@@ -84,7 +84,9 @@ impl State {
             Event::ChildUndone { node, ref key } => self.undoes_child(node, key),
             Event::ChildParked { node, ref key, waits } => self.may_park(node, key, waits),
             Event::SignalReceived { ref id, .. } => self.is_going() && !self.more().signal_ids.contains(id),
-            Event::ChildListens { node, ref key, ref name, waits } => self.may_listen(node, key, name, waits),
+            Event::ChildListens { node, ref key, ref name, waits, turn } => {
+                self.may_listen(node, key, (name, waits), turn)
+            }
             Event::SignalPassed { ref id, .. } => self.may_take(plan, id),
             Event::WordsIgnored => true,
             Event::Woke { node } => self.expects(Task::Wake { node }),
@@ -229,7 +231,9 @@ impl<S: Sink> Fold<'_, S> {
             Event::ChildEnded { node, key, end } => self.child_ended(*node, key, end),
             Event::ChildUndone { node, key } => self.child_undone(*node, key),
             Event::ChildParked { node, key, waits } => self.child_parked(*node, key, *waits),
-            Event::ChildListens { node, key, name, waits } => self.child_listens(*node, key, name, *waits),
+            Event::ChildListens { node, key, name, waits, turn } => {
+                self.child_listens(*node, key, (name, *waits), *turn);
+            }
             Event::SignalReceived { id, name, payload } => self.signal(signal(id, name, payload)),
             Event::SignalPassed { id, name, payload } => self.take(signal(id, name, payload)),
             Event::Woke { node } => {

@@ -63,6 +63,8 @@ pub(super) struct Running {
     pub(super) index: u64,
     /// How long the journal was when it began.
     pub(super) since: Seq,
+    /// Which word it said last about signals.
+    pub(super) heard: u32,
 }
 
 /// What came of an item.
@@ -125,7 +127,7 @@ impl Open {
         let index = self.begun;
         self.begun += 1;
         let key = item.scope_key(index);
-        self.running.insert(key.clone(), Running { index, since: len });
+        self.running.insert(key.clone(), Running { index, since: len, heard: 0 });
         Some((key, item))
     }
 

@@ -40,7 +40,7 @@ impl<S: Sink> Fold<'_, S> {
         let input = self.state.scope_input(self.plan, node);
         let mut open = Open::new(self.at);
         open.begun = 1;
-        open.running.insert("".into(), Running { index: 0, since: self.state.len });
+        open.running.insert("".into(), Running { index: 0, since: self.state.len, heard: 0 });
         self.state.nodes[node.index()] = NodeState::Open(Box::new(open));
         self.state.in_hand += 1;
         self.begin_scope(node, 0, "".into(), input);

@@ -52,12 +52,11 @@ impl Listener {
 
 impl State {
     /// Whether it is news that somebody in an inner scope waits for a signal, or no more.
-    pub(super) fn may_listen(&self, node: NodeIx, key: &str, name: &Name, waits: bool) -> bool {
-        let runs = self.open(node).is_some_and(|open| open.running.contains_key(key));
-        let is_it = |one: &Listener| {
-            one.is_in(node, Some(key)) && matches!(one, Listener::Scope { name: of, .. } if of == name)
-        };
-        self.phase == Phase::Going && runs && self.more().listening.iter().any(is_it) != waits
+    pub(super) fn may_listen(&self, node: NodeIx, key: &str, (name, waits): (&Name, bool), turn: u32) -> bool {
+        let running = || self.open(node)?.running.get(key);
+        let is_news = self.phase == Phase::Going && running().is_some_and(|running| turn > running.heard);
+        let of = Listener::Scope { node, key: key.into(), name: name.clone() };
+        is_news && self.more().listening.contains(&of) != waits
     }
 
     /// Whether a signal may be handed on to this scope.
@@ -123,17 +122,19 @@ impl<S: Sink> Fold<'_, S> {
         self.out.send(Peer::Child { node, key }, Word::Signal { id, name, payload, turn });
     }
 
-    pub(super) fn child_listens(&mut self, node: NodeIx, key: &str, name: &Name, waits: bool) {
+    pub(super) fn child_listens(&mut self, node: NodeIx, key: &str, (name, waits): (&Name, bool), turn: u32) {
+        if let NodeState::Open(open) = &mut self.state.nodes[node.index()]
+            && let Some(running) = open.running.get_mut(key)
+        {
+            running.heard = turn;
+        }
+        let of = Listener::Scope { node, key: key.into(), name: name.clone() };
         if !waits {
-            let gone = Listener::Scope { node, key: key.into(), name: name.clone() };
-            return self.state.more_mut().listening.retain(|one| *one != gone);
+            return self.state.more_mut().listening.retain(|one| *one != of);
         }
         match self.early(name) {
             Some(signal) => self.hand_on(node, key.into(), signal),
-            None => {
-                let one = Listener::Scope { node, key: key.into(), name: name.clone() };
-                self.state.more_mut().listening.push(one);
-            }
+            None => self.state.more_mut().listening.push(of),
         }
     }
 

@@ -70,7 +70,7 @@ fn of_scopes(node: NodeIx, call: &Call) -> Vec<Event> {
         Event::Clashed { node, keys: vec!["k".into()] },
         Event::ChildUndone { node, key: "u1".into() },
         Event::ChildParked { node, key: "u1".into(), waits: true },
-        Event::ChildListens { node, key: "u1".into(), name: Name::new("go").unwrap(), waits: true },
+        Event::ChildListens { node, key: "u1".into(), name: Name::new("go").unwrap(), waits: true, turn: 1 },
     ]
 }
 

@@ -133,6 +133,10 @@ fn no_signal_is_atomic() {
         "n atomic signal go",
         "no signal reaches a run that is being stopped, so it cannot be atomic; remove that",
     );
+    check_unfit(
+        "n atomic basin { b branch { l { w signal go } } }",
+        "no signal reaches a run that is being stopped, so what waits for one inside of it cannot be atomic; remove that",
+    );
 }
 
 fn nested(depth: usize) -> PlanSpec {

@@ -1,6 +1,8 @@
 //! Signals for nodes in inner scopes: they are sent to the run, and find who waits for them.
 
-use crate::dsl::{check, check_inside};
+use crate::dsl::{check, check_inside, name};
+use vastflow_core::run::{Peer, Rejection, Word};
+use vastflow_core::{Input, NodeIx};
 
 #[test]
 fn a_scope_says_what_is_waited_for_in_it_and_that_it_is_no_more() {
@@ -93,6 +95,17 @@ fn who_waits_no_more_is_passed_over() {
         "start\nf items i j\nf[0] listens go\nf[1] ended J\n  ChildEnded f[1] = J\n  send f[0] cancel\nsignal s1 go x\n  \
          SignalReceived s1 go = x\n  queue a#1\nf[0] listens go\n  rejected: nobody waits for that word any more",
     );
+}
+
+#[test]
+fn a_word_that_comes_twice_is_good_for_one_signal() {
+    let mut run = check("b basin { x }", "start\nsignal s1 go x\nsignal s2 go y");
+    let from = Peer::Child { node: NodeIx(0), key: "".into() };
+    let word = |turn| Word::Listens { name: name("go"), waits: true, turn };
+    let told = |turn| Input::Told { from: from.clone(), word: word(turn) };
+    assert_eq!(run.step(told(1)).unwrap().1.words.len(), 1);
+    assert_eq!(run.step(told(1)), Err(Rejection::NotAwaited), "the same word again");
+    assert_eq!(run.step(told(2)).unwrap().1.words.len(), 1, "it asks for another one");
 }
 
 #[test]

@@ -464,7 +464,7 @@ fn allowed(place: &Place, event: &Event, legal: &BTreeSet<Pair>) -> bool {
         Event::Paused { .. } => !state.is_paused(),
         Event::Resumed { .. } => state.is_paused(),
         Event::ChildEnded { .. } if place.phase == "taking" => state.settle().as_ref() == Some(event),
-        Event::ChildListens { node, key, name, waits } => {
+        Event::ChildListens { node, key, name, waits, .. } => {
             let known = format!("Scope {{ node: {node:?}, key: {key:?}, name: {name:?} }}");
             state.node_status(*node) == Some(NodeStatus::Open) && format!("{state:?}").contains(&known) != *waits
         }
@@ -591,8 +591,8 @@ fn events_of_scopes(place: &Place) -> Vec<Event> {
             Event::ChildUndone { node, key: key.clone() },
             Event::ChildParked { node, key: key.clone(), waits: true },
             Event::ChildParked { node, key: key.clone(), waits: false },
-            Event::ChildListens { node, key: key.clone(), name: dsl::name("go"), waits: true },
-            Event::ChildListens { node, key, name: dsl::name("go"), waits: false },
+            Event::ChildListens { node, key: key.clone(), name: dsl::name("go"), waits: true, turn: u32::MAX },
+            Event::ChildListens { node, key, name: dsl::name("go"), waits: false, turn: u32::MAX },
         ]
     };
     scopes.flat_map(of).collect()

@@ -116,7 +116,7 @@ fn input(run: &Run, line: &str) -> Input {
         "admit" => Input::Admit,
         "not_started" => Input::NotStarted(task(run, rest)),
         "cancel" | "pause" | "resume" | "kill" => control(subject, rest),
-        "parent" => Input::Told { from: Peer::Parent, word: word(rest, writes) },
+        "parent" => Input::Told { from: Peer::Parent, word: word(rest, writes, run.journal.len()) },
         "signal" => {
             let (id, name, payload) = signal(rest);
             Input::Signal { id, name, payload }
@@ -126,7 +126,7 @@ fn input(run: &Run, line: &str) -> Input {
         _ => match subject.strip_suffix(']').and_then(|subject| subject.split_once('[')) {
             Some((node, key)) => {
                 let from = Peer::Child { node: run.plan.find(node).unwrap(), key: key.into() };
-                Input::Told { from, word: word(rest, writes) }
+                Input::Told { from, word: word(rest, writes, run.journal.len()) }
             }
             None => {
                 let task = task(run, subject);
@@ -158,9 +158,10 @@ fn signal(text: &str) -> (Box<str>, vastflow_core::Name, Payload) {
 
 /// What another scope says: `begin x [k=v]`, `cancel`, `kill`, `undo`; `ended out [k=v]`, `failed why`, `undone`,
 /// `waits`, `goes_on`, `listens name`, `deaf name`; `signal id name x`.
-fn word(text: &str, writes: Writes) -> Word {
+fn word(text: &str, writes: Writes, so_far: usize) -> Word {
     let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
     let (by, why) = ("outside".into(), "why".into());
+    let turn = u32::try_from(so_far).unwrap();
     match verb {
         "begin" => Word::Begin(Box::new(Begin { seed: 1, input: bytes(rest), context: writes })),
         "cancel" => Word::Cancel { by, why },
@@ -174,11 +175,11 @@ fn word(text: &str, writes: Writes) -> Word {
         "undone" => Word::Undone,
         "waits" => Word::Parked { waits: true, turn: 1 },
         "goes_on" => Word::Parked { waits: false, turn: 2 },
-        "listens" => Word::Listens { name: name(rest), waits: true, turn: 1 },
-        "deaf" => Word::Listens { name: name(rest), waits: false, turn: 2 },
+        "listens" => Word::Listens { name: name(rest), waits: true, turn },
+        "deaf" => Word::Listens { name: name(rest), waits: false, turn },
         "signal" => {
             let (id, name, payload) = signal(rest);
-            Word::Signal { id, name, payload, turn: 1 }
+            Word::Signal { id, name, payload, turn }
         }
         other => panic!("no scope says {other:?}"),
     }

@@ -189,7 +189,7 @@ impl Maker {
             node.retry = RetryPolicy::times(u32::from(choices.number() % 3)).every(choices.seconds(3));
         }
         node.isolated = choices.once_in(6);
-        node.atomic = choices.once_in(8) && !matches!(node.kind, NodeKind::Signal { .. });
+        node.atomic = choices.once_in(8) && !has_signal(&node.kind);
         if node.kind != NodeKind::Gate {
             node.rescue = choices.once_in(6);
         }
@@ -203,6 +203,13 @@ impl Maker {
             node.timeout = choices.once_in(5).then(|| choices.seconds(5));
         }
     }
+}
+
+/// Whether a node of this kind waits for a signal, or one inside of it does.
+fn has_signal(kind: &NodeKind) -> bool {
+    let node = NodeSpec::new(name("n"), kind.clone());
+    let inside = || node.bodies().into_iter().flat_map(|body| &body.nodes).any(|node| has_signal(&node.kind));
+    matches!(kind, NodeKind::Signal { .. }) || inside()
 }
 
 fn random_fate(choices: &mut Choices<'_>, node: &NodeSpec, one_in: usize) -> Fate {
