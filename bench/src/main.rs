@@ -5,6 +5,8 @@
 //! cargo run --release -p vastflow-bench -- embedded W2 W4      some of them
 //! cargo run --release -p vastflow-bench -- scale               what grows with items, waiting runs, nodes
 //! cargo run --release -p vastflow-bench -- postgres            on a PostgreSQL server of its own, with fsync on
+//! cargo run --release -p vastflow-bench -- redis               on a Redis server of its own, synced every second
+//! cargo run --release -p vastflow-bench -- redis --always      the same, synced before every answer
 //! ```
 //!
 //! Each work is run three times, in turn with its floor; the medians are printed as a table and as `RESULT` lines.
@@ -15,6 +17,7 @@ mod floor;
 mod flows;
 mod load;
 mod postgres;
+mod redis;
 mod report;
 mod scale;
 mod works;
@@ -28,7 +31,7 @@ use vastflow::BoxError;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: vastflow-bench embedded [--quick] [W1] [W2] [W3] [W4] [W8]\n       vastflow-bench scale [--quick] [W5] [W6] [W7] [W10]\n       vastflow-bench postgres [--quick] [W1] [W2] [W3] [W4] [W5] [W9]";
+const USAGE: &str = "usage: vastflow-bench embedded [--quick] [W1] [W2] [W3] [W4] [W8]\n       vastflow-bench scale [--quick] [W5] [W6] [W7] [W10]\n       vastflow-bench postgres [--quick] [W1] [W2] [W3] [W4] [W5] [W9]\n       vastflow-bench redis [--quick] [--always] [W1] [W2] [W3] [W4] [W5] [W9]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -36,6 +39,7 @@ async fn main() -> ExitCode {
     let asked = match args.split_first() {
         Some((verb, rest)) if verb == "embedded" => rest.to_vec(),
         Some((verb, rest)) if verb == "scale" => return code(&scale::measure(rest).await),
+        Some((verb, rest)) if verb == "redis" => return code(&redis::measure(rest).await),
         Some((verb, rest)) if verb == "postgres" => return code(&postgres::measure(rest).await),
         _ => {
             eprintln!("{USAGE}");

@@ -33,6 +33,8 @@ pub(crate) struct Link {
     seen: AtomicU64,
     /// How many steps that had been acknowledged the server was found to have lost.
     lost: AtomicU64,
+    /// How often the server was asked.
+    trips: AtomicU64,
     is_closed: AtomicBool,
     pub(crate) service: Service,
     pub(crate) hints: Arc<Hints>,
@@ -73,6 +75,7 @@ impl Link {
             connecting: tokio::sync::Mutex::new(()),
             seen: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            trips: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             service: Service::default(),
             hints,
@@ -137,6 +140,10 @@ impl Link {
                  were acknowledged may be gone"
             );
         }
+    }
+
+    pub(crate) fn trips(&self) -> u64 {
+        self.trips.load(Ordering::Relaxed)
     }
 
     pub(crate) fn lost(&self) -> u64 {
@@ -204,6 +211,7 @@ impl Link {
         let hash = hashes.get(script.place).map_or("", String::as_str);
         let mut call = redis::cmd("EVALSHA");
         call.arg(hash).arg(1).arg(&self.prefix).arg(args);
+        self.trips.fetch_add(1, Ordering::Relaxed);
         call.query_async(connection).await
     }
 

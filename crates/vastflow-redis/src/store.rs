@@ -38,6 +38,13 @@ impl RedisStore {
         Ok(RedisStore { link: Arc::new(link), outbox: Arc::default(), capabilities })
     }
 
+    /// How many steps the server was asked for, for measurements.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn round_trips(&self) -> u64 {
+        self.link.trips()
+    }
+
     /// How many acknowledged steps the server was found to have lost since this store was opened: none, unless it was
     /// restored from an older copy or failed over to a replica that did not have everything. A step is a batch of
     /// commits, a claim, or the like.
