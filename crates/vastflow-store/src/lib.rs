@@ -14,6 +14,7 @@
 
 mod commit;
 mod control;
+mod copy;
 mod error;
 mod ledger;
 mod memory;
@@ -23,6 +24,7 @@ mod work;
 
 pub use commit::{ClaimToken, Commit, Committed, Message, NewTask, OpId};
 pub use control::{Control, ControlWord};
+pub use copy::{Copied, CopyError, copy};
 pub use error::{Cause, StoreError};
 pub use ledger::{Append, Forgotten, Head, Ledger, QueuedTask, TaskState};
 pub use memory::MemoryStore;

@@ -6,6 +6,7 @@
 //! - [`conformance!`] stamps out one test for each rule, by topic, with a fresh store each ([`cases`]).
 //! - [`differential`] drives the store and the specification ([`Ledger`](vastflow_store::Ledger)) with the same random
 //!   steps and compares every answer and all of the state; a failure prints its seed. [`law2`] checks the queue alone.
+//! - [`copying`] copies runs of random plans from one store to another, compares, and carries both to their ends.
 //! - [`Faulty`] makes any store lose answers, fail, hesitate, or die at its n-th commit.
 //! - [`servers`] starts real servers for stores that need one, and kills, stops and restarts them.
 //!
@@ -35,6 +36,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in this crate panics are how tests fail")]
 
 pub mod cases;
+mod copying;
 mod differential;
 mod faulty;
 pub mod fixture;
@@ -46,6 +48,7 @@ mod probe;
 mod rng;
 pub mod servers;
 
+pub use copying::{CopyTally, copying, steadily};
 pub use differential::{Divergence, Tally, differential};
 pub use faulty::{Chances, Fault, Faults, Faulty};
 pub use harness::{Case, Failed, Harness, failures, run_case};

@@ -1,6 +1,7 @@
 //! The in-memory store, held to the contract that it is the measure of.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
 
+mod copies;
 mod differential;
 mod faulty;
 mod planted;
