@@ -5,6 +5,7 @@ use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::fmt;
 use core::ops::Deref;
@@ -198,7 +199,7 @@ impl ScopeId {
     /// The scope that `node` opens inside this one for `key`.
     #[must_use]
     pub fn child(&self, node: &Name, key: &str) -> Self {
-        let step = format!("{node}[{}]", escape(key));
+        let step = format!("{node}[{}]", escape_key(key));
         let path = match &self.path {
             Some(path) => format!("{path}/{step}"),
             None => step,
@@ -242,6 +243,34 @@ impl ScopeId {
         ScopeId { run, path: (!path.is_empty()).then(|| path.into()) }
     }
 
+    /// A scope as people write it, or read it in an event: `node[key]` with `/` between. A key may stand there as it is, or
+    /// escaped as in a path; a basin, which has no key, may stand without brackets.
+    ///
+    /// ```
+    /// # use vastflow_core::{Name, RunId, ScopeId};
+    /// let run = RunId::new("r1")?;
+    /// let item = ScopeId::root(run.clone()).child(&Name::new("verify")?, "u/2");
+    /// let basin = item.child(&Name::new("try")?, "");
+    /// assert_eq!(ScopeId::named(run.clone(), "verify[u/2]/try"), basin);
+    /// assert_eq!(ScopeId::named(run, basin.path()), basin);
+    /// # Ok::<(), vastflow_core::id::InvalidId>(())
+    /// ```
+    #[must_use]
+    pub fn named(run: RunId, place: &str) -> Self {
+        let mut steps = Vec::new();
+        let mut rest = place;
+        while !rest.is_empty() {
+            let (node, after) = rest.split_at(rest.find(['[', '/']).unwrap_or(rest.len()));
+            let (key, left) = match after.strip_prefix('[') {
+                Some(keyed) => keyed.split_once("]/").unwrap_or((keyed.strip_suffix(']').unwrap_or(keyed), "")),
+                None => ("", after.strip_prefix('/').unwrap_or(after)),
+            };
+            steps.push(format!("{node}[{}]", escape_marks(key)));
+            rest = left;
+        }
+        ScopeId::from_parts(run, &steps.join("/"))
+    }
+
     /// Whether this is the run's outermost scope.
     #[must_use]
     pub const fn is_root(&self) -> bool {
@@ -249,17 +278,19 @@ impl ScopeId {
     }
 }
 
-fn escape(key: &str) -> String {
-    key.chars().fold(String::with_capacity(key.len()), |mut out, c| {
-        match c {
-            '%' => out.push_str("%25"),
-            '/' => out.push_str("%2F"),
-            '[' => out.push_str("%5B"),
-            ']' => out.push_str("%5D"),
-            c => out.push(c),
-        }
-        out
-    })
+/// A key as it stands in the path of a scope: what would be read as a part of the path is escaped.
+///
+/// ```
+/// assert_eq!(vastflow_core::id::escape_key("50%/a"), "50%25%2Fa");
+/// ```
+#[must_use]
+pub fn escape_key(key: &str) -> String {
+    escape_marks(&key.replace('%', "%25"))
+}
+
+/// Escapes what stands between the parts of a path, and leaves what is escaped already.
+fn escape_marks(key: &str) -> String {
+    key.replace('/', "%2F").replace('[', "%5B").replace(']', "%5D")
 }
 
 /// The key that was escaped. What is no escape stays as it is.

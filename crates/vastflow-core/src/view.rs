@@ -7,7 +7,7 @@ pub use timeline::Timeline;
 pub use track::SHOWN_POLLS;
 
 use crate::event::{Recorded, RunOutcome, RunStatus};
-use crate::id::{Name, RunId};
+use crate::id::{Name, NodeIx, RunId};
 use crate::plan::Plan;
 use crate::run::{Illegal, NodeStatus, State, node_ix};
 use crate::time::Timestamp;
@@ -172,6 +172,22 @@ impl RunView {
         self
     }
 
+    /// A call of the node is in nobody's hands: it is [`Ready`](NodeStatus::Ready), [`Held`](NodeStatus::Held) or has
+    /// [`NoCode`](NodeStatus::NoCode). A journal does not tell; whoever looks at the store's tasks knows.
+    pub fn waits(&mut self, node: NodeIx, status: NodeStatus) {
+        use NodeStatus::{Polling, Ready, Rescuing, Retrying, Running};
+        let Some(view) = self.nodes.get_mut(node.index()) else { return };
+        // A retry or a poll that waits for its time is that, and no news.
+        let fits = match view.status {
+            Running => true,
+            Retrying | Polling | Rescuing => status != Ready,
+            _ => false,
+        };
+        if fits {
+            view.status = status;
+        }
+    }
+
     /// The node with this name.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&NodeView> {
@@ -247,7 +263,8 @@ impl NodeStatus {
             NodeStatus::Failed => '✗',
             NodeStatus::Dropped | NodeStatus::Skipped => '–',
             NodeStatus::Undone => '↩',
-            NodeStatus::Waiting => '·',
+            NodeStatus::Waiting | NodeStatus::Ready | NodeStatus::NoCode => '·',
+            NodeStatus::Held => '‖',
             NodeStatus::Parked => '!',
             _ => '▸',
         }

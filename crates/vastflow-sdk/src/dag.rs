@@ -267,9 +267,12 @@ impl Dag {
         }
     }
 
-    pub(crate) fn draw_signal<'d>(&self, name: &str, after: &impl Inputs<'d>) -> Option<usize> {
+    pub(crate) fn draw_signal<'d>(&self, name: &str, carries: Schema, after: &impl Inputs<'d>) -> Option<usize> {
         let signal = self.graph.borrow_mut().checked(name)?;
         let at = self.draw_kind(name, NodeKind::Signal { name: signal }, Arc::new(Nothing), &[]);
+        if let Some(at) = at {
+            self.graph.borrow_mut().spec_mut(at).gives = carries;
+        }
         // The run's input is always there. In a join that has a choice the check of the plan refuses it, as everywhere.
         let is_waited_for = |wire: &Wire| wire.at.is_some() || after.join() != Join::All;
         for wire in after.wires().into_iter().filter(is_waited_for) {

@@ -40,7 +40,7 @@ pub enum DataError {
     #[error("a value of type {of} cannot be written as JSON: {why}")]
     Encode {
         /// The type.
-        of: &'static str,
+        of: String,
         /// What serde said.
         why: String,
     },
@@ -48,7 +48,7 @@ pub enum DataError {
     #[error("the value is not a {of}: {why}")]
     Decode {
         /// The type.
-        of: &'static str,
+        of: String,
         /// What serde said.
         why: String,
     },
@@ -76,10 +76,29 @@ fn within_limit(payload: Payload) -> Result<Payload, DataError> {
     }
 }
 
+/// The name of a type as people write it, without the modules that it stands in.
+pub(crate) fn name_of<T: ?Sized>() -> String {
+    plain_name(std::any::type_name::<T>())
+}
+
+/// The same of a type's whole name.
+pub(crate) fn plain_name(whole: &str) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let mut name = String::with_capacity(whole.len());
+    let mut rest = whole;
+    while !rest.is_empty() {
+        let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+        name.push_str(word.rsplit("::").next().unwrap_or(word));
+        let between = after.find(is_word).unwrap_or(after.len());
+        name.push_str(&after[..between]);
+        rest = &after[between..];
+    }
+    name
+}
+
 /// A value as JSON.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Payload, DataError> {
-    let of = std::any::type_name::<T>();
-    let bytes = serde_json::to_vec(value).map_err(|e| DataError::Encode { of, why: e.to_string() })?;
+    let bytes = serde_json::to_vec(value).map_err(|e| DataError::Encode { of: name_of::<T>(), why: e.to_string() })?;
     within_limit(Payload::new(Codec::Json, bytes))
 }
 
@@ -89,8 +108,8 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Data for T {
     }
 
     fn decode(payload: &Payload) -> Result<Self, DataError> {
-        let of = std::any::type_name::<T>();
-        serde_json::from_slice(payload.bytes()).map_err(|e| DataError::Decode { of, why: e.to_string() })
+        let wrong = |e: serde_json::Error| DataError::Decode { of: name_of::<T>(), why: e.to_string() };
+        serde_json::from_slice(payload.bytes()).map_err(wrong)
     }
 
     fn schema() -> Schema {

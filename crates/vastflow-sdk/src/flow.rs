@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
+use vastflow_core::plan::Schema;
 use vastflow_core::{Name, Plan, PlanErrors};
 
 /// A named definition that takes an `In` and gives an `Out`.
@@ -30,6 +31,8 @@ pub struct Flow<In, Out> {
     code: Arc<FlowCode>,
     rivers: Arc<BTreeMap<Name, Arc<dyn Code>>>,
     memory: Arc<Memory>,
+    /// What its runs take, as far as the type tells.
+    takes: Schema,
     /// The plan with its code, once somebody asked.
     bound: Arc<OnceLock<Arc<Bound>>>,
     types: PhantomData<fn(In) -> Out>,
@@ -47,14 +50,14 @@ impl<In: Data, Out> Flow<In, Out> {
     {
         let dag = Dag::new(name);
         let output = draw(&dag, dag.input()).origin();
-        dag.finish(output)
+        Ok(Flow { takes: In::schema(), ..dag.finish(output)? })
     }
 }
 
 impl<In, Out> Flow<In, Out> {
     pub(crate) fn new(plan: Plan, code: FlowCode, rivers: BTreeMap<Name, Arc<dyn Code>>, memory: Memory) -> Self {
         let (plan, code, rivers, memory) = (Arc::new(plan), Arc::new(code), Arc::new(rivers), Arc::new(memory));
-        Flow { plan, code, rivers, memory, bound: Arc::default(), types: PhantomData }
+        Flow { plan, code, rivers, memory, takes: Schema::Any, bound: Arc::default(), types: PhantomData }
     }
 
     /// Its name.
@@ -67,6 +70,20 @@ impl<In, Out> Flow<In, Out> {
     #[must_use]
     pub const fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    /// What its runs take, as far as the type of its input tells.
+    ///
+    /// ```
+    /// # use vastflow_sdk::{Flow, Node, Result};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, n))?;
+    /// assert_eq!(flow.takes().to_string(), "int");
+    /// # Ok::<(), vastflow_core::PlanErrors>(())
+    /// ```
+    #[must_use]
+    pub const fn takes(&self) -> &Schema {
+        &self.takes
     }
 
     /// The code of its nodes.
@@ -105,6 +122,7 @@ impl<In, Out> Clone for Flow<In, Out> {
             code: Arc::clone(&self.code),
             rivers: Arc::clone(&self.rivers),
             memory: Arc::clone(&self.memory),
+            takes: self.takes.clone(),
             bound: Arc::clone(&self.bound),
             types: PhantomData,
         }

@@ -3,7 +3,7 @@
 
 use crate::code::{Aggregator, Code, FlowCode, Forwarder, NodeCode};
 use crate::ctx::Ctx;
-use crate::data::{Bytes, Data, DataError, Parts};
+use crate::data::{Bytes, Data, DataError, Parts, plain_name};
 use crate::error::BoxError;
 use crate::flow::Flow;
 use crate::handler::{Handler, Takes, Typed};
@@ -485,7 +485,8 @@ impl Graph {
             let (gives, takes) = (*gives.get(from)?, to.takes?);
             let fits = gives.id == takes.id || gives.is_free() || takes.is_free();
             let (from, to) = (from.clone(), to.spec.name.clone());
-            (!fits).then(|| PlanError::TypeMismatch { from, to, gives: gives.name.into(), takes: takes.name.into() })
+            let (gives, takes) = (plain_name(gives.name), plain_name(takes.name));
+            (!fits).then_some(PlanError::TypeMismatch { from, to, gives, takes })
         };
         let found: Vec<PlanError> = self.nodes.iter().filter_map(mismatch).collect();
         self.errors.extend(found);

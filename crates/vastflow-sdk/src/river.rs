@@ -100,7 +100,8 @@ pub enum RiverError {
 }
 
 impl RiverError {
-    /// Asks that `flow` be called again.
+    /// Asks that `flow` be called again. From `cycle` it is a failure like any other: a poll that found the work unfinished,
+    /// or could not find out, says [`Cycle::Continue`], and the next one looks again.
     pub fn retry(cause: impl Into<String>) -> Self {
         RiverError::Retry(cause.into())
     }
@@ -175,7 +176,7 @@ impl RiverAttr {
         self
     }
 
-    /// How long all its calls and waits may take together.
+    /// How long all its calls and waits may take together; more than nothing. It goes on counting while the run is paused.
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
@@ -287,7 +288,7 @@ impl<A: Atlantic> Code for AtlanticCode<A> {
 
 /// The value that was drawn, read back from the plan.
 fn read<T: DeserializeOwned>(config: Option<&str>) -> Result<T, Reply> {
-    let of = std::any::type_name::<T>();
+    let of = crate::data::name_of::<T>();
     serde_json::from_str(config.unwrap_or("null"))
         .map_err(|why| unusable(&crate::DataError::Decode { of, why: why.to_string() }))
 }

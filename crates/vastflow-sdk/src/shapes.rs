@@ -144,9 +144,10 @@ impl Dag {
     }
 
     /// Draws a node that waits for a signal of this name, without a task or a slot, and gives what it carries. Signals
-    /// that come before it begins wait for it. Give it a [`Node::total_timeout`] if it should not wait for ever.
+    /// that come before it begins wait for it. Give it a [`Node::total_timeout`] if it should not wait for ever. What it
+    /// carries is a `T`: whoever sends something else is told so.
     pub fn wait_signal<'d, T: Data, I: Inputs<'d>>(&'d self, name: &str, after: I) -> Node<'d, T> {
-        let at = self.draw_signal(name, &after);
+        let at = self.draw_signal(name, T::schema(), &after);
         self.node_at(at)
     }
 

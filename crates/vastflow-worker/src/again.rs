@@ -2,6 +2,7 @@
 
 use crate::claim::started_of;
 use crate::error::Error;
+use crate::form::outer_of;
 use crate::run::Run;
 use crate::start::StartRun;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ pub struct Fork {
 }
 
 impl Fork {
-    /// The node and all that follows from it are done again; what other nodes gave is kept.
+    /// The node and all that follows from it are done again; what other nodes gave is kept. It is a node of the run itself,
+    /// not one inside of a branch, a foreach or a basin: at those, all that is inside is done again.
     pub fn at(node: &str) -> Self {
         Fork { node: node.to_owned(), input: None, output: None, id: None }
     }
@@ -91,11 +93,11 @@ impl Past {
     /// The start of a run that keeps what the nodes of this one gave, but for one node and all that follows from it.
     ///
     /// # Errors
-    /// [`Error::RunNotEnded`]; [`Error::UnknownPlace`]; [`Error::Data`]; [`Error::Corrupt`].
+    /// [`Error::RunNotEnded`]; [`Error::UnknownPlace`]; [`Error::InnerFork`] when the node stands inside of another;
+    /// [`Error::Data`]; [`Error::Corrupt`].
     pub fn fork(&self, fork: Fork, history: &[Recorded], by_why: (&str, &str)) -> Result<Start, Error> {
         self.must_be_over()?;
-        let unknown = || Error::UnknownPlace { id: self.id.clone(), at: fork.node.clone() };
-        let node = self.plan.find(&fork.node).ok_or_else(unknown)?;
+        let node = self.plan.find(&fork.node).ok_or_else(|| self.no_fork_at(&fork.node))?;
         let legacy = self.legacy(history, &[node])?;
         let mut origin = self.origin("fork", by_why, legacy.kept, legacy.scopes);
         if let Some(output) = fork.output {
@@ -105,6 +107,17 @@ impl Past {
             origin.input = Some((node, input?));
         }
         self.start(fork.id, origin, legacy.context)
+    }
+
+    /// Why there is no forking at a node that is not among the run's own.
+    fn no_fork_at(&self, at: &str) -> Error {
+        let (id, at) = (self.id.clone(), at.to_owned());
+        let place = ScopeId::named(id.clone(), &at);
+        let first = place.steps().next().map(|(node, _)| node).filter(|node| self.plan.find(node).is_some());
+        match first.or_else(|| outer_of(&self.plan, &at).map(|outer| &**outer)) {
+            Some(outer) => Error::InnerFork { id, outer: outer.to_owned(), at },
+            None => Error::UnknownPlace { id, at },
+        }
     }
 
     fn must_be_over(&self) -> Result<(), Error> {
@@ -168,7 +181,8 @@ impl Run {
     /// Starts a new run that keeps what this one's nodes gave, but for one node and all that follows from it.
     ///
     /// # Errors
-    /// [`Error::RunNotEnded`]; [`Error::UnknownPlace`]; [`Error::UnknownRun`]; [`Error::Data`]; store errors.
+    /// [`Error::RunNotEnded`]; [`Error::UnknownPlace`]; [`Error::InnerFork`] when the node stands inside of another;
+    /// [`Error::UnknownRun`]; [`Error::Data`]; store errors.
     pub async fn fork(&self, fork: Fork, by: &str, why: &str) -> Result<Run, Error> {
         let past = self.past().await?;
         self.go_on(&past, past.fork(fork, &self.history().await?, (by, why))?).await

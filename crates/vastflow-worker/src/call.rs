@@ -22,6 +22,9 @@ use vastflow_core::{
 use vastflow_sdk::{About, Bound, BoxFuture, CallParts, Ctx, DataError, EngineLink, Temporary};
 use vastflow_store::ClaimToken;
 
+/// From how long on a call that never paused has held up its thread.
+const LONG: Duration = Duration::from_secs(1);
+
 /// Begins a task that this engine holds, together with a slot if it takes one.
 pub(crate) fn start_task(
     shared: &Arc<Shared>,
@@ -213,7 +216,7 @@ impl Called {
     /// The same for whoever knows what time it is.
     pub(crate) fn begin_at(began: Instant, bound: &Bound, ctx: &Ctx, task: Task) -> Self {
         let limit = limit_of(bound, task);
-        let future = ctx.span().in_scope(|| Caught::call(bound, ctx.clone()));
+        let future = ctx.span().in_scope(|| Caught::call(bound, ctx));
         Called { future, ctx: ctx.clone(), task, limit, began }
     }
 
@@ -303,20 +306,39 @@ fn unwritable(error: &DataError) -> Reply {
     Reply::Failed { failure: Failure::new(FailureKind::Engine, error.to_string()), retryable: false }
 }
 
-/// A handler's future whose panics are failures.
-struct Caught(BoxFuture<Reply>);
+/// A handler's future whose panics are failures, and that is noticed when it does not let others go on.
+struct Caught {
+    future: BoxFuture<Reply>,
+    ctx: Ctx,
+    /// Whether it was said that it holds up its thread.
+    is_known: bool,
+}
 
 impl Caught {
-    fn call(bound: &Bound, ctx: Ctx) -> Self {
-        let called = catch_unwind(AssertUnwindSafe(|| bound.call(ctx)));
-        Caught(called.unwrap_or_else(|panic| Box::pin(std::future::ready(panicked(&*panic)))))
+    fn call(bound: &Bound, ctx: &Ctx) -> Self {
+        let called = catch_unwind(AssertUnwindSafe(|| bound.call(ctx.clone())));
+        let future = called.unwrap_or_else(|panic| Box::pin(std::future::ready(panicked(&*panic))));
+        Caught { future, ctx: ctx.clone(), is_known: false }
+    }
+
+    /// Says once that a call has held up its thread.
+    fn note(&mut self, held: Duration) {
+        if held >= LONG && !std::mem::replace(&mut self.is_known, true) {
+            tracing::warn!(
+                run = %self.ctx.run_id(),
+                node = self.ctx.node(),
+                "the code of {:?} held its thread for {held:?} without an await: its time limits, a cancel and other calls had \
+                 to wait for it; do such work in tokio::task::spawn_blocking",
+                self.ctx.node(),
+            );
+        }
     }
 }
 
 /// What a handler left behind may panic when it is dropped; its call has its answer all the same.
 impl Drop for Caught {
     fn drop(&mut self) {
-        let left = std::mem::replace(&mut self.0, Box::pin(std::future::pending()));
+        let left = std::mem::replace(&mut self.future, Box::pin(std::future::pending()));
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(left))) {
             tracing::warn!("what a handler left behind panicked when it was dropped: {}", text_of(&*panic));
         }
@@ -327,8 +349,10 @@ impl Future for Caught {
     type Output = Reply;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
-        catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx)))
-            .unwrap_or_else(|panic| Poll::Ready(panicked(&*panic)))
+        let began = Instant::now();
+        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
+        self.note(began.elapsed());
+        polled.unwrap_or_else(|panic| Poll::Ready(panicked(&*panic)))
     }
 }
 
@@ -414,6 +438,23 @@ mod tests {
         assert_eq!(limit(None), (None, Some(HOOK_TIMEOUT)));
         let second = Some(Duration::from_secs(1));
         assert_eq!(limit(second), (second, second));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_blocks_its_thread_is_told_of() {
+        let flow = Flow::dag("blocks", |dag, n: Node<'_, u32>| {
+            let block = |n: u32| async move {
+                std::thread::sleep(LONG);
+                Ok::<_, vastflow_sdk::BoxError>(n)
+            };
+            dag.node("block", block, n)
+        });
+        let heard = crate::heard::Heard::default();
+        let _guard = tracing::subscriber::set_default(heard.clone());
+        assert_eq!(crate::run_in_memory(&flow.unwrap(), 7).await.unwrap(), 7);
+        let lines = heard.lines();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("\"block\"") && lines[0].contains("spawn_blocking"), "{lines:?}");
     }
 
     #[tokio::test]

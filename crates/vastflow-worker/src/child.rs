@@ -38,9 +38,9 @@ async fn row(shared: &Shared, id: &RunId) -> Result<RunRow, Error> {
 
 async fn start(shared: &Arc<Shared>, id: &RunId, flow: &Name, input: Payload, parent: &RunId) -> Result<(), Error> {
     let plan = {
-        let plans = shared.flow_plans.read().unwrap_or_else(PoisonError::into_inner);
-        plans.get(&**flow).copied().ok_or_else(|| {
-            let known = plans.keys().cloned().collect();
+        let flows = shared.flows.read().unwrap_or_else(PoisonError::into_inner);
+        flows.get(&**flow).map(|served| served.plan).ok_or_else(|| {
+            let known = flows.keys().cloned().collect();
             Error::UnknownFlow { name: flow.to_string(), known }
         })?
     };

@@ -4,6 +4,7 @@ use crate::cell::Cell;
 use crate::child::{Ask, children, reach, reach_all};
 use crate::claim::{load, started_of};
 use crate::error::Error;
+use crate::form::check_signal;
 use crate::mend::catch_up;
 use crate::run::Run;
 use crate::shared::Shared;
@@ -34,7 +35,8 @@ impl<T: Data> Signal<'_, T> {
         self
     }
 
-    /// For a node that waits inside others: where, as `outer[key]`.
+    /// For a node that waits inside others: where, as `outer[key]`, a basin as `outer`, with `/` between if that is inside
+    /// another.
     pub fn within(mut self, scope: &str) -> Self {
         scope.clone_into(&mut self.scope);
         self
@@ -43,14 +45,21 @@ impl<T: Data> Signal<'_, T> {
     /// Sends it. The node that has waited for a signal of its name longest takes it, or the first that will.
     ///
     /// # Errors
-    /// [`Error::RunEnded`]; [`Error::UnknownRun`]; [`Error::TooManySignals`]; [`Error::Data`]; store errors.
+    /// [`Error::UnknownSignal`] when no node there waits for one of its name; [`Error::SignalMismatch`] when the one that
+    /// does cannot read what it carries; [`Error::UnknownPlace`]; [`Error::RunEnded`]; [`Error::UnknownRun`];
+    /// [`Error::TooManySignals`]; [`Error::Data`]; store errors.
     pub async fn send(self) -> Result<(), Error> {
         let id = match self.id {
             Some(id) => id,
             None => self.run.shared().ids.next(self.run.shared().now())?.to_string(),
         };
         let (name, payload) = (Name::new(&self.name)?, self.payload.encode()?);
-        self.run.ask_at(&self.scope, Input::Signal { id: id.into(), name, payload }).await
+        let cell = self.run.cell_at(&self.scope).await?;
+        if let Err(error) = check_signal(&cell.scope, cell.bound.plan(), &name, &T::schema()) {
+            cell.after(self.run.shared());
+            return Err(error);
+        }
+        self.run.tell(&cell, Input::Signal { id: id.into(), name, payload }).await
     }
 }
 
@@ -153,11 +162,6 @@ impl Run {
         Ok(found)
     }
 
-    async fn ask_at(&self, path: &str, input: Input) -> Result<(), Error> {
-        let cell = self.cell_at(path).await?;
-        self.tell(&cell, input).await
-    }
-
     async fn tell(&self, cell: &Arc<Cell>, input: Input) -> Result<(), Error> {
         cell.ask(self.shared(), input).await
     }
@@ -169,7 +173,7 @@ impl Run {
 
 /// The cell of a scope of a run, loaded if it is not active here.
 pub(crate) async fn cell_at(shared: &Arc<Shared>, id: &RunId, path: &str) -> Result<Arc<Cell>, Error> {
-    let scope = ScopeId::from_parts(id.clone(), path);
+    let scope = ScopeId::named(id.clone(), path);
     if let Some(cell) = shared.cell(&scope) {
         catch_up(shared, &cell).await?;
         return Ok(cell);

@@ -3,6 +3,7 @@
 use crate::beat::{Beats, beat_once, introduce, say_goodbye};
 use crate::claim::{claim_work, look_around};
 use crate::error::Error;
+use crate::form::Served;
 use crate::lanes::Lanes;
 use crate::limit::Limit;
 use crate::report::{Report, report};
@@ -17,6 +18,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
+use tokio::runtime::Handle;
+use vastflow_core::plan::Schema;
 use vastflow_core::{Name, RunId};
 use vastflow_sdk::{Andes, Atlantic, BoxError, Data, Flow, Headwaters, Library, MissingCode, River};
 use vastflow_store::{Store, WindowOf};
@@ -72,7 +75,7 @@ impl Drop for Alive {
 pub struct EngineBuilder {
     store: Arc<dyn Store>,
     library: Library,
-    plans: Vec<Arc<vastflow_core::Plan>>,
+    flows: Vec<(Arc<vastflow_core::Plan>, Served)>,
     concurrency: usize,
     lanes: BTreeMap<Name, usize>,
     limits: BTreeMap<Name, Limit>,
@@ -89,7 +92,7 @@ impl EngineBuilder {
     pub fn flow<In, Out>(mut self, flow: Flow<In, Out>) -> Self {
         let added = self.library.add_flow(flow.name().clone(), Arc::clone(flow.code()));
         self.library.learn_rivers(flow.rivers());
-        self.plans.push(Arc::clone(flow.plan()));
+        self.flows.push((Arc::clone(flow.plan()), Served::of(&flow)));
         self.note(added.map_err(Error::from))
     }
 
@@ -208,6 +211,7 @@ impl EngineBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
+        check_runtime()?;
         if self.lease < Duration::from_secs(1) {
             return Err(Error::Setting("an engine needs a lease of at least 1 s".into()));
         }
@@ -223,15 +227,15 @@ impl EngineBuilder {
         }
         let limits = self.limits.into_iter().map(|(lane, limit)| limit.of(lane)).collect::<Result<_, Error>>()?;
         let lanes = Lanes::new(served);
-        self.plans.iter().try_for_each(|plan| lanes.check(plan))?;
+        self.flows.iter().try_for_each(|(plan, _)| lanes.check(plan))?;
         let is_fleet = self.store.capabilities().fleet;
         let max_crashes = self.max_crashes.unwrap_or(if is_fleet { MAX_CRASHES } else { 0 });
         let about = introduce(self.name, self.concurrency, lanes.names());
         let windows = Windows::new(self.windows)?;
         let room = Room { slots: self.concurrency, lanes, limits, windows, max_crashes };
         let shared = Shared::new(self.store, self.library, room, about, self.lease);
-        for plan in self.plans {
-            shared.name_plan(&plan);
+        for (plan, served) in self.flows {
+            shared.serve(plan.flow(), served);
             shared.store.put_plan(plan).await?;
         }
         bind_all(&shared).await?;
@@ -249,6 +253,23 @@ impl EngineBuilder {
         shared.runtime.spawn(breathe(Arc::clone(&shared)));
         let alive = Alive { beats, shared: Arc::clone(&shared) };
         Ok(Engine { _alive: Arc::new(alive), shared })
+    }
+}
+
+/// An engine runs on the tokio runtime that it is started on, which must have its clock.
+fn check_runtime() -> Result<(), Error> {
+    let wrong = |what: &str| {
+        Error::Setting(format!(
+            "{what}; start the engine in #[tokio::main], or on a runtime that was built with `enable_all()`"
+        ))
+    };
+    if Handle::try_current().is_err() {
+        return Err(wrong("an engine runs on tokio, and this is no tokio runtime"));
+    }
+    // There is no asking: without a clock this panics.
+    match std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(wrong("an engine needs tokio's clock, and this runtime was built without")),
     }
 }
 
@@ -275,7 +296,7 @@ impl Engine {
         EngineBuilder {
             store,
             library: Library::default(),
-            plans: Vec::new(),
+            flows: Vec::new(),
             concurrency: CONCURRENCY,
             lanes: BTreeMap::new(),
             limits: BTreeMap::new(),
@@ -293,8 +314,10 @@ impl Engine {
     /// The input is a value that owns what it holds: `"text".to_owned()`, because a `&str` has nothing that it could be
     /// read back into. It travels as JSON, so a handler that takes [`Bytes`](vastflow_sdk::Bytes) sees a `String` in
     /// quotes; give such a flow a `Bytes`, which travels as it is: `Bytes::from("text")`.
+    ///
+    /// A value that the flow cannot read is refused ([`Error::InputMismatch`]), as far as the types tell.
     pub fn run<In: Data>(&self, flow: &str, input: In) -> StartRun {
-        StartRun::new(self.clone(), self.flow_plan(flow), input.encode().map_err(Error::from))
+        StartRun::new(self.clone(), self.flow_plan(flow, &In::schema()), input.encode().map_err(Error::from))
     }
 
     /// Starts a run of a flow, with its types. The flow must be registered.
@@ -302,12 +325,14 @@ impl Engine {
     /// # Errors
     /// As awaiting [`Engine::run`].
     pub async fn start<In: Data, Out: Data>(&self, flow: &Flow<In, Out>, input: In) -> Result<TypedRun<Out>, Error> {
-        let run = self.run(flow.name(), input).await?;
-        Ok(TypedRun::new(run))
+        // The types fit, or it would not compile.
+        let plan = self.flow_plan(flow.name(), &Schema::Any);
+        let run = StartRun::new(self.clone(), plan, input.encode().map_err(Error::from));
+        Ok(TypedRun::new(run.await?))
     }
 
     /// Draws a river system and starts it. The headwaters' request id is the run's id: the same id with the same
-    /// headwaters joins the run that is there.
+    /// drawing and headwaters joins the run that is there.
     ///
     /// # Errors
     /// What is wrong with the drawing or the headwaters; a store error;
@@ -320,7 +345,7 @@ impl Engine {
         self.shared.forget_unservable();
         self.shared.store.put_plan(Arc::clone(flow.plan())).await?;
         let run = StartRun::new(self.clone(), Ok(flow.plan().hash()), Ok(start.input));
-        let run = run.id(&start.request_id).context(start.context).temporary(start.temporary);
+        let run = run.drawn().id(&start.request_id).context(start.context).temporary(start.temporary);
         start.labels.iter().fold(run, |run, (key, value)| run.label(key, value)).await
     }
 
@@ -349,7 +374,7 @@ impl Engine {
     async fn adopt<In, Out>(&self, flow: &Flow<In, Out>) -> Result<(), Error> {
         self.library().learn_rivers(flow.rivers());
         self.shared.store.put_plan(Arc::clone(flow.plan())).await?;
-        self.shared.name_plan(flow.plan());
+        self.shared.serve(flow.name(), Served::of(flow));
         self.shared.forget_bounds_of(flow.name());
         bind_all(&self.shared).await?;
         self.shared.slots.poke();
@@ -403,10 +428,13 @@ impl Engine {
         self.shared.stats.now()
     }
 
-    /// Plans in the store that this program lacks code for: runs of them wait.
-    #[must_use]
-    pub fn missing_code(&self) -> Vec<MissingCode> {
-        self.shared.unservable()
+    /// What unfinished runs in the store need that this program lacks, a plan at a time: they wait.
+    /// [`Engine::report`] says how many they are.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn missing_code(&self) -> Result<Vec<MissingCode>, Error> {
+        Ok(self.report().await?.waiting.into_iter().map(|waiting| waiting.missing).collect())
     }
 
     /// Stops claiming work, waits up to 30 s for the handlers that run, and closes the store. What did not end is told
@@ -437,12 +465,14 @@ impl Engine {
         rested.map_err(|_| Error::DrainTimeout { calls, waited: limit })
     }
 
-    fn flow_plan(&self, flow: &str) -> Result<vastflow_core::PlanHash, Error> {
-        let plans = self.shared.flow_plans.read().unwrap_or_else(PoisonError::into_inner);
-        plans.get(flow).copied().ok_or_else(|| {
-            let known: Vec<Name> = plans.keys().cloned().collect();
+    /// The plan of a flow, if its runs can read what is given.
+    fn flow_plan(&self, flow: &str, given: &Schema) -> Result<vastflow_core::PlanHash, Error> {
+        let flows = self.shared.flows.read().unwrap_or_else(PoisonError::into_inner);
+        let served = flows.get(flow).ok_or_else(|| {
+            let known: Vec<Name> = flows.keys().cloned().collect();
             Error::UnknownFlow { name: flow.to_owned(), known }
-        })
+        });
+        served?.plan_for(flow, given)
     }
 }
 

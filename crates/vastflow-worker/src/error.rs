@@ -46,9 +46,10 @@ pub enum Error {
         /// What was asked for.
         id: RunId,
     },
-    /// The id is taken by a run with another flow or another input.
+    /// The id is taken by a run with another flow, another drawing or another input.
     #[error(
-        "run {id:?} exists already, of flow {flow:?}, with another flow or input than asked for; use another id, or the same flow and input to join it"
+        "run {id:?} exists already, of flow {flow:?}, with another flow, drawing or input than asked for; use another id, or \
+         the same flow, drawing and input to join it"
     )]
     AlreadyExists {
         /// The id.
@@ -87,6 +88,59 @@ pub enum Error {
     TooManySignals {
         /// The run.
         id: RunId,
+    },
+    /// No node waits for such a signal, there or anywhere.
+    #[error(
+        "no node of {} waits for signal {name:?}, now or later; there are {}: check the name",
+        place_text(id, at),
+        signals_text(known)
+    )]
+    UnknownSignal {
+        /// The run.
+        id: RunId,
+        /// The signal.
+        name: Name,
+        /// The scope that it was sent to; empty for the run itself.
+        at: String,
+        /// The signals that nodes there wait for.
+        known: Vec<Name>,
+    },
+    /// A signal carries something that the node which waits for it cannot read.
+    #[error(
+        "signal {name:?} of run {id:?} carries {takes}, and {given} was given; nothing was sent: send what it takes"
+    )]
+    SignalMismatch {
+        /// The run.
+        id: RunId,
+        /// The signal.
+        name: Name,
+        /// What the node takes.
+        takes: String,
+        /// What was given.
+        given: String,
+    },
+    /// A flow was given something that it cannot read.
+    #[error("flow {flow:?} takes {takes}, and {given} was given; nothing was started: give it what it takes")]
+    InputMismatch {
+        /// The flow.
+        flow: String,
+        /// What it takes.
+        takes: String,
+        /// What was given.
+        given: String,
+    },
+    /// A run cannot be forked inside of one of its nodes.
+    #[error(
+        "run {id:?} cannot be forked at {at:?}, which is inside of node {outer:?}: fork it at {outer:?}, and all that is \
+         inside of that is done again"
+    )]
+    InnerFork {
+        /// The run.
+        id: RunId,
+        /// What was asked for.
+        at: String,
+        /// The node of the run itself that has it inside.
+        outer: String,
     },
     /// Nothing waits for an operator there.
     #[error("nothing waits for an operator at {at:?} of run {id:?}; `needs attention` names the node")]
@@ -133,6 +187,12 @@ pub enum Error {
     /// The engine is shutting down.
     #[error("the engine is shutting down; start another one")]
     ShuttingDown,
+    /// The tokio runtime that the engine was started on has ended.
+    #[error(
+        "the tokio runtime that the engine was started on has ended, and the engine with it; start an engine on the runtime \
+         that uses it, in tests one for each #[tokio::test]"
+    )]
+    RuntimeGone,
     /// A setting cannot be honoured.
     #[error("{0}")]
     Setting(String),
@@ -187,12 +247,17 @@ impl Error {
             Error::Finishing { .. } => "run-finishing",
             Error::RunNotEnded { .. } => "run-not-ended",
             Error::TooManySignals { .. } => "too-many-signals",
+            Error::UnknownSignal { .. } => "unknown-signal",
+            Error::SignalMismatch { .. } => "signal-mismatch",
+            Error::InputMismatch { .. } => "input-mismatch",
+            Error::InnerFork { .. } => "inner-fork",
             Error::NothingToResolve { .. } => "nothing-to-resolve",
             Error::UnknownPlace { .. } => "unknown-place",
             Error::RunFailed { .. } => "run-failed",
             Error::RunStopped { .. } => "run-stopped",
             Error::Corrupt { .. } => "corrupt",
             Error::ShuttingDown => "shutting-down",
+            Error::RuntimeGone => "runtime-gone",
             Error::Setting(_) => "setting",
             Error::DrainTimeout { .. } => "drain-timeout",
         }
@@ -205,9 +270,21 @@ impl fmt::Debug for Error {
     }
 }
 
+fn place_text(id: &RunId, at: &str) -> String {
+    if at.is_empty() { format!("run {id:?}") } else { format!("{at:?} of run {id:?}") }
+}
+
+fn signals_text(known: &[Name]) -> String {
+    if known.is_empty() { "none".into() } else { quoted(known) }
+}
+
+fn quoted(names: &[Name]) -> String {
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}
+
 fn known_text(known: &[Name]) -> String {
     match known {
         [] => "none; register one with `.flow(…)`".into(),
-        names => names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
+        names => quoted(names),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use vastflow_core::event::{Choice, Origin};
+use vastflow_core::id::escape_key;
 use vastflow_core::view::Span;
 use vastflow_core::{Event, Plan, Recorded, RunId, RunStarted, ScopeId, Seq};
 
@@ -215,13 +216,13 @@ impl fmt::Display for Begun<'_> {
     }
 }
 
-/// A scope, as it is named when somebody refers to it; a basin's has no key.
+/// A scope, as `Run::view_within` and others take it; a basin's has no key.
 struct At<'a>(&'a str, &'a str);
 
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let At(node, key) = self;
-        if key.is_empty() { f.write_str(node) } else { write!(f, "{node}[{key}]") }
+        if key.is_empty() { f.write_str(node) } else { write!(f, "{node}[{}]", escape_key(key)) }
     }
 }
 

@@ -28,6 +28,9 @@ mod control;
 mod engine;
 mod error;
 mod events;
+mod form;
+#[cfg(test)]
+mod heard;
 mod ids;
 mod lanes;
 mod life;

@@ -86,7 +86,7 @@ pub(crate) async fn report(shared: &Shared) -> Result<Report, Error> {
     }
     let waiting =
         missing.into_iter().map(|missing| Waiting { runs: runs.get(&missing.plan).copied().unwrap_or(0), missing });
-    let flows = shared.flow_plans.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+    let flows = shared.flows.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
     Ok(Report { flows, plans, waiting: waiting.filter(|waiting| waiting.runs > 0).collect() })
 }
 

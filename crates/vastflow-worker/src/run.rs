@@ -10,10 +10,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
-use vastflow_core::run::RunSummary;
+use vastflow_core::run::{NodeStatus, RunSummary};
 use vastflow_core::view::RunView;
 use vastflow_core::{Payload, RunId, RunOutcome, RunStatus, ScopeId, Seq};
 use vastflow_sdk::{Data, MissingCode};
+use vastflow_store::{QueuedTask, TaskState};
 
 /// A handle to one run. Dropping it does nothing to the run.
 pub struct Run {
@@ -171,8 +172,8 @@ impl Run {
         self.view_within("").await
     }
 
-    /// A scope of the run to look at: an item of a foreach or an arm of a branch as `outer[key]`, a basin as `outer[]`,
-    /// what is inside of those with `/` between.
+    /// A scope of the run to look at: an item of a foreach or an arm of a branch as `outer[key]`, a basin as `outer`, what
+    /// is inside of those with `/` between. What an event or [`Run::attention`] names is understood as it stands there.
     ///
     /// # Errors
     /// [`Error::UnknownPlace`] when the plan has no such scope, or it has not begun; as [`Run::view`].
@@ -181,7 +182,7 @@ impl Run {
         let unknown = || Error::UnknownRun { id: self.id.clone() };
         let plan = self.shared().store.plan(started.ok_or_else(unknown)?.plan).await?.ok_or_else(unknown)?;
         let no_scope = || Error::UnknownPlace { id: self.id.clone(), at: scope.to_owned() };
-        let place = ScopeId::from_parts(self.id.clone(), scope);
+        let place = ScopeId::named(self.id.clone(), scope);
         let plan = plan.of_scope(&place).ok_or_else(no_scope)?;
         let history = self.shared().store.history(&place, Seq::ZERO, usize::MAX).await?;
         if history.is_empty() {
@@ -190,6 +191,17 @@ impl Run {
         let view = RunView::fold(self.id.clone(), &plan, &history);
         let mut view = view.map_err(|source| Error::Corrupt { id: self.id.clone(), source })?.at(self.shared().now());
         view.missing = self.missing_code().await?.map_or_else(Vec::new, |missing| missing.needs);
+        if !view.status.is_final() {
+            let waits = match self.status().await? {
+                RunStatus::Paused => NodeStatus::Held,
+                _ if view.missing.is_empty() => NodeStatus::Ready,
+                _ => NodeStatus::NoCode,
+            };
+            let tasks = self.shared().store.tasks(&place).await?;
+            let is_idle = |task: &QueuedTask| !matches!(task.state, TaskState::Claimed { .. });
+            let idle = tasks.iter().filter(|queued| queued.task.takes_slot() && is_idle(queued));
+            idle.filter_map(|queued| queued.task.node()).for_each(|node| view.waits(node, waits));
+        }
         Ok(view)
     }
 }

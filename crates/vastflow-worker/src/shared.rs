@@ -4,6 +4,7 @@ use crate::cell::{Calling, Cell, Inner};
 use crate::claim::started_of;
 use crate::clock::StoreClock;
 use crate::error::Error;
+use crate::form::Served;
 use crate::ids::Ids;
 use crate::lanes::Lanes;
 use crate::life::Life;
@@ -50,8 +51,8 @@ pub(crate) struct Shared {
     /// Why the engine cannot go on, once it cannot.
     pub(crate) broken: OnceLock<Error>,
     pub(crate) turn: Arc<TurnQueue>,
-    /// The plan that new runs of a registered flow follow.
-    pub(crate) flow_plans: RwLock<BTreeMap<Name, PlanHash>>,
+    /// The registered flows, as new runs of them follow.
+    pub(crate) flows: RwLock<BTreeMap<Name, Served>>,
     bounds: RwLock<FxHashMap<PlanHash, Result<Arc<Bound>, MissingCode>>>,
     cells: Mutex<FxHashMap<ScopeId, Arc<Cell>>>,
     parked: Parked,
@@ -130,7 +131,7 @@ impl Shared {
             stopped: Switch::default(),
             broken: OnceLock::new(),
             turn: Arc::default(),
-            flow_plans: RwLock::default(),
+            flows: RwLock::default(),
             bounds: RwLock::default(),
             cells: Mutex::default(),
             parked: Parked::default(),
@@ -173,10 +174,9 @@ impl Shared {
         self.clock.now()
     }
 
-    /// New runs of this plan's flow follow it.
-    pub(crate) fn name_plan(&self, plan: &Plan) {
-        let mut plans = self.flow_plans.write().unwrap_or_else(PoisonError::into_inner);
-        plans.insert(plan.flow().clone(), plan.hash());
+    /// New runs of the flow follow this from now on.
+    pub(crate) fn serve(&self, flow: &Name, served: Served) {
+        self.flows.write().unwrap_or_else(PoisonError::into_inner).insert(flow.clone(), served);
     }
 
     /// The cell of a scope, if it is active or parked here. It is active then: whoever asks tells it something, or lets

@@ -37,6 +37,8 @@ pub struct StartRun {
     plan: Result<PlanHash, Error>,
     start: Result<Start, Error>,
     temporary: Option<Temporary>,
+    /// Whether the plan was drawn for this start: then what stands in it belongs to what is asked for.
+    is_drawn: bool,
 }
 
 impl StartRun {
@@ -45,12 +47,12 @@ impl StartRun {
             let id = engine.shared.ids.next(engine.shared.now())?;
             Ok(Start { input, ..Start::new(id) })
         });
-        StartRun { engine, plan, start, temporary: None }
+        StartRun { engine, plan, start, temporary: None, is_drawn: false }
     }
 
     /// A start that is known in all its parts.
     pub(crate) const fn from_start(engine: Engine, plan: PlanHash, start: Start) -> Self {
-        StartRun { engine, plan: Ok(plan), start: Ok(start), temporary: None }
+        StartRun { engine, plan: Ok(plan), start: Ok(start), temporary: None, is_drawn: false }
     }
 
     fn change(mut self, change: impl FnOnce(&mut Start)) -> Self {
@@ -127,6 +129,11 @@ impl StartRun {
         self
     }
 
+    pub(crate) const fn drawn(mut self) -> Self {
+        self.is_drawn = true;
+        self
+    }
+
     /// The commit that begins the run, for a store that can make it true together with something else: see the method
     /// `commit_in` of the PostgreSQL store. Nothing has begun until the store was given it.
     ///
@@ -170,7 +177,7 @@ impl StartRun {
         let id = start.run.clone();
         let run = Run::new(self.engine.clone(), id.clone());
         match tell(shared, Arc::clone(&bound), start.clone(), self.temporary).await {
-            Err(Error::AlreadyExists { .. }) => join(&self.engine, &bound, &start).await,
+            Err(Error::AlreadyExists { .. }) => join(&self.engine, &bound, &start, self.is_drawn).await,
             told => told.map(|()| run),
         }
     }
@@ -200,12 +207,14 @@ pub(crate) async fn tell(
     told.await.unwrap_or_else(|_| Err(shared.why_stopped()))
 }
 
-/// There is a run of that id: it is the one that is asked for if it has the same flow and input.
-async fn join(engine: &Engine, bound: &Bound, start: &Start) -> Result<Run, Error> {
+/// There is a run of that id: it is the one that is asked for if it has the same flow and input. A flow that is registered
+/// may have changed since; a drawing is part of what is asked for.
+async fn join(engine: &Engine, bound: &Bound, start: &Start, is_drawn: bool) -> Result<Run, Error> {
     let id = start.run.clone();
     let started = started_of(&engine.shared, &id).await?;
     let started = started.ok_or_else(|| Error::UnknownRun { id: id.clone() })?;
-    if started.flow == *bound.plan().flow() && start.is_same_as(&started) {
+    let is_other = is_drawn && started.plan != bound.plan().hash();
+    if started.flow == *bound.plan().flow() && start.is_same_as(&started) && !is_other {
         if let Err(Error::MissingCode(missing)) = engine.shared.bound(started.plan).await {
             tracing::warn!(run = %id, "it was started when its flow was another, and waits: {missing}");
         }

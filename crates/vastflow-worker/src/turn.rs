@@ -2,6 +2,7 @@
 
 use crate::call::start_task;
 use crate::cell::{Cell, InFlight};
+use crate::error::Error;
 use crate::mend;
 use crate::shared::{Shared, TurnQueue, lock};
 use rustc_hash::{FxBuildHasher, FxHashSet};
@@ -15,21 +16,39 @@ use vastflow_store::{Answer, ClaimToken, Commit, Committed, Control, Reply, Stor
 const FLIGHTS: usize = 4;
 
 /// Takes turns until the engine stops. One task, so that whatever becomes ready together goes out together.
-pub(crate) async fn take_turns(shared: Arc<Shared>) {
-    loop {
-        tokio::select! {
-            () = shared.turn.wake.notified() => {}
-            () = shared.stopped.off() => return shared.abandon(),
+pub(crate) fn take_turns(shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
+    // Made here: the runtime may end before it has looked at the task once.
+    let gone = Gone(Arc::clone(&shared));
+    async move {
+        let _gone = gone;
+        loop {
+            tokio::select! {
+                () = shared.turn.wake.notified() => {}
+                () = shared.stopped.off() => return shared.abandon(),
+            }
+            if shared.turn.in_flight.load(Ordering::Acquire) >= FLIGHTS {
+                // What becomes ready meanwhile goes out together when one of them is answered.
+                continue;
+            }
+            // Calls that are about to end, and runs about to start, join this turn instead of paying for one of their own.
+            if shared.calling.load(Ordering::Relaxed) > 0 || shared.watchers.are_several() {
+                tokio::task::yield_now().await;
+            }
+            send(&shared);
         }
-        if shared.turn.in_flight.load(Ordering::Acquire) >= FLIGHTS {
-            // What becomes ready meanwhile goes out together when one of them is answered.
-            continue;
+    }
+}
+
+/// Notices that the runtime drops the turns of an engine that goes on: whoever asks it for something from another runtime
+/// would wait for ever.
+struct Gone(Arc<Shared>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        if !self.0.stopped.is_off() {
+            self.0.break_down(&Error::RuntimeGone);
+            self.0.abandon();
         }
-        // Calls that are about to end, and runs about to start, join this turn instead of paying for one of their own.
-        if shared.calling.load(Ordering::Relaxed) > 0 || shared.watchers.are_several() {
-            tokio::task::yield_now().await;
-        }
-        send(&shared);
     }
 }
 

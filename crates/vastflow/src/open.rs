@@ -83,12 +83,22 @@ fn without_secret(url: &str) -> String {
 
 #[cfg(feature = "sqlite")]
 async fn open_sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
-    let path = std::path::PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if let Some((file, options)) = path.split_once('?') {
+        return Err(StoreError::Refused(format!(
+            "a SQLite store has no options, and \"?{options}\" looks like some; write sqlite:{file}, and to only read its \
+             tables use the sqlite3 command"
+        )));
+    }
+    let path = std::path::PathBuf::from(path);
     if path.as_os_str().is_empty() {
         return Err(StoreError::Refused("it names no file; write sqlite:app.db".into()));
     }
     if path.as_os_str() == ":memory:" {
         return Err(StoreError::Refused("a store that forgets is written memory:".into()));
+    }
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Err(StoreError::Refused("there is no tokio runtime here; open it in #[tokio::main]".into()));
     }
     let opened = tokio::task::spawn_blocking(move || vastflow_sqlite::SqliteStore::open(path)).await;
     let store = opened.map_err(|error| StoreError::unavailable(error.to_string()))??;
@@ -132,6 +142,10 @@ mod tests {
             let error = Engine::open(url).await.err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains("sqlite:app.db") && !error.contains("secret"), "{error}");
         }
+        let error =
+            Engine::open("sqlite:app.db?mode=ro").await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("no options") && error.contains("write sqlite:app.db,"), "{error}");
+        assert!(!std::path::Path::new("app.db").exists());
         let error = Engine::open("sqlite::memory:").await.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains("memory:"), "{error}");
     }

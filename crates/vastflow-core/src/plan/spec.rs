@@ -115,8 +115,8 @@ pub struct NodeSpec {
     /// What its code takes, of all that flows in. Code that cannot read it is not this node's.
     #[serde(default, skip_serializing_if = "Schema::is_any")]
     pub takes: Schema,
-    /// What its code gives; of a foreach, what its results are folded into. Code that gives something else, which those
-    /// behind it could not read, is not this node's.
+    /// What its code gives; of a foreach, what its results are folded into; of a signal, what it carries. Code that gives
+    /// something else, which those behind it could not read, is not this node's.
     #[serde(default, skip_serializing_if = "Schema::is_any")]
     pub gives: Schema,
     /// What it waits for, in the order in which its handler gets the values.

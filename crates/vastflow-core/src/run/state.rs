@@ -277,6 +277,12 @@ pub enum NodeStatus {
     Dropped,
     /// What it did was taken back.
     Undone,
+    /// Its call waits in the queue: nobody has begun it. Only a look at the store tells it from a call under way.
+    Ready,
+    /// Its call is held back, because the run is paused.
+    Held,
+    /// Its call waits for code that the program that looks lacks.
+    NoCode,
 }
 
 impl NodeStatus {
@@ -298,6 +304,9 @@ impl NodeStatus {
             NodeStatus::Succeeded => "succeeded",
             NodeStatus::Failed => "failed",
             NodeStatus::Dropped => "dropped",
+            NodeStatus::Ready => "ready",
+            NodeStatus::Held => "held",
+            NodeStatus::NoCode => "no code",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{CallKind, CallView, Inner, NodeView, Phase};
 use crate::event::{Event, Recorded};
-use crate::id::{Hook, Name, NodeIx};
+use crate::id::{Hook, Name, NodeIx, escape_key};
 use crate::plan::{NodeKind, Plan};
 use crate::run::{NodeStatus, State, node_ix};
 use crate::time::Timestamp;
@@ -168,7 +168,7 @@ impl NodeView {
         let parked = self.inner.as_ref().and_then(|inner| inner.parked.first());
         self.waits_for = match (signal, parked) {
             (Some(name), _) => Some(format!("signal {name}")),
-            (None, Some(key)) => Some(format!("an operator, in [{key}]")),
+            (None, Some(key)) => Some(format!("an operator, in [{}]", escape_key(key))),
             (None, None) => None,
         };
     }

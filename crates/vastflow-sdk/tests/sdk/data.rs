@@ -62,6 +62,8 @@ fn errors_say_what_is_wrong_and_what_to_do() {
     assert!(not_a_number.starts_with("the value is not a u32: invalid type: string \"x\""), "{not_a_number}");
     let odd = Odd(BTreeMap::from([((1, 2), 3)])).encode().unwrap_err().to_string();
     assert!(odd.ends_with("Odd cannot be written as JSON: key must be a string"), "{odd}");
+    let list = Vec::<Option<String>>::decode(&json("1")).unwrap_err().to_string();
+    assert!(list.starts_with("the value is not a Vec<Option<String>>: "), "{list}");
     assert!(u32::decode(&Payload::new(Codec::Bytes, &b"\xff"[..])).is_err());
 }
 

@@ -305,12 +305,12 @@ fn runs_wait_for_a_program_that_has_their_code() {
         scene.entered.notified().await;
         drop(engine.run("two", 1_u32).id("unwanted").await.unwrap());
         scene.entered.notified().await;
-        assert_eq!(engine.missing_code(), [], "nothing is missing here");
+        assert_eq!(engine.missing_code().await.unwrap(), [], "nothing is missing here");
         drop((river, run));
         engine.shutdown_within(1.ms()).await.unwrap_err();
 
         let lacking = place.engine().await.river::<R1>().start().await.unwrap();
-        let missing: BTreeSet<String> = lacking.missing_code().iter().map(ToString::to_string).collect();
+        let missing: BTreeSet<String> = lacking.missing_code().await.unwrap().iter().map(ToString::to_string).collect();
         let text = missing.iter().cloned().collect::<Vec<_>>().join("; ");
         for part in ["flow \"lacks\"", "river \"r2\"", "Atlantic \"sea\"", "flow \"two\"", "node \"first\""] {
             assert!(text.contains(part), "no {part} in: {text}");

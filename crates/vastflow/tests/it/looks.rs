@@ -130,6 +130,54 @@ fn case_60_each_node_can_be_asked_for_its_times_attempts_and_error_after_the_end
 }
 
 #[test]
+fn a_view_says_which_calls_nobody_has_begun() {
+    on_every_store(|place| async move {
+        let scene = place.scene("queued");
+        let waits = {
+            let scene = Arc::clone(&scene);
+            move |n: u32| {
+                let scene = Arc::clone(&scene);
+                async move {
+                    scene.pass().await;
+                    ok(n)
+                }
+            }
+        };
+        let flow = Flow::dag("queued", |dag, n: Node<u32>| {
+            let (a, b) = (dag.node("a", waits.clone(), n), dag.node("b", waits.clone(), n));
+            dag.node("add", add, (a, b))
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow).concurrency(1).start().await.unwrap();
+        let id = place.id("queued");
+        let run = engine.run("queued", 1_u32).id(&id).await.unwrap();
+        scene.entered.notified().await;
+        let words = async |run: &Run| {
+            let view = run.view().await.unwrap();
+            let mut words: Vec<_> = view.nodes[..2].iter().map(|node| node.status.as_str()).collect();
+            words.sort_unstable();
+            (words, view.to_string())
+        };
+        let (seen, text) = words(&run).await;
+        assert_eq!(seen, ["ready", "running"], "{text}");
+        run.pause("ann", "lunch").await.unwrap();
+        let (seen, text) = words(&run).await;
+        assert_eq!(seen, ["held", "running"], "{text}");
+        run.resume("ann", "back").await.unwrap();
+        drop(run);
+        engine.shutdown_within(1.ms()).await.unwrap_err();
+
+        let lacking = place.engine().await.start().await.unwrap();
+        let run = lacking.handle(&id).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        while words(&run).await.0 != ["no code", "no code"] {
+            assert!(Instant::now() < until, "{:?}", words(&run).await);
+            tokio::time::sleep(5.ms()).await;
+        }
+    });
+}
+
+#[test]
 fn a_scope_can_be_looked_at_by_its_place() {
     on_every_store(|place| async move {
         let odd = |n: u32| async move { if n.is_multiple_of(2) { fail("even") } else { ok(n) } };

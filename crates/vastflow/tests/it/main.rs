@@ -16,6 +16,7 @@ mod leases;
 mod lives;
 mod looks;
 mod postgres;
+mod refused;
 mod retention;
 mod river_cases;
 mod rivers;

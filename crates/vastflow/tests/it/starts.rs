@@ -177,14 +177,45 @@ fn settings_that_cannot_be_honoured_are_told() {
 }
 
 #[test]
-fn an_input_of_another_type_fails_clearly() {
+fn an_input_that_turns_out_to_be_something_else_fails_clearly() {
     on_every_store(|place| async move {
         let engine = engine(&place).await;
-        let run = engine.run("double", "not a number".to_owned()).await.unwrap();
+        let run = engine.run("double", Bytes::from("not a number")).await.unwrap();
         let error = run.output::<u32>().await.unwrap_err();
         assert_eq!(error.code(), "run-failed");
         assert!(error.to_string().contains("double: the value is not a u32"), "{error}");
     });
+}
+
+/// An engine on a runtime that ends, without it.
+fn orphan() -> Engine {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { Engine::open("memory:").await.unwrap().flow(doubling("double")).start().await.unwrap() })
+}
+
+#[tokio::test]
+async fn an_engine_whose_runtime_has_ended_says_so() {
+    let engine = std::thread::spawn(orphan).join().unwrap();
+    let error = engine.run("double", 1_u32).await.unwrap_err();
+    assert_eq!(error.code(), "runtime-gone");
+    assert!(error.to_string().contains("in tests one for each"), "{error}");
+}
+
+#[test]
+fn an_engine_without_a_clock_is_refused() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let started = runtime.block_on(async { Engine::open("memory:").await.unwrap().start().await });
+    let error = started.unwrap_err();
+    assert!(error.to_string().contains("enable_all()"), "{error}");
+}
+
+#[test]
+fn an_engine_without_a_runtime_is_refused() {
+    let mut open = std::pin::pin!(async { Engine::open("memory:").await.unwrap().start().await });
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(started) = open.as_mut().poll(&mut context) else { panic!("it waits") };
+    let error = started.unwrap_err();
+    assert!(error.to_string().contains("no tokio runtime"), "{error}");
 }
 
 /// On one thread, so that all that is told goes out in one turn.
