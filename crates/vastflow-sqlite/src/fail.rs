@@ -20,8 +20,28 @@ pub(crate) fn sqlite(doing: &str, file: &Path, error: rusqlite::Error) -> StoreE
             "{at} is not a SQLite database, so it is no vastflow store, or its beginning is damaged; give the path of a \
              new file or of a store, or put back a copy"
         )),
+        Some(ErrorCode::ReadOnly) => read_only(file),
+        Some(ErrorCode::CannotOpen) => StoreError::Refused(format!(
+            "{at} cannot be opened: {error}; check its permissions and that it is a file, or give another path"
+        )),
+        // What SQLite read is not what was written: no SQLite error, and trying again would not help.
+        None if is_unreadable(&error) => StoreError::corrupt(format!("{at}: {error}, while {doing}")),
         _ => StoreError::unavailable_by(format!("{doing} {at} failed"), error),
     }
+}
+
+/// Whether a value in the tables is not what stands there in a store.
+const fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..))
+}
+
+fn read_only(file: &Path) -> StoreError {
+    StoreError::Refused(format!(
+        "{} cannot be written, it or its file system is read-only; make it writable, or give another path: a store is \
+         always written to, also to look into it",
+        file.display()
+    ))
 }
 
 /// What the file system said while `doing` something with `file`.
@@ -39,6 +59,7 @@ pub(crate) fn io(doing: &str, file: &Path, error: std::io::Error) -> StoreError 
             "{} may not be written by this user; change its permissions, or give another path",
             file.display()
         )),
+        ErrorKind::ReadOnlyFilesystem => read_only(file),
         _ => StoreError::unavailable_by(format!("{doing} {} failed", file.display()), error),
     }
 }
@@ -49,6 +70,9 @@ pub(crate) fn fatal(error: &StoreError) -> String {
         StoreError::Unavailable { why, .. } | StoreError::Corrupt { why, .. } => why.clone(),
         other => other.to_string(),
     };
+    if let StoreError::Corrupt { .. } = error {
+        return format!("it stopped itself, because {why}. Keep a copy of what is there before you open it again");
+    }
     format!(
         "it stopped itself, because {why}. Nothing that was acknowledged is lost. Look at the disk (is it full?), \
          then open the store again"

@@ -57,7 +57,7 @@ fn open_or_make(path: &Path) -> std::io::Result<(File, bool)> {
 
 /// Whether `path` still leads to this file.
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     match (file.metadata(), std::fs::metadata(path)) {
         (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
@@ -66,7 +66,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
+pub(crate) fn is_at(_: &File, _: &Path) -> bool {
     true
 }
 
@@ -84,6 +84,12 @@ fn check_place(store: &Path) -> Result<(), StoreError> {
     let Ok(known) = std::fs::metadata(store) else { return Ok(()) };
     if known.is_dir() {
         return Err(StoreError::Refused(format!("{} is a folder; give the path of a file in it", store.display())));
+    }
+    if !known.is_file() {
+        return Err(StoreError::Refused(format!(
+            "{} is a device or a pipe, and a store is an ordinary file; give the path of one",
+            store.display()
+        )));
     }
     #[cfg(unix)]
     if std::os::unix::fs::MetadataExt::nlink(&known) > 1 {
@@ -176,6 +182,17 @@ mod tests {
         let _inherited = lock.file.try_clone().unwrap();
         drop(lock);
         drop(Lock::take(&store).unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_refused_and_nothing_is_left_beside_it() {
+        for device in ["/dev/null", "/dev/full"] {
+            let refused = Lock::take(Path::new(device)).unwrap_err();
+            assert_eq!(refused.code(), "store-refused");
+            assert!(refused.to_string().contains("ordinary file"), "{refused}");
+            assert!(!beside(Path::new(device), ".lock").exists());
+        }
     }
 
     #[cfg(unix)]

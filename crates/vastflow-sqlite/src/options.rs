@@ -17,6 +17,8 @@ pub struct Options {
     pub(crate) linger: Duration,
     /// The most bytes of a segment.
     pub(crate) log_bytes: Option<u64>,
+    /// How often it is looked whether the files are still there.
+    pub(crate) look: Duration,
 }
 
 impl Default for Options {
@@ -27,6 +29,7 @@ impl Default for Options {
             portion: 8 << 20,
             linger: Duration::from_millis(200),
             log_bytes: None,
+            look: Duration::from_secs(2),
         }
     }
 }
@@ -53,6 +56,12 @@ impl Options {
     /// Tables that wait this long for a portion.
     pub const fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
+        self
+    }
+
+    /// Looks for its files this often.
+    pub const fn look(mut self, every: Duration) -> Self {
+        self.look = every;
         self
     }
 

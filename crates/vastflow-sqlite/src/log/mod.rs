@@ -6,7 +6,7 @@ use crate::batch::Batch;
 use crate::options::Options;
 use crate::shared::{Shared, answer};
 use segment::Segment;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vastflow_store::StoreError;
@@ -23,6 +23,27 @@ pub(crate) struct Log {
     segment: Segment,
     /// How long the last sync took, and how many it answered.
     last: (Duration, usize),
+    /// The file of the tables, as it was at the opening.
+    tables: Option<Identity>,
+    /// When it was last looked whether the files are there.
+    looked: Instant,
+}
+
+/// Which file stands at a path. It is not opened to find out: closing it would let go of SQLite's locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).ok().map(|known| Identity(known.dev(), known.ino()))
+    }
+
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> Option<Self> {
+        path.exists().then_some(Identity(0, 0))
+    }
 }
 
 impl Log {
@@ -35,7 +56,8 @@ impl Log {
         options: Options,
     ) -> Result<Self, StoreError> {
         let segment = Segment::create(&store, id, first, options.log_bytes)?;
-        Ok(Log { shared, store, id, options, segment, last: Default::default() })
+        let tables = Identity::of(&store);
+        Ok(Log { shared, store, id, options, segment, last: Default::default(), tables, looked: Instant::now() })
     }
 
     /// Works until the store is closed and everything is written, or something cannot be written.
@@ -82,7 +104,7 @@ impl Log {
         let (blob, answers) = batch.seal();
         if !is_empty {
             let begin = Instant::now();
-            if let Err(why) = self.segment.append(seq, &blob) {
+            if let Err(why) = self.check_files().and_then(|()| self.segment.append(seq, &blob)) {
                 self.shared.poison(&why);
                 self.shared.refuse(answers);
                 return Err(why);
@@ -97,6 +119,24 @@ impl Log {
         }
         let gone = |_| StoreError::unavailable("the tables cannot be written");
         self.shared.backlog.push((seq, blob)).map_err(gone)
+    }
+
+    /// Files that somebody deleted or replaced are written to without an error, and nothing of it is ever found again.
+    fn check_files(&mut self) -> Result<(), StoreError> {
+        if self.looked.elapsed() < self.options.look {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        let gone = |path: &Path| {
+            Err(StoreError::corrupt(format!(
+                "{} was deleted or replaced while it was open; what was recorded since then is lost",
+                path.display()
+            )))
+        };
+        if !self.segment.is_there() {
+            return gone(self.segment.path());
+        }
+        if Identity::of(&self.store) != self.tables { gone(&self.store) } else { Ok(()) }
     }
 
     fn rotate(&mut self) -> Result<(), StoreError> {

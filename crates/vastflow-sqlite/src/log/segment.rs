@@ -106,6 +106,16 @@ impl Segment {
         self.file.sync_data()
     }
 
+    /// Whether its file is still where it was made: what is written to one that was deleted is gone with the process.
+    pub(crate) fn is_there(&self) -> bool {
+        lock::is_at(&self.file, &self.path)
+    }
+
+    /// The path of its file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The bytes that were written to it.
     pub(crate) const fn written(&self) -> u64 {
         self.end

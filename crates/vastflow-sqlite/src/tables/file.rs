@@ -11,6 +11,11 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the schema.
 const FORMAT: i64 = 2;
 
+/// How long to wait before the tables are asked again, when somebody else holds them.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How many such waits are a second.
+const SECOND: i32 = 200;
+
 /// The tables, open, and where they stand.
 pub(crate) struct Opened {
     pub(crate) connection: Connection,
@@ -53,6 +58,14 @@ pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
 }
 
 fn settle(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Until it is open, one that holds it for long is an error.
+    connection.busy_handler(Some(|tries: i32| {
+        if tries == SECOND {
+            tracing::warn!("another process holds the tables; the opening waits for it, up to 5 s");
+        }
+        std::thread::sleep(PAUSE);
+        tries < 5 * SECOND
+    }))?;
     keep_plans(connection)?;
     connection.pragma_update(None, "page_size", 8192)?;
     wal(connection)?;
@@ -65,10 +78,13 @@ fn settle(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     // Somebody may look at the tables, or hold them for a moment: that must not stop the engine.
     connection.busy_handler(Some(|tries: i32| {
-        if tries % 1_000 == 999 {
-            tracing::warn!("another process holds a write transaction on the tables; commits slow down until it ends");
+        if tries % (10 * SECOND) == SECOND {
+            tracing::warn!(
+                "another process holds a write transaction on the tables; commits slow down, and a shutdown waits, until it \
+                 ends"
+            );
         }
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(PAUSE);
         true
     }))
 }

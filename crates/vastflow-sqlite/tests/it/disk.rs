@@ -255,3 +255,17 @@ async fn many_starts_of_finished_ids_are_answered() {
     assert!(answer.iter().all(|(_, answer)| taken(answer)), "{:?}", answer[0].1);
     assert_eq!(store.counts().await.unwrap().succeeded, 300);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn files_that_are_deleted_under_a_store_stop_it() {
+    for file in ["app.db", ".log-"] {
+        let place = Place::with(Options::default().look(Duration::ZERO));
+        let store = begun(&place).await;
+        let name =
+            place.files().into_iter().find(|name| if file == ".log-" { name.contains(".log-") } else { name == file });
+        std::fs::remove_file(place.path().with_file_name(name.unwrap())).unwrap();
+        let error = store.commit(large(0)).await.unwrap_err();
+        assert!(error.to_string().contains("was deleted or replaced while it was open"), "{file}: {error}");
+    }
+}

@@ -363,3 +363,15 @@ async fn an_id_stays_taken_whatever_the_order_of_ends() {
     }
     assert_eq!(store.counts().await.unwrap().succeeded, 3);
 }
+
+#[tokio::test]
+async fn a_text_that_is_none_is_damage_and_not_a_passing_trouble() {
+    let place = Place::new();
+    finish(&*place.store(), "r").await;
+    let tables = rusqlite::Connection::open(place.path()).unwrap();
+    tables.execute("UPDATE runs SET id = CAST(x'ff' AS TEXT)", []).unwrap();
+    drop(tables);
+    let error = SqliteStore::open(place.path()).unwrap_err();
+    assert_eq!(error.code(), "store-corrupt", "{error}");
+    assert!(!error.is_transient());
+}
