@@ -291,7 +291,7 @@ mod tests {
         check(ended(Ok(payload())), "✓ each[a]");
         check(ended(Err(failure())), "✗ each[a] failed: boom");
         check(Event::ChildUndone { node, key: "".into() }, "« each undone");
-        check(Event::ChildUndone { node, key: "a\n\u{1b}[31m".into() }, "« each[a  [31m] undone");
+        check(Event::ChildUndone { node, key: "a\n\u{1b}[31m".into() }, "« each[a  %5B31m] undone");
         check(Event::Clashed { node, keys: keys(&["x", "y"]) }, "! each wrote over what others had written: x, y");
         check(
             Event::ChildParked { node, key: "a".into(), waits: true },
