@@ -85,8 +85,8 @@ impl Test {
         self.compare(&player, &*to).await?;
 
         let mut other = Player::new(Arc::clone(&to), player.now);
-        player.to_the_end().await;
-        other.to_the_end().await;
+        player.play_on().await;
+        other.play_on().await;
         self.compare_ends(&*from, &*to).await
     }
 

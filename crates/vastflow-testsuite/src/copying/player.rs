@@ -82,7 +82,7 @@ impl Player {
     }
 
     /// Carries all runs to their ends; what waits for a person is answered.
-    pub(super) async fn to_the_end(&mut self) {
+    pub(super) async fn play_on(&mut self) {
         for _ in 0..ENOUGH {
             let due = self.claim(1_000).await;
             let mut tasks = std::mem::take(&mut self.in_hand);
