@@ -19,7 +19,7 @@ use vastflow_core::plan::{Join, NodeKind};
 use vastflow_core::run::NodeStatus;
 use vastflow_core::{Event, FailureKind, Hook, NodeIx, RunOutcome, RunStatus};
 pub(crate) use world::Tally;
-use world::{Scope, World, inner, nodes};
+use world::{Scope, World, children, inner, nodes};
 
 const CASES: u32 = 600;
 const WILD_CASES: u32 = 300;
@@ -226,8 +226,13 @@ impl Judge<'_> {
         }
         let failed = nodes(plan).any(|node| scope.status(node) == NodeStatus::Failed);
         if failed && !self.undid(path, NodeStatus::Undone) {
-            let is_dropped =
-                |node: &NodeIx| scope.status(*node) == NodeStatus::Dropped && !may_be_given_up(plan, *node);
+            let is_dropped = |node: &NodeIx| {
+                let mut after = children(plan, *node).peekable();
+                let is_last = plan.outputs().contains(node) || after.peek().is_none();
+                // What is dropped because nothing behind it waited any more was not cut short.
+                let was_needed = is_last || after.any(|child| scope.status(child) == NodeStatus::Dropped);
+                scope.status(*node) == NodeStatus::Dropped && was_needed && !may_be_given_up(plan, *node)
+            };
             let dropped = nodes(plan).filter(is_dropped).count();
             assert_eq!(dropped, 0, "{path:?}: {:?}", self.story(path));
         }
