@@ -132,9 +132,9 @@ impl Options {
     /// Takes the parameters out of the URL that the driver does not know.
     pub(crate) fn read_url(mut self) -> Result<(Self, Tls), StoreError> {
         let mut tls = Tls::default();
-        if let Some((place, query)) = self.url.split_once('?') {
+        let url = self.url.clone();
+        if let Some((place, query)) = url.split_once('?') {
             let mut kept = Vec::new();
-            let place = place.to_owned();
             for pair in query.split('&').filter(|pair| !pair.is_empty()) {
                 match pair.split_once('=').unwrap_or((pair, "")) {
                     ("schema", name) => self.schema = name.to_owned(),
@@ -147,7 +147,7 @@ impl Options {
                     _ => kept.push(pair.to_owned()),
                 }
             }
-            self.url = if kept.is_empty() { place } else { format!("{place}?{}", kept.join("&")) };
+            self.url = if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join("&")) };
         }
         check_schema(&self.schema)?;
         Ok((self, tls))

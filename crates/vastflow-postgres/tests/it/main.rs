@@ -1,5 +1,5 @@
 //! What a PostgreSQL store is held to.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "panics are how tests fail")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
 
 mod conformance;
 mod differential;
