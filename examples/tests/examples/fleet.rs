@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use vastflow::store::{RunQuery, Store};
 use vastflow::{Event, RunId};
 use vastflow_core::{ScopeId, Seq};
-use vastflow_testsuite::servers::{Redis, Sync};
+use vastflow_testsuite::servers::{Postgres, Redis, Sync};
 
 /// Nothing here takes this long.
 const STUCK: Duration = Duration::from_secs(90);
@@ -36,9 +36,17 @@ impl Fleet {
     }
 
     fn run(&self, words: &[&str]) -> String {
-        let out = self.command(words).output().unwrap();
-        assert!(out.status.success(), "{words:?}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap()
+        // A server that has just been started may have to be asked twice.
+        let mut tries = 0;
+        loop {
+            let out = self.command(words).output().unwrap();
+            if out.status.success() {
+                return String::from_utf8(out.stdout).unwrap();
+            }
+            tries += 1;
+            assert!(tries < 10, "{words:?}: {}", String::from_utf8_lossy(&out.stderr));
+            std::thread::sleep(Duration::from_millis(300));
+        }
     }
 
     /// What `status` says, by name.
@@ -183,6 +191,58 @@ fn a_frozen_worker_s_late_answers_are_refused_on_redis() {
 #[test]
 fn many_items_are_shared_on_redis() {
     many_items_are_shared(Redis::start(Sync::EverySecond).url(), 1_000);
+}
+
+#[test]
+fn a_killed_worker_s_work_is_done_by_the_other_on_postgres() {
+    a_killed_worker_s_work_is_done_by_the_other(Postgres::shared().fresh_url());
+}
+
+#[test]
+fn a_frozen_worker_s_late_answers_are_refused_on_postgres() {
+    a_frozen_worker_s_late_answers_are_refused(Postgres::shared().fresh_url());
+}
+
+#[test]
+fn many_items_are_shared_on_postgres() {
+    many_items_are_shared(Postgres::shared().fresh_url(), 1_000);
+}
+
+/// The server is killed again and again while workers work: nothing that was acknowledged is lost, and they go on by
+/// themselves.
+fn a_killed_server_loses_nothing(url: String, mut kill_and_restart: impl FnMut()) {
+    let mut fleet = Fleet::on(url);
+    fleet.worker("20");
+    fleet.worker("20");
+    fleet.until("both work", |status| status["workers"] == 2);
+    fleet.run(&["start", "200", "--items", "2", "--millis", "100"]);
+    for _ in 0..3 {
+        let done = fleet.status()["done"];
+        kill_and_restart();
+        fleet.until("they go on", |status| status["done"] > done || status["open"] == 0);
+    }
+    let end = fleet.until("all is done", |status| status["open"] == 0);
+    assert_eq!((end["runs"], end["done"], end["workers"]), (200, 200, 2), "{end:?}");
+    assert!(fleet.workers.iter_mut().all(|worker| worker.try_wait().unwrap().is_none()), "no worker ended");
+    check_results(&fleet.url, 200, 2);
+}
+
+#[test]
+fn a_killed_server_loses_nothing_on_redis() {
+    let mut server = Redis::start(Sync::Always);
+    a_killed_server_loses_nothing(server.url(), || {
+        server.kill9();
+        server.restart();
+    });
+}
+
+#[test]
+fn a_killed_server_loses_nothing_on_postgres() {
+    let mut server = Postgres::start(true);
+    a_killed_server_loses_nothing(server.url(), || {
+        server.kill9();
+        server.restart();
+    });
 }
 
 #[test]
