@@ -60,6 +60,8 @@ fn begin_new_life(shared: &Shared) {
     shared.stats.fenced.fetch_add(ended as u64, Ordering::Relaxed);
     tracing::warn!(calls = ended, "the lease was lost, and what ran here went to other workers; this one begins anew");
     shared.slots.poke();
+    // Whoever took over may be gone again, and nobody else would say what they did.
+    shared.watchers.nudge();
 }
 
 /// Says that the engine lives no more, so that nobody waits for its lease to end.

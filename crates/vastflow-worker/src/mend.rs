@@ -90,6 +90,8 @@ fn decide_again(shared: &Shared, cell: &Cell, state: State, tasks: &[QueuedTask]
     if ours.len() < told {
         let lost = told - ours.len();
         shared.stats.fenced.fetch_add(lost as u64, Ordering::Relaxed);
+        // The other worker may have ended the run, and be gone again.
+        shared.watchers.nudge_one(cell.scope.run());
         tracing::warn!(scope = %cell.scope, "{lost} answers came too late: their tasks went to another worker");
     }
     for told in ours.into_iter().chain(of_refused(refused)) {

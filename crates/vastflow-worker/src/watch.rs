@@ -51,8 +51,24 @@ struct Watched {
 }
 
 impl Watched {
+    fn waiting(&self) -> Waiting {
+        (Arc::clone(&self.end), self.news.clone())
+    }
+
     fn is_alone(&self) -> bool {
         Arc::strong_count(&self.end) == 1 && self.news.as_ref().is_none_or(|news| news.receiver_count() == 0)
+    }
+}
+
+/// Who waits for the end of a run, and who reads along.
+type Waiting = (Arc<End>, Option<watch::Sender<()>>);
+
+/// Told without the lock: waking those who wait takes its time.
+fn look_around((end, news): Waiting) {
+    end.is_to_look.store(true, Ordering::Release);
+    end.told.notify_waiters();
+    if let Some(news) = news {
+        news.send_replace(());
     }
 }
 
@@ -96,15 +112,14 @@ impl Watchers {
 
     /// Makes all who wait look around: another engine may have carried their run on, or this one has stopped.
     pub(crate) fn nudge(&self) {
-        let waiting: Vec<_> =
-            lock(&self.0).values().map(|watched| (Arc::clone(&watched.end), watched.news.clone())).collect();
-        for (end, news) in waiting {
-            end.is_to_look.store(true, Ordering::Release);
-            end.told.notify_waiters();
-            if let Some(news) = news {
-                news.send_replace(());
-            }
-        }
+        let waiting: Vec<_> = lock(&self.0).values().map(Watched::waiting).collect();
+        waiting.into_iter().for_each(look_around);
+    }
+
+    /// The same for those who wait for one run.
+    pub(crate) fn nudge_one(&self, run: &RunId) {
+        let waiting = lock(&self.0).get(run).map(Watched::waiting);
+        waiting.into_iter().for_each(look_around);
     }
 
     /// How many runs are waited for.
