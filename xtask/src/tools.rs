@@ -18,6 +18,7 @@ const NEEDED: &[Tool] = &[
     Tool { command: "cc", packages: "gcc libc6-dev", why: "compiles the bundled SQLite" },
     // The server's own programs are not on the PATH of Debian; this one comes with them.
     Tool { command: "pg_ctlcluster", packages: "postgresql", why: "tests start PostgreSQL servers of their own" },
+    Tool { command: "redis-server", packages: "redis-server", why: "tests start Redis servers of their own" },
     Tool { command: "sqlite3", packages: "sqlite3", why: "a test opens the tables as a user would" },
 ];
 
@@ -89,7 +90,7 @@ fn apt(line: &str, root: bool) -> Result<(), String> {
 }
 
 fn by_hand(missing: &[&Tool]) -> String {
-    let reasons: Vec<_> = missing.iter().map(|tool| format!("  {:<10} {}", tool.command, tool.why)).collect();
+    let reasons: Vec<_> = missing.iter().map(|tool| format!("  {:<13} {}", tool.command, tool.why)).collect();
     format!(
         "xtask: the tests need a command that is not on the PATH:\n{}\n\nOn Debian or Ubuntu, run this line, then \
          try again (elsewhere, install the same packages in your system's way):\n\n    \
@@ -114,14 +115,14 @@ mod tests {
     #[test]
     fn what_is_present_is_not_missing() {
         assert!(missing(|_| true).is_empty());
-        assert_eq!(names(&missing(|command| command == "cc")), "pg_ctlcluster, sqlite3");
+        assert_eq!(names(&missing(|command| command == "cc")), "pg_ctlcluster, redis-server, sqlite3");
     }
 
     #[test]
     fn the_message_is_a_line_to_paste() {
         let message = by_hand(&missing(|_| false));
-        let line =
-            "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev postgresql sqlite3\n";
+        let line = "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev postgresql \
+                    redis-server sqlite3\n";
         assert!(message.contains(line), "{message}");
         assert!(message.contains("compiles the bundled SQLite"), "{message}");
     }

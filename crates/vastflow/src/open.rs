@@ -64,7 +64,9 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
         "redis" => open_redis(url).await,
         "postgres" | "postgresql" => open_postgres(url).await,
         "rediss" => Err(StoreError::Refused(
-            "this version has no such store yet; write sqlite:app.db for a file, or memory: for tests".into(),
+            "this version speaks no TLS to Redis; write redis:// for a server on a network that you trust, or behind a tunnel, \
+             or sqlite:app.db for a file"
+                .into(),
         )),
         _ => Err(StoreError::Refused(
             "it is not a store URL; write sqlite:app.db for a file, or memory: for tests".into(),
