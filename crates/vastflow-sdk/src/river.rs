@@ -29,7 +29,7 @@ impl<T: Serialize + DeserializeOwned> InPlan for T {}
 ///
 /// It is known by its `NAME`, so that a run drawn by one process can be carried on by another that registered it. Its
 /// fields are written into the plan when it is drawn and read back for every call; what a process holds (a client, a
-/// pool) belongs into a static or a registered service, not into a field.
+/// pool) belongs into a static, such as a `OnceLock` that `main` fills before the engine starts, not into a field.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};

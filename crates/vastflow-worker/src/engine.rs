@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use vastflow_core::plan::Schema;
 use vastflow_core::{Name, RunId};
 use vastflow_sdk::{Andes, Atlantic, BoxError, Data, Flow, Headwaters, Library, MissingCode, River};
-use vastflow_store::{Store, WindowOf};
+use vastflow_store::{RunQuery, Store, WindowOf};
 
 /// How many calls run at once unless it is said otherwise. Handlers mostly wait for others, so there may be many.
 const CONCURRENCY: usize = 1_000;
@@ -32,6 +32,9 @@ const LEASE: Duration = Duration::from_secs(15);
 const MAX_CRASHES: u8 = 3;
 /// How long handlers are waited for when the engine shuts down.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// Clocks that are corrected a little are no news.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// Runs flows. Cloning shares it; when the last clone is gone the engine stops, as if the process had ended.
 ///
@@ -240,6 +243,7 @@ impl EngineBuilder {
         }
         bind_all(&shared).await?;
         beat_once(&shared).await?;
+        check_clock(&shared).await?;
         let beats = Beats::begin(&shared)?;
         if !self.rules.keep_all() {
             retention::check(&shared).await?;
@@ -271,6 +275,22 @@ fn check_runtime() -> Result<(), Error> {
         Ok(()) => Ok(()),
         Err(_) => Err(wrong("an engine needs tokio's clock, and this runtime was built without")),
     }
+}
+
+/// Says so when the clock stands before what the store has recorded: what waits for a time waits for longer then.
+async fn check_clock(shared: &Shared) -> Result<(), Error> {
+    let newest = shared.store.runs(&RunQuery { limit: 1, ..RunQuery::default() }).await?;
+    let Some(row) = newest.rows.first() else { return Ok(()) };
+    let latest = row.summary.ended_at.unwrap_or(row.summary.started_at);
+    let behind = latest.since(shared.now());
+    if behind >= CLOCK_TOLERANCE {
+        tracing::warn!(
+            run = %row.id,
+            "the clock stands {behind:?} before the newest run of the store: it was set back, or is wrong; timers and retries \
+             of runs that are there come late by as much"
+        );
+    }
+    Ok(())
 }
 
 /// Finds out which stored plans can be served here, and says whether runs wait because theirs cannot.
@@ -479,5 +499,30 @@ impl Engine {
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Engine({:?})", self.shared.worker())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heard::Heard;
+    use vastflow_store::MemoryStore;
+    use vastflow_testsuite::fixture::{Story, plan};
+
+    #[tokio::test]
+    async fn a_clock_that_was_set_back_is_told_of() {
+        for (ahead, warnings) in [(Duration::ZERO, 0), (Duration::from_secs(3_600), 1)] {
+            let store = Arc::new(MemoryStore::new());
+            store.put_plan(plan()).await.unwrap();
+            let mut story = Story::new(plan(), "r");
+            story.now = crate::clock::wall_clock().plus(ahead);
+            store.commit(story.start()).await.unwrap();
+            let heard = Heard::default();
+            let _guard = tracing::subscriber::set_default(heard.clone());
+            let _engine = Engine::on(store).start().await.unwrap();
+            let lines = heard.lines();
+            let of_clock = lines.iter().filter(|line| line.contains("the clock stands")).count();
+            assert_eq!(of_clock, warnings, "{lines:?}");
+        }
     }
 }

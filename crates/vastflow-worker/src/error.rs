@@ -159,7 +159,7 @@ pub enum Error {
         at: String,
     },
     /// The run failed, so it has no output.
-    #[error("run {id} failed: {failure}")]
+    #[error("run {id:?} failed: {failure}")]
     RunFailed {
         /// The run.
         id: RunId,
@@ -167,7 +167,7 @@ pub enum Error {
         failure: RunFailure,
     },
     /// The run was stopped, so it has no output.
-    #[error("run {id} was stopped by {by}: {why}")]
+    #[error("run {id:?} was stopped by {by}: {why}")]
     RunStopped {
         /// The run.
         id: RunId,

@@ -9,6 +9,7 @@ use crate::shared::Shared;
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use vastflow_core::run::{Changes, Input, Start, StepError};
 use vastflow_core::{Name, Payload, PlanHash, RunId, ScopeId, Seq, State, Timestamp, Writes};
@@ -118,6 +119,26 @@ impl StartRun {
     /// The moment by which the run must have ended.
     pub fn deadline(self, deadline: Timestamp) -> Self {
         self.change(|start| start.info.deadline = Some(deadline))
+    }
+
+    /// The same, from now on: how long the run may take, with all its waits.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use vastflow_sdk::{Flow, Node, Result};
+    /// # async fn double(n: u32) -> Result<u32> { Ok(n * 2) }
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let flow = Flow::dag("double", |dag, n: Node<u32>| dag.node("double", double, dag.sleep("long", Duration::from_secs(9), n)))?;
+    /// # let store = Arc::new(vastflow_store::MemoryStore::new());
+    /// # let engine = vastflow_worker::Engine::on(store).flow(flow).start().await?;
+    /// let run = engine.run("double", 21).deadline_in(Duration::from_millis(20)).await?;
+    /// assert!(run.output::<u32>().await.unwrap_err().to_string().contains("time"));
+    /// # Ok(()) }
+    /// ```
+    pub fn deadline_in(self, limit: Duration) -> Self {
+        let deadline = self.engine.shared.now().plus(limit);
+        self.deadline(deadline)
     }
 
     pub(crate) fn context(self, context: Writes) -> Self {

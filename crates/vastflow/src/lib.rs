@@ -34,8 +34,8 @@ pub use vastflow_core::event::Choice;
 pub use vastflow_core::run::NodeStatus;
 pub use vastflow_core::view::{CallKind, CallView, NodeView, Phase, RunView, Span};
 pub use vastflow_core::{
-    Event, Failure, FailureKind, Name, Payload, Plan, PlanErrors, PlanHash, RunFailure, RunId, RunInfo, RunOutcome,
-    RunStatus, Timestamp,
+    Codec, Event, Failure, FailureKind, Name, Payload, Plan, PlanErrors, PlanHash, RunFailure, RunId, RunInfo,
+    RunOutcome, RunStatus, Timestamp,
 };
 pub use vastflow_sdk::{
     Andes, AnyOf, Atlantic, Basin, BoxError, Branch, Bytes, Cases, Chain, Ctx, Cycle, Dag, Data, DataError,

@@ -7,6 +7,7 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 pub(super) fn check(node: &NodeSpec, found: &mut Vec<PlanError>) {
     let mut unfit = |why: String| found.push(PlanError::Unfit { name: node.name.clone(), why });
@@ -38,6 +39,9 @@ pub(super) fn check(node: &NodeSpec, found: &mut Vec<PlanError>) {
     }
     if node.rescue && node.on_exhausted == OnExhausted::Pause {
         unfit("its on_failure answers a failure already; remove it, or do not pause".into());
+    }
+    if [node.attempt_timeout, node.timeout].contains(&Some(Duration::ZERO)) {
+        unfit("its time limit is 0, which nothing meets; give it some time, or no limit".into());
     }
     let is_signal = matches!(node.kind, NodeKind::Signal { .. });
     let waits = is_signal || matches!(node.kind, NodeKind::Sleep { .. } | NodeKind::Basin(_));

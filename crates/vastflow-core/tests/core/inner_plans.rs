@@ -117,6 +117,15 @@ fn what_runs_no_code_has_no_options_for_it() {
 }
 
 #[test]
+fn a_time_limit_is_some_time() {
+    let nothing = "its time limit is 0, which nothing meets; give it some time, or no limit";
+    for zero in ["n timeout 0s", "n attempt_timeout 0s"] {
+        check_unfit(zero, nothing);
+    }
+    assert!(Plan::new(spec("n timeout 1ms attempt_timeout 1ms")).is_ok());
+}
+
+#[test]
 fn an_operator_is_asked_only_where_a_call_can_be_made_again() {
     let no_call = "it has no call that an operator could have tried again; let the nodes inside or before it pause";
     for kind in ["signal go", "sleep 1s", "basin { x }"] {

@@ -193,6 +193,32 @@ fn a_signal_to_the_run_finds_the_node_that_waits_wherever_it_stands() {
 }
 
 #[test]
+fn a_pause_stops_no_clock_and_what_fell_due_takes_effect_at_the_resume() {
+    on_every_store(|place| async move {
+        let flow = Flow::dag("asks", |dag, n: Node<u32>| {
+            let nobody = |_: vastflow::Failure| async { ok("nobody".to_owned()) };
+            let by: Node<String> = dag.wait_signal("by", n).total_timeout(100.ms()).on_failure(nobody);
+            dag.node("say", |by: String| async move { ok(by) }, by)
+        })
+        .unwrap();
+        let engine = place.engine().await.flow(flow.clone()).start().await.unwrap();
+        let late = engine.start(&flow, 1).await.unwrap();
+        let told = engine.start(&flow, 2).await.unwrap();
+        for run in [&late, &told] {
+            run.pause("ann", "lunch").await.unwrap();
+        }
+        told.signal("by", "bob".to_owned()).send().await.unwrap();
+        tokio::time::sleep(200.ms()).await;
+        for run in [&late, &told] {
+            assert_eq!(run.status().await.unwrap(), RunStatus::Paused);
+            run.resume("ann", "back").await.unwrap();
+        }
+        assert_eq!(late.output().await.unwrap(), "nobody");
+        assert_eq!(told.output().await.unwrap(), "bob");
+    });
+}
+
+#[test]
 fn a_signal_reaches_a_node_inside_others_by_its_place() {
     on_every_store(|place| async move {
         let flow = Flow::dag("approvals", |dag, all: Node<Vec<u32>>| {
