@@ -512,7 +512,7 @@ mod tests {
     #[tokio::test]
     async fn a_clock_that_was_set_back_is_told_of() {
         for (ahead, warnings) in [(Duration::ZERO, 0), (Duration::from_secs(3_600), 1)] {
-            let store = Arc::new(MemoryStore::new());
+            let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
             store.put_plan(plan()).await.unwrap();
             let mut story = Story::new(plan(), "r");
             story.now = crate::clock::wall_clock().plus(ahead);

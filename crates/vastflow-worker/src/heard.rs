@@ -22,6 +22,7 @@ struct Text(String);
 impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "message" {
+            // Writing to a String cannot fail.
             let _ = write!(self.0, "{value:?}");
         }
     }
