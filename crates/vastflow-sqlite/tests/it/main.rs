@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "panics are how tests fail")]
 
 mod conformance;
+mod copies;
 mod crash;
 mod disk;
 mod keep;

@@ -39,7 +39,7 @@ pub struct Copied {
     pub known: u64,
     /// Runs that the source has.
     pub of: u64,
-    /// Scopes that were written.
+    /// Scopes that were gone through.
     pub scopes: u64,
     /// Events that were written.
     pub events: u64,

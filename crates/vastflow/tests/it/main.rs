@@ -6,6 +6,7 @@
 mod andes_cases;
 mod child_runs;
 mod control;
+mod copies;
 mod crash_points;
 mod ctx;
 mod ends;
