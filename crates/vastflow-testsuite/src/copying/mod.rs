@@ -93,7 +93,7 @@ impl Test {
     /// A copy whose target dies at a commit that chance chooses; gives the target as it is found again.
     async fn break_off(&mut self, from: &dyn Store, to: Arc<dyn Store>, seed: u64) -> Result<Arc<dyn Store>, String> {
         let mut rng = Rng::new(seed ^ 0x00c0_ffee);
-        let at = 1 + rng.below(60) as u64;
+        let at = 1 + rng.below(20) as u64;
         let faults = if rng.chance(50) { Faults::none().stop_before(at) } else { Faults::none().stop_after(at) };
         let faulty: Faulty = Faulty::new(Arc::clone(&to), faults);
         let result = copy(from, &faulty, |_| {}).await;
