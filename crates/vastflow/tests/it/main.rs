@@ -11,6 +11,7 @@ mod crash_points;
 mod ctx;
 mod ends;
 mod faults;
+mod fleet;
 mod graph_cases;
 mod killed;
 mod leases;
