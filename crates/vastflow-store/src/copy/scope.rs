@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::send::Place;
-use super::words::{Ears, Inwards, Said, hears, is_kill};
+use super::words::{Ears, Heard, Inwards, Said, hears};
 use super::{Copier, CopyError, Run};
 use crate::commit::{Commit, Message, NewTask};
 use crate::control::Control;
@@ -45,7 +45,7 @@ pub(super) struct Done {
 struct Draft {
     state: State,
     said: Said,
-    was_killed: bool,
+    heard: Heard,
     last: Group,
     place: Place,
 }
@@ -79,7 +79,7 @@ impl<'a> Copier<'a> {
                 inside = self.inside(run, &site, &draft.state).await?;
             }
             draft.place = draft.place.max(inside.place);
-            let ears = Ears::of(&site.plan, &draft.state, draft.was_killed);
+            let ears = Ears::of(&site.plan, &draft.state, std::mem::take(&mut draft.heard));
             let mut place = draft.place;
             let bytes = draft.last.bytes();
             let commit = self.last(run, &site, draft, inside.messages).await?;
@@ -92,13 +92,13 @@ impl<'a> Copier<'a> {
     /// Folds a journal and sends it, but for its last group.
     async fn draft(&mut self, run: &mut Run, site: &Site<'_>) -> Result<Option<Draft>, CopyError> {
         let (state, said) = (State::default(), Said::default());
-        let mut draft = Draft { state, said, was_killed: false, last: Group::default(), place: run.begun };
+        let mut draft = Draft { state, said, heard: Heard::default(), last: Group::default(), place: run.begun };
         loop {
             let page = self.read(&site.id, draft.state.len()).await?;
             let is_last = page.len() < PAGE;
             for recorded in page {
                 evolve(site, &mut draft.state, &recorded, &mut draft.said)?;
-                draft.was_killed |= is_kill(&recorded.event);
+                draft.heard.take_in(&recorded.event);
                 if let Some(group) = draft.last.take_in(&site.id, recorded)? {
                     self.send(run, site, &mut draft.place, group).await?;
                 }
@@ -178,11 +178,11 @@ impl<'a> Copier<'a> {
             let outer = Some(Outer { plan: &site.plan, state: end, peer: peer.clone() });
             let done = self.scope(run, Site { id: id.clone(), plan, outer }).await?;
             is_unheard = done.is_none();
-            let ears = done.as_ref().map_or(Ears::OPEN, |done| done.ears);
+            let (place, ears) = done.map_or((inside.place, Ears::OPEN), |done| (done.place, done.ears));
             if ears.are_open() {
                 inside.ears.insert((*node, key.clone()), ears);
             }
-            inside.place = inside.place.max(done.map_or(inside.place, |done| done.place));
+            inside.place = inside.place.max(place);
         }
         if is_unheard {
             inside.messages.push(message(&site.id, id, &word)?);

@@ -1,6 +1,7 @@
 //! Words that were said and not heard: a store shows no inbox, so they are found by asking who would still listen.
 
-use vastflow_core::run::{Peer, Sink, Word};
+use std::collections::BTreeSet;
+use vastflow_core::run::{Input, Peer, Sink, Word};
 use vastflow_core::{Event, Plan, State, Task, Timestamp};
 
 /// What a scope said, as far as it has to be known when all of its journal is folded.
@@ -8,7 +9,7 @@ use vastflow_core::{Event, Plan, State, Task, Timestamp};
 pub(super) struct Said {
     /// Whether it began scopes inside.
     pub(super) has_inner: bool,
-    /// What it said to the one around it, in order; of what waits for an operator only the last.
+    /// What it said to the one around it, in order; of what it said several times about one thing, only the last.
     pub(super) outwards: Vec<Word>,
 }
 
@@ -21,9 +22,7 @@ impl Sink for Said {
         match to {
             Peer::Child { .. } => self.has_inner |= matches!(word, Word::Begin(_)),
             Peer::Parent => {
-                if matches!(word, Word::Parked { .. }) {
-                    self.outwards.retain(|other| !matches!(other, Word::Parked { .. }));
-                }
+                self.outwards.retain(|other| !takes_back(&word, other));
                 self.outwards.push(word);
             }
         }
@@ -46,52 +45,78 @@ impl Sink for Inwards {
     }
 }
 
+/// Whether what was said before is of no matter after a word: whether something waits for an operator, and who listens
+/// for a signal, is so as it was said last.
+fn takes_back(word: &Word, before: &Word) -> bool {
+    match (word, before) {
+        (Word::Parked { .. }, Word::Parked { .. }) => true,
+        (Word::Listens { name, .. }, Word::Listens { name: other, .. }) => name == other,
+        _ => false,
+    }
+}
+
 /// What an inner scope, as it stands at its end, would still hear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Ears {
     cancel: bool,
     kill: bool,
     undo: bool,
+    /// The ids of the signals that it has.
+    signals: BTreeSet<Box<str>>,
 }
 
 impl Ears {
     /// Of one that has not begun: all that is said to it waits behind the word that begins it.
-    pub(super) const OPEN: Ears = Ears { cancel: true, kill: true, undo: true };
+    pub(super) const OPEN: Ears = Ears { cancel: true, kill: true, undo: true, signals: BTreeSet::new() };
 
     /// Of one that has been copied.
-    pub(super) fn of(plan: &Plan, state: &State, was_killed: bool) -> Self {
-        let word = |text: &str| (text.into(), text.into());
-        let ((by, why), (killer, reason)) = (word(""), word(""));
+    pub(super) fn of(plan: &Plan, state: &State, heard: Heard) -> Self {
+        let no_one = || (Box::from(""), Box::from(""));
+        let ((by, why), (killer, reason)) = (no_one(), no_one());
         Ears {
             cancel: hears(plan, state, Peer::Parent, Word::Cancel { by, why }),
             // It could be killed twice over, and the second time what it does to end.
-            kill: !was_killed && hears(plan, state, Peer::Parent, Word::Kill { by: killer, why: reason }),
+            kill: !heard.was_killed && hears(plan, state, Peer::Parent, Word::Kill { by: killer, why: reason }),
             undo: hears(plan, state, Peer::Parent, Word::Undo),
+            signals: heard.signals,
         }
     }
 
     /// Whether it would hear anything.
-    pub(super) const fn are_open(self) -> bool {
+    pub(super) const fn are_open(&self) -> bool {
         self.cancel || self.kill || self.undo
     }
 
-    pub(super) const fn hear(self, word: &Word) -> bool {
+    pub(super) fn hear(&self, word: &Word) -> bool {
         match word {
             Word::Cancel { .. } => self.cancel,
             Word::Kill { .. } => self.kill,
             Word::Undo => self.undo,
+            // As long as it can be stopped, it takes signals.
+            Word::Signal { id, .. } => self.cancel && !self.signals.contains(id),
             _ => false,
+        }
+    }
+}
+
+/// What a scope has heard, as far as its state does not tell.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    was_killed: bool,
+    signals: BTreeSet<Box<str>>,
+}
+
+impl Heard {
+    pub(super) fn take_in(&mut self, event: &Event) {
+        match event {
+            Event::Killed { .. } => self.was_killed = true,
+            Event::SignalReceived { id, .. } | Event::SignalPassed { id, .. } => _ = self.signals.insert(id.clone()),
+            _ => {}
         }
     }
 }
 
 /// Whether a scope waits for a word. Deciding changes nothing, and what is not waited for is refused.
 pub(super) fn hears(plan: &Plan, state: &State, from: Peer, word: Word) -> bool {
-    use vastflow_core::run::Input;
     state.decide(plan, Input::Told { from, word }, Timestamp::ZERO).is_ok()
-}
-
-/// Whether an event says that the scope was killed.
-pub(super) const fn is_kill(event: &Event) -> bool {
-    matches!(event, Event::Killed { .. })
 }

@@ -54,7 +54,7 @@ fn kind(rng: &mut Rng, flow: &str, depth: usize) -> NodeKind {
     match rng.below(if depth > 0 { 11 } else { 7 }) {
         0 => NodeKind::River { poll: PollPolicy { times: 4, interval: SECOND } },
         1 => NodeKind::Sleep { duration: 2 * SECOND },
-        2 if depth == DEPTH => NodeKind::Signal { name: name("go") },
+        2 => NodeKind::Signal { name: name("go") },
         7 => NodeKind::Basin(Box::new(BasinSpec { body: spec(rng, flow, depth - 1), export: None })),
         8 => {
             let case = |key: &str, body| CaseSpec { key: key.into(), body };
