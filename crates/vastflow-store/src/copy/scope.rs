@@ -53,8 +53,8 @@ struct Draft {
 /// What the scopes inside one leave for its last commit.
 #[derive(Default)]
 struct Inside {
-    /// What was said to them and not heard.
-    messages: Vec<Message>,
+    /// What was said to them and not heard, in order.
+    unheard: BTreeMap<ScopeId, Vec<Message>>,
     /// What those would still hear that were copied.
     ears: BTreeMap<(NodeIx, Box<str>), Ears>,
     /// Behind the last commits of all of them.
@@ -82,7 +82,7 @@ impl<'a> Copier<'a> {
             let ears = Ears::of(&site.plan, &draft.state, std::mem::take(&mut draft.heard));
             let mut place = draft.place;
             let bytes = draft.last.bytes();
-            let commit = self.last(run, &site, draft, inside.messages).await?;
+            let commit = self.last(run, &site, draft, inside.unheard.into_values().flatten().collect()).await?;
             self.sender.add(&mut place, commit, bytes).await?;
             self.sender.count_scope();
             Ok(Some(Done { place, ears }))
@@ -172,20 +172,26 @@ impl<'a> Copier<'a> {
         let whole = || CopyError::NoPlan { run: run.row.id.clone(), plan: run.row.summary.started.plan };
         let spec = site.plan.node(*node).ok_or_else(whole)?;
         let id = site.id.child(&spec.name, key);
-        let mut is_unheard = inside.ears.get(&(*node, key.clone())).is_some_and(|ears| ears.hear(&word));
-        if matches!(word, Word::Begin(_)) {
+        if let Word::Begin(_) = word {
             let plan = Arc::clone(site.plan.body(*node, key).ok_or_else(whole)?);
             let outer = Some(Outer { plan: &site.plan, state: end, peer: peer.clone() });
             let done = self.scope(run, Site { id: id.clone(), plan, outer }).await?;
-            is_unheard = done.is_none();
+            if done.is_none() {
+                inside.unheard.insert(id.clone(), vec![message(&site.id, id, &word)?]);
+            }
             let (place, ears) = done.map_or((inside.place, Ears::OPEN), |done| (done.place, done.ears));
+            inside.place = inside.place.max(place);
             if ears.are_open() {
                 inside.ears.insert((*node, key.clone()), ears);
             }
-            inside.place = inside.place.max(place);
+            return Ok(());
         }
-        if is_unheard {
-            inside.messages.push(message(&site.id, id, &word)?);
+        match inside.ears.get(&(*node, key.clone())) {
+            Some(ears) if ears.have_heard(&word) => _ = inside.unheard.remove(&id),
+            Some(ears) if ears.would_hear(&word) => {
+                inside.unheard.entry(id.clone()).or_default().push(message(&site.id, id, &word)?);
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -55,19 +55,18 @@ fn takes_back(word: &Word, before: &Word) -> bool {
     }
 }
 
-/// What an inner scope, as it stands at its end, would still hear.
+/// What an inner scope would still hear, as it stands at its end, and what it has heard.
 #[derive(Debug)]
 pub(super) struct Ears {
     cancel: bool,
     kill: bool,
     undo: bool,
-    /// The ids of the signals that it has.
-    signals: BTreeSet<Box<str>>,
+    heard: Heard,
 }
 
 impl Ears {
     /// Of one that has not begun: all that is said to it waits behind the word that begins it.
-    pub(super) const OPEN: Ears = Ears { cancel: true, kill: true, undo: true, signals: BTreeSet::new() };
+    pub(super) const OPEN: Ears = Ears { cancel: true, kill: true, undo: true, heard: Heard::NOTHING };
 
     /// Of one that has been copied.
     pub(super) fn of(plan: &Plan, state: &State, heard: Heard) -> Self {
@@ -75,10 +74,9 @@ impl Ears {
         let ((by, why), (killer, reason)) = (no_one(), no_one());
         Ears {
             cancel: hears(plan, state, Peer::Parent, Word::Cancel { by, why }),
-            // It could be killed twice over, and the second time what it does to end.
-            kill: !heard.was_killed && hears(plan, state, Peer::Parent, Word::Kill { by: killer, why: reason }),
+            kill: hears(plan, state, Peer::Parent, Word::Kill { by: killer, why: reason }),
             undo: hears(plan, state, Peer::Parent, Word::Undo),
-            signals: heard.signals,
+            heard,
         }
     }
 
@@ -87,29 +85,48 @@ impl Ears {
         self.cancel || self.kill || self.undo
     }
 
-    pub(super) fn hear(&self, word: &Word) -> bool {
+    /// Whether it has heard a word. If so it has heard all that were said to it before: they are delivered in order, and
+    /// it may have passed over some that it would take for news now.
+    pub(super) fn have_heard(&self, word: &Word) -> bool {
         match word {
-            Word::Cancel { .. } => self.cancel,
+            Word::Cancel { .. } => self.heard.cancel,
+            Word::Kill { .. } => self.heard.kill,
+            Word::Undo => self.heard.undo,
+            Word::Signal { id, .. } => self.heard.signals.contains(id),
+            _ => false,
+        }
+    }
+
+    /// Whether it would hear a word that it has not heard.
+    pub(super) const fn would_hear(&self, word: &Word) -> bool {
+        match word {
+            // As long as it can be stopped, it takes signals.
+            Word::Cancel { .. } | Word::Signal { .. } => self.cancel,
             Word::Kill { .. } => self.kill,
             Word::Undo => self.undo,
-            // As long as it can be stopped, it takes signals.
-            Word::Signal { id, .. } => self.cancel && !self.signals.contains(id),
             _ => false,
         }
     }
 }
 
-/// What a scope has heard, as far as its state does not tell.
+/// What a scope has heard, as its journal tells.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
-    was_killed: bool,
+    cancel: bool,
+    kill: bool,
+    undo: bool,
+    /// The ids of the signals that it has.
     signals: BTreeSet<Box<str>>,
 }
 
 impl Heard {
+    const NOTHING: Heard = Heard { cancel: false, kill: false, undo: false, signals: BTreeSet::new() };
+
     pub(super) fn take_in(&mut self, event: &Event) {
         match event {
-            Event::Killed { .. } => self.was_killed = true,
+            Event::CancelRequested { .. } => self.cancel = true,
+            Event::Killed { .. } => self.kill = true,
+            Event::UndoRequested => self.undo = true,
             Event::SignalReceived { id, .. } | Event::SignalPassed { id, .. } => _ = self.signals.insert(id.clone()),
             _ => {}
         }

@@ -12,7 +12,7 @@ fn memory() -> Arc<dyn Harness> {
 #[tokio::test]
 async fn random_runs_are_copied_and_end_as_they_would_have() {
     let mut tally = CopyTally::default();
-    for seed in 0..100 {
+    for seed in 0..300 {
         match copying(memory(), memory(), seed, false).await {
             Ok(one) => tally = tally.plus(one),
             Err(why) => panic!("{why}"),
@@ -25,7 +25,7 @@ async fn random_runs_are_copied_and_end_as_they_would_have() {
 #[tokio::test]
 async fn a_copy_that_broke_off_goes_on_from_there() {
     let mut tally = CopyTally::default();
-    for seed in 1_000..1_100 {
+    for seed in 10_000..10_300 {
         match copying(memory(), Arc::new(Phoenix::default()), seed, true).await {
             Ok(one) => tally = tally.plus(one),
             Err(why) => panic!("{why}"),

@@ -75,3 +75,13 @@ fn kind(rng: &mut Rng, flow: &str, depth: usize) -> NodeKind {
 fn join(rng: &mut Rng) -> Join {
     if rng.chance(30) { Join::Any } else { Join::All }
 }
+
+/// Whether what a run gives depends on which of several scopes ends first.
+pub(super) fn has_race(spec: &PlanSpec) -> bool {
+    spec.nodes.iter().any(|node| match &node.kind {
+        NodeKind::Basin(basin) => has_race(&basin.body),
+        NodeKind::Branch(branch) => branch.join != Join::All || branch.cases.iter().any(|case| has_race(&case.body)),
+        NodeKind::ForEach(each) => each.join != Join::All || has_race(&each.body),
+        _ => false,
+    })
+}
