@@ -153,7 +153,10 @@ fn a_failure_tells_the_siblings() {
         .unwrap();
         let engine = place.engine().await.flow(flow).start().await.unwrap();
         let run = engine.run("siblings", 1_u32).await.unwrap();
-        assert_eq!(run.output::<u32>().await.unwrap_err().to_string(), format!("run {} failed: fails: boom", run.id()));
+        assert_eq!(
+            run.output::<u32>().await.unwrap_err().to_string(),
+            format!("run {:?} failed: fails: boom", run.id().as_str())
+        );
         assert_eq!(scene.lines(), ["told: failed: fails: boom"]);
         let all = statuses(&run).await;
         assert_eq!((all["waits"].as_str(), all["join"].as_str()), ("succeeded", "dropped"), "it was waited for");
