@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
 
 mod conformance;
+mod copies;
 mod differential;
 mod faulty;
 mod opening;
