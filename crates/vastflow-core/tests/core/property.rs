@@ -80,6 +80,11 @@ impl<'a> Choices<'a> {
     pub(crate) fn seconds(&mut self, end: usize) -> Duration {
         Duration::from_secs(self.below(end) as u64)
     }
+
+    /// A time limit of a node: some time, because none at all is refused.
+    pub(crate) fn limit(&mut self, end: usize) -> Duration {
+        self.seconds(end).max(Duration::from_millis(1))
+    }
 }
 
 /// The number at a place of a seed's list (Steele and others' SplitMix64, 2014).
@@ -142,7 +147,7 @@ fn random_node(choices: &mut Choices<'_>, at: usize) -> NodeSpec {
 
 fn random_options(choices: &mut Choices<'_>, node: &mut NodeSpec) {
     node.retry = random_retry(choices);
-    node.timeout = choices.once_in(4).then(|| choices.seconds(5));
+    node.timeout = choices.once_in(4).then(|| choices.limit(5));
     node.rescue = choices.once_in(4);
     node.atomic = choices.once_in(4);
 }

@@ -200,7 +200,7 @@ impl Maker {
             node.on_exhausted = OnExhausted::Pause;
         }
         if self.wild && node.kind != NodeKind::Gate {
-            node.timeout = choices.once_in(5).then(|| choices.seconds(5));
+            node.timeout = choices.once_in(5).then(|| choices.limit(5));
         }
     }
 }
