@@ -20,7 +20,7 @@ pub const SECOND: Duration = Duration::from_millis(50);
 pub const TICK: Duration = Duration::from_millis(1);
 
 /// A test that takes longer hangs.
-const TOO_LONG: Duration = Duration::from_secs(30);
+const TOO_LONG: Duration = Duration::from_secs(60);
 
 /// A store that can be opened again: `memory:`, `sqlite:` in a directory of its own, or a schema of its own in a
 /// PostgreSQL server that all tests share.
