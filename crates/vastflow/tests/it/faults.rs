@@ -1,6 +1,6 @@
 //! Stores that fail, lose answers, hesitate and keep their hints: every run ends with the right output all the same.
 
-use crate::support::{Place, Scene, fail, ok, on_every_store, recorded, root};
+use crate::support::{Place, Scene, fail, ok, on_every_store, on_stores_of_one_process, recorded, root};
 use crate::watched::Watched;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -174,7 +174,7 @@ async fn company(place: &Place) {
 /// before that says nothing against its answer.
 #[test]
 fn an_answer_to_a_task_that_was_claimed_during_a_conflict_counts() {
-    on_every_store(|place| async move {
+    on_stores_of_one_process(|place| async move {
         let (inner, scene) = (place.open().await, Scene::new());
         let flow = |who: &'static str| {
             let node = |name: &'static str| {
