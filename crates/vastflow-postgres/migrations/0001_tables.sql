@@ -76,6 +76,8 @@ CREATE TABLE {schema}.task (
     -- Since when it can be claimed.
     since    bigint NOT NULL,
     holder   bigint,
+    -- By which of its holder's claims it is in hand; 0: by none.
+    turn     bigint NOT NULL DEFAULT 0,
     -- The last message that its holder was given.
     upto     bigint,
     token    integer NOT NULL,
@@ -117,6 +119,8 @@ CREATE TABLE {schema}.worker (
     name     text COLLATE "C",
     until    bigint NOT NULL,
     lease    bigint NOT NULL,
+    -- The number of its last claim.
+    turn     bigint NOT NULL DEFAULT 0,
     -- Its lease was counted anew after a gap in the server's life, once until it is heard of again.
     extended boolean NOT NULL DEFAULT false,
     about    text

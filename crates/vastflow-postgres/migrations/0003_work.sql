@@ -1,17 +1,42 @@
 -- Claiming work and staying alive. None of these functions waits for a task that somebody else has locked, but for the
 -- sweep and the release, which lock in the order of the key as the commit does.
 
--- A worker lives until then. Told so again within a sixth of its lease, the row stays as it is.
-CREATE FUNCTION {schema}.lives_1(p_worker bigint, p_until bigint, p_lease bigint, p_slack bigint)
-RETURNS void LANGUAGE plpgsql AS $$
+-- A worker lives and claims; what was given by claims whose answers it did not hear goes back. False when its next claim
+-- came before this one. Claims of one worker follow one another, even when the connection of one is long gone: each locks
+-- the worker's row. Who does not number them and said so within a sixth of the lease leaves the row as it is.
+CREATE FUNCTION {schema}.take_turn_1(
+    p_now bigint, p_worker bigint, p_lease bigint, p_slack bigint, p_turn bigint, p_heard bigint,
+    OUT is_mine boolean, OUT given_back bigint)
+LANGUAGE plpgsql AS $$
 BEGIN
-    IF p_slack > 0 AND EXISTS (
-        SELECT FROM {schema}.worker w WHERE w.id = p_worker AND w.until >= p_until - p_slack AND w.lease = p_lease)
+    is_mine := true;
+    given_back := 0;
+    IF p_turn IS NULL AND p_slack > 0 AND EXISTS (
+        SELECT FROM {schema}.worker w WHERE w.id = p_worker AND w.until >= p_now + p_lease - p_slack AND w.lease = p_lease)
     THEN
         RETURN;
     END IF;
-    INSERT INTO {schema}.worker AS w (id, until, lease) VALUES (p_worker, p_until, p_lease)
-    ON CONFLICT (id) DO UPDATE SET until = excluded.until, lease = excluded.lease, extended = false;
+    INSERT INTO {schema}.worker AS w (id, until, lease, turn) VALUES (p_worker, p_now + p_lease, p_lease, coalesce(p_turn, 0))
+    ON CONFLICT (id) DO UPDATE
+    SET until = excluded.until, lease = excluded.lease, turn = coalesce(p_turn, w.turn), extended = false
+    WHERE p_turn IS NULL OR p_turn > w.turn;
+    IF NOT FOUND THEN
+        is_mine := false;
+        RETURN;
+    END IF;
+    IF p_heard < p_turn - 1 THEN
+        WITH unheard AS (
+            SELECT t.run, t.scope, t.task FROM {schema}.task t
+            WHERE t.state = 2 AND t.holder = p_worker AND t.turn > p_heard
+            ORDER BY t.run, t.scope, t.task
+            FOR UPDATE OF t),
+        placed AS (SELECT u.*, nextval('{schema}.ticket') AS ticket FROM (SELECT * FROM unheard ORDER BY run, scope, task) u)
+        UPDATE {schema}.task t
+        SET holder = NULL, ticket = p.ticket, state = CASE WHEN t.due > p_now THEN 0 ELSE 1 END,
+            since = greatest(p_now, t.due)
+        FROM placed p WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task;
+        GET DIAGNOSTICS given_back = ROW_COUNT;
+    END IF;
 END
 $$;
 
@@ -97,11 +122,12 @@ $$;
 CREATE FUNCTION {schema}.claim_1(
     p_now bigint, p_worker bigint, p_lease bigint, p_max integer, p_alone boolean, p_except text[],
     p_lanes text[], p_rooms integer[], l_lane text[], l_at_once bigint[], l_burst bigint[], l_every bigint[],
-    w_kind smallint[], w_flow text[], w_most bigint[],
+    w_kind smallint[], w_flow text[], w_most bigint[], p_turn bigint, p_heard bigint,
     OUT scope text[], OUT task bigint[], OUT token integer[], OUT lane text[], OUT crashes smallint[], OUT plan text[],
     OUT len bigint[], OUT control smallint[], OUT revision integer[],
     OUT m_at integer[], OUT m_from text[], OUT m_kind bigint[], OUT m_codec text[], OUT m_body bytea[],
-    OUT more boolean, OUT next_due bigint, OUT alone_waits boolean, OUT in_flight bigint[], OUT waits boolean[])
+    OUT more boolean, OUT next_due bigint, OUT alone_waits boolean, OUT in_flight bigint[], OUT waits boolean[],
+    OUT is_over boolean, OUT given_back bigint)
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan
 AS $$
@@ -121,7 +147,12 @@ DECLARE
     v_calls integer;
     c_deliver CONSTANT bigint := 7::bigint << 59;
 BEGIN
-    PERFORM {schema}.lives_1(p_worker, v_now + p_lease, p_lease, CASE WHEN p_now IS NULL THEN p_lease / 6 ELSE 0 END);
+    SELECT NOT x.is_mine, x.given_back INTO is_over, given_back
+    FROM {schema}.take_turn_1(
+        v_now, p_worker, p_lease, CASE WHEN p_now IS NULL THEN p_lease / 6 ELSE 0 END, p_turn, p_heard) x;
+    IF is_over THEN
+        RETURN;
+    END IF;
     PERFORM {schema}.ripen_1(v_now);
     IF p_except IS NOT NULL THEN
         v_except := ARRAY(SELECT p.nr FROM {schema}.plan p WHERE p.hash = ANY(p_except));
@@ -171,7 +202,7 @@ BEGIN
     ELSE
         WITH taken AS (
             UPDATE {schema}.task t
-            SET holder = p_worker, state = 2, token = t.token + 1,
+            SET holder = p_worker, turn = coalesce(p_turn, 0), state = 2, token = t.token + 1,
                 upto = CASE WHEN t.task = c_deliver THEN (
                     SELECT max(i.id) FROM (SELECT id FROM {schema}.inbox WHERE inbox.scope = t.scope ORDER BY id LIMIT 512) i
                 ) END

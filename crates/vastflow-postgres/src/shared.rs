@@ -35,7 +35,7 @@ impl Statements {
         };
         Statements {
             commit: call("commit_1", 46),
-            claim: call("claim_1", 15),
+            claim: call("claim_1", 17),
             release: call("release_1", 5),
             heartbeat: call("heartbeat_1", 5),
             sweep: call("sweep_1", 3),

@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 use vastflow_core::{Codec, Name, Payload, PlanHash, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Claim, ClaimToken, Claimed, Claims, ControlWord, Heartbeat, Lease, Message, Pulse, Rate, StoreError, Swept,
+    Claim, ClaimToken, Claimed, Claims, ControlWord, Heartbeat, Lease, Message, Pulse, Rate, StoreError, Swept, Turn,
     WindowOf, WindowState, WorkerInfo,
 };
 
@@ -87,8 +87,17 @@ pub(crate) async fn claim(shared: Arc<Shared>, ask: Claim) -> Result<Claims, Sto
     ];
     with.extend(limits.parameters());
     with.extend(windows.parameters());
+    let (turn, heard) = (ask.turn.map(|turn| turn.number.cast_signed()), ask.turn.map(|turn| turn.heard.cast_signed()));
+    with.extend([(&turn as _, Type::INT8), (&heard as _, Type::INT8)]);
     let rows = call(&shared, "claiming", &shared.sql.claim, &with).await?;
-    claims(only(&rows)?, &ask)
+    let row = only(&rows)?;
+    if column(row, "is_over")? {
+        return Err(Turn::is_over());
+    }
+    if column::<i64>(row, "given_back")? > 0 {
+        shared.hints.everywhere();
+    }
+    claims(row, &ask)
 }
 
 /// The limits of a claim, as arrays.

@@ -17,7 +17,7 @@ use std::time::Instant;
 use vastflow_core::{Name, Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
     Capabilities, Claim, Claims, Commit, Counts, Fleet, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow, QueuedTask,
-    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Turn, Wakeups,
 };
 
 #[async_trait]
@@ -53,10 +53,17 @@ impl Store for RedisStore {
     }
 
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError> {
-        let asked = Instant::now();
-        let told: ClaimTold = self.link.step(script::CLAIM, "claim", &claim_ask(&ask)).await?;
-        self.link.service.told(number(&told.now)?, asked);
-        told.read(&ask)
+        loop {
+            let asked = Instant::now();
+            let told: ClaimTold = self.link.step(script::CLAIM, "claim", &claim_ask(&ask)).await?;
+            if told.is_over {
+                return Err(Turn::is_over());
+            }
+            if !told.again {
+                self.link.service.told(number(&told.now)?, asked);
+                return told.read(&ask);
+            }
+        }
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {

@@ -32,6 +32,8 @@ told! {
         pub(crate) limits: Vec<LimitAsk<'a>>,
         pub(crate) windows: Vec<WindowAsk<'a>>,
         pub(crate) alone: bool,
+        /// The number of the claim, and of the last one that was heard.
+        pub(crate) turn: Option<(u64, u64)>,
         pub(crate) now: String,
     }
 }
@@ -55,8 +57,14 @@ told! {
     }
 }
 
-#[derive(Deserialize)]
+/// What a claim is answered.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct ClaimTold {
+    /// A later one came before it.
+    pub(crate) is_over: bool,
+    /// What nobody knew of went back into the queue; now it can be asked for.
+    pub(crate) again: bool,
     pub(crate) tasks: Vec<Handed>,
     pub(crate) more: bool,
     pub(crate) alone_waits: bool,
@@ -320,6 +328,7 @@ pub(crate) fn claim_ask(claim: &Claim) -> ClaimAsk<'_> {
         limits: limits.collect(),
         windows: windows.collect(),
         alone: claim.alone,
+        turn: claim.turn.map(|turn| (turn.number, turn.heard)),
         now: text_of(claim.now),
     }
 }

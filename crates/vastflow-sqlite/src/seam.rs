@@ -69,10 +69,11 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError> {
-        let (claims, last) = {
+        let (claims, has_news, last) = {
             let mut inner = self.shared.open()?;
-            (inner.ledger.claim(&ask), inner.last)
+            (inner.ledger.claim(&ask)?, inner.ledger.take_news(), inner.last)
         };
+        self.shared.hint(has_news);
         if claims.tasks.is_empty() {
             // Nothing is shown that a crash could take back.
             return Ok(claims);

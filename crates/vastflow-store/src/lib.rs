@@ -31,7 +31,7 @@ pub use memory::MemoryStore;
 pub use prune::{Doomed, Keep, Prune, Pruned};
 pub use query::{Counts, RunPage, RunQuery, RunRow};
 pub use work::{
-    Claim, Claimed, Claims, Fleet, Heartbeat, LaneLimit, Lease, Pulse, QueueRow, Rate, Swept, Wakeups, WindowOf,
+    Claim, Claimed, Claims, Fleet, Heartbeat, LaneLimit, Lease, Pulse, QueueRow, Rate, Swept, Turn, Wakeups, WindowOf,
     WindowState, WorkerId, WorkerInfo, WorkerRow,
 };
 
@@ -106,7 +106,7 @@ pub trait Store: Send + Sync + 'static {
     /// Events of a scope from position `after` on, at most `limit`.
     async fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Tasks that are visible, handed to one worker until its lease ends.
+    /// Tasks that are visible, handed to one worker until its lease ends. For answers that are lost, see [`Turn`].
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError>;
 
     /// Says that a worker lives; extends all its leases. [`StoreError::Refused`] when another worker of its name lives.

@@ -75,7 +75,12 @@ impl Store for MemoryStore {
     }
 
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError> {
-        Ok(self.ledger().claim(&ask))
+        let (claims, has_news) = {
+            let mut ledger = self.ledger();
+            (ledger.claim(&ask), ledger.take_news())
+        };
+        self.hint(has_news);
+        claims
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {

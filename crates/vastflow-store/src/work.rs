@@ -42,6 +42,8 @@ pub struct Claim {
     /// The worker has nothing in hand and begins nothing else meanwhile: it is given one call that must run alone, and no
     /// other call.
     pub alone: bool,
+    /// Which claim of its worker this is; none: nothing is to be done about answers that do not arrive.
+    pub turn: Option<Turn>,
     /// What time it is; stores with a clock of their own do not look at it.
     pub now: Timestamp,
 }
@@ -59,8 +61,42 @@ impl Claim {
             limits: [].into(),
             windows: [].into(),
             alone: false,
+            turn: None,
             now,
         }
+    }
+}
+
+/// Which claim of its worker a claim is. A worker makes one after another, and numbers them.
+///
+/// What was handed out by claims between `heard` and this one, nobody knows of: their answers were lost. It can be claimed
+/// again, by anybody, before this claim is answered. A claim that comes after one with the same or a higher number was held
+/// up on its way; nobody waits for it any more, and it is answered [`StoreError::Unavailable`] and takes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Its number; at least 1, and higher than those before.
+    pub number: u64,
+    /// The number of the last one whose answer arrived; 0: none yet.
+    pub heard: u64,
+}
+
+impl Turn {
+    /// The turn after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Turn { number: self.number + 1, ..self }
+    }
+
+    /// This turn, when its claim was answered.
+    #[must_use]
+    pub const fn answered(self) -> Self {
+        Turn { heard: self.number, ..self }
+    }
+
+    /// What a claim is told that comes too late.
+    #[must_use]
+    pub fn is_over() -> StoreError {
+        StoreError::unavailable("a claim was held up on its way, and a later one of its worker came before it")
     }
 }
 

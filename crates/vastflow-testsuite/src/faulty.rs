@@ -22,6 +22,12 @@ pub enum Fault {
     Delay,
     /// Somebody asked for wake-ups and will get none.
     DropHints,
+    /// A claim that gave something is answered [`StoreError::Unavailable`]: the answer was lost.
+    LoseClaim,
+    /// Events are asked for, and the answer is [`StoreError::Unavailable`].
+    FailHistory,
+    /// A release is answered [`StoreError::Unavailable`], and did not take effect.
+    FailRelease,
     /// The store died at a commit: [`Faults::stop_before`], [`Faults::stop_after`].
     Stop,
 }
@@ -33,6 +39,12 @@ pub struct Faults {
     random: Option<(Rng, Chances)>,
     delay: Duration,
     drops_hints: bool,
+    /// The answer to one of so many claims that give something is lost.
+    claims: Option<u64>,
+    /// So many reads of journals are still to fail.
+    histories: u64,
+    /// So many releases are still to fail.
+    releases: u64,
     /// At which commit, and whether that one still takes effect.
     stop: Option<(u64, bool)>,
 }
@@ -80,6 +92,27 @@ impl Faults {
     #[must_use]
     pub const fn drop_hints(mut self) -> Self {
         self.drops_hints = true;
+        self
+    }
+
+    /// Of the claims that give something, the answer to every `nth` is lost.
+    #[must_use]
+    pub const fn lose_claims(mut self, nth: u64) -> Self {
+        self.claims = Some(nth);
+        self
+    }
+
+    /// The first reads of journals fail, so many of them.
+    #[must_use]
+    pub const fn fail_histories(mut self, first: u64) -> Self {
+        self.histories = first;
+        self
+    }
+
+    /// The first releases fail, so many of them.
+    #[must_use]
+    pub const fn fail_releases(mut self, first: u64) -> Self {
+        self.releases = first;
         self
     }
 
@@ -132,6 +165,7 @@ struct Fate {
     faults: Faults,
     batches: u64,
     commits: u64,
+    claims: u64,
     is_dead: bool,
     fired: BTreeMap<Fault, u64>,
 }
@@ -149,7 +183,7 @@ impl<S: Store + ?Sized> Faulty<S> {
     /// `inner` with faults.
     #[must_use]
     pub fn new(inner: Arc<S>, faults: Faults) -> Self {
-        let fate = Fate { faults, batches: 0, commits: 0, is_dead: false, fired: BTreeMap::new() };
+        let fate = Fate { faults, batches: 0, commits: 0, claims: 0, is_dead: false, fired: BTreeMap::new() };
         Faulty { fate: Mutex::new(fate), inner }
     }
 
@@ -184,7 +218,10 @@ impl<S: Store + ?Sized> Faulty<S> {
                 let delay = self.fate().faults.delay;
                 self.inner.submit(batch, Box::new(move |answer| later(delay, reply, answer)));
             }
-            Fault::DropHints | Fault::Stop => self.inner.submit(batch, reply),
+            // These are not for batches.
+            Fault::DropHints | Fault::LoseClaim | Fault::FailHistory | Fault::FailRelease | Fault::Stop => {
+                self.inner.submit(batch, reply);
+            }
         }
     }
 
@@ -230,6 +267,26 @@ impl Fate {
         ends.into_iter().find(|(end, _)| drawn < *end).map(|(_, fault)| fault)
     }
 
+    fn loses_claim(&mut self) -> bool {
+        self.claims += 1;
+        let is_lost = self.faults.claims.is_some_and(|nth| self.claims.is_multiple_of(nth));
+        if is_lost {
+            self.count(Fault::LoseClaim);
+        }
+        is_lost
+    }
+
+    /// The next call of a kind of which the first fail.
+    fn may(&mut self, fault: Fault, left: impl Fn(&mut Faults) -> &mut u64) -> Result<(), StoreError> {
+        let left = left(&mut self.faults);
+        if *left == 0 {
+            return Ok(());
+        }
+        *left -= 1;
+        self.count(fault);
+        Err(unavailable())
+    }
+
     fn count(&mut self, fault: Fault) {
         *self.fired.entry(fault).or_default() += 1;
     }
@@ -271,11 +328,16 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
     }
 
     async fn history(&self, scope: &ScopeId, after: Seq, limit: usize) -> Result<Vec<Recorded>, StoreError> {
+        self.fate().may(Fault::FailHistory, |faults| &mut faults.histories)?;
         self.alive()?.history(scope, after, limit).await
     }
 
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError> {
-        self.alive()?.claim(ask).await
+        let claims = self.alive()?.claim(ask).await?;
+        if !claims.tasks.is_empty() && self.fate().loses_claim() {
+            return Err(unavailable());
+        }
+        Ok(claims)
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
@@ -283,6 +345,7 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
     }
 
     async fn release(&self, leases: &[Lease]) -> Result<(), StoreError> {
+        self.fate().may(Fault::FailRelease, |faults| &mut faults.releases)?;
         self.alive()?.release(leases).await
     }
 

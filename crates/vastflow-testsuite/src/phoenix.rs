@@ -100,7 +100,7 @@ impl Store for Life {
     }
 
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError> {
-        self.with(|model| model.ledger.claim(&ask))
+        self.with(|model| model.ledger.claim(&ask))?
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {

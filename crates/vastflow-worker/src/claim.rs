@@ -17,10 +17,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use vastflow_core::{Event, Input, PlanHash, RunId, RunStarted, ScopeId, Seq, State, Task, Timestamp, codec};
 use vastflow_sdk::{Bound, BoxFuture};
-use vastflow_store::{Claim, ClaimToken, Claimed, Claims, Lease, Message, StoreError};
+use vastflow_store::{Claim, ClaimToken, Claimed, Claims, Lease, Message, StoreError, Turn};
 
 /// The longest time without a look into the queue: hints may be lost.
 const POLL: Duration = Duration::from_secs(1);
+/// How soon a claim that was not answered is made again; twice as long each time that it is not.
+const AGAIN: Duration = Duration::from_millis(10);
 /// How often those who wait for a run look whether another process has carried it on.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a task waits of which its cell knows nothing yet.
@@ -34,12 +36,20 @@ const CLAIM: usize = 256;
 /// The most scopes that are loaded at once.
 const LOADS: usize = 32;
 
+/// What claiming goes by, from one claim to the next.
+struct Claiming {
+    aside: Aside,
+    turn: Turn,
+    /// How many claims in a row were not answered.
+    failures: u32,
+}
+
 /// Claims until the engine drains.
 pub(crate) async fn claim_work(shared: Arc<Shared>) {
     let mut wakeups = shared.store.wakeups();
-    let mut aside = Aside::new(shared.life.nonce());
+    let mut claiming = Claiming { aside: Aside::new(shared.life.nonce()), turn: Turn::default(), failures: 0 };
     while !shared.draining.is_off() {
-        let next = claim_once(&shared, &mut aside).await;
+        let next = claim_once(&shared, &mut claiming).await;
         tokio::select! {
             // Looked at first: what a dying worker claims is out of reach until its lease ends.
             biased;
@@ -53,10 +63,11 @@ pub(crate) async fn claim_work(shared: Arc<Shared>) {
 }
 
 /// Claims as much as there is room for; gives the time of the next look.
-async fn claim_once(shared: &Arc<Shared>, aside: &mut Aside) -> Instant {
+async fn claim_once(shared: &Arc<Shared>, claiming: &mut Claiming) -> Instant {
     let floor = Instant::now() + jittered(POLL, shared.worker().0);
-    let tried = try_claim(shared, aside).await;
-    let floor = aside.next_look().map_or(floor, |next| next.min(floor));
+    let tried = try_claim(shared, claiming).await;
+    let floor = claiming.aside.next_look().map_or(floor, |next| next.min(floor));
+    claiming.failures = if tried.is_ok() { 0 } else { claiming.failures + 1 };
     match tried {
         Ok(Some(due)) => floor.min(Instant::now() + due.since(shared.now())),
         Ok(None) => floor,
@@ -65,7 +76,8 @@ async fn claim_once(shared: &Arc<Shared>, aside: &mut Aside) -> Instant {
             if !error.is_transient() {
                 shared.break_down(&error.into());
             }
-            floor
+            // It may have given something.
+            floor.min(Instant::now() + AGAIN * (1 << claiming.failures.min(10)))
         }
     }
 }
@@ -75,7 +87,8 @@ fn jittered(wait: Duration, seed: u64) -> Duration {
     wait * 9 / 10 + wait / 5 * u32::from(seed.to_le_bytes()[0]) / 256
 }
 
-async fn try_claim(shared: &Arc<Shared>, aside: &mut Aside) -> Result<Option<Timestamp>, StoreError> {
+async fn try_claim(shared: &Arc<Shared>, claiming: &mut Claiming) -> Result<Option<Timestamp>, StoreError> {
+    let Claiming { aside, turn, .. } = claiming;
     if shared.life.is_overdue(shared.lease) {
         // A claim would be a sign of life too, and what was lost before it would not be noticed.
         beat_once(shared).await?;
@@ -90,7 +103,7 @@ async fn try_claim(shared: &Arc<Shared>, aside: &mut Aside) -> Result<Option<Tim
         };
         // Said before looking, so that a slot freed meanwhile is not missed.
         shared.slots.set_hungry(true);
-        let claimed = claim(shared, max, appetite == Appetite::Alone).await;
+        let claimed = claim(shared, turn, max, appetite == Appetite::Alone).await;
         // The slots of a call that runs alone are not given back here: they are kept aside.
         let is_usual = appetite == Appetite::Usual;
         let Claims { tasks, more, next_due, windows, alone_waits } = claimed.inspect_err(|_| {
@@ -115,7 +128,8 @@ async fn try_claim(shared: &Arc<Shared>, aside: &mut Aside) -> Result<Option<Tim
 }
 
 /// Asks the store for work, with what room there is in lanes.
-async fn claim(shared: &Shared, max: usize, alone: bool) -> Result<Claims, StoreError> {
+async fn claim(shared: &Shared, turn: &mut Turn, max: usize, alone: bool) -> Result<Claims, StoreError> {
+    *turn = turn.next();
     let mut lanes = shared.lanes.take_all();
     let ask = Claim {
         worker: shared.worker(),
@@ -126,9 +140,10 @@ async fn claim(shared: &Shared, max: usize, alone: bool) -> Result<Claims, Store
         limits: Arc::clone(&shared.limits),
         windows: shared.windows.sizes().into(),
         alone,
+        turn: Some(*turn),
         now: shared.now(),
     };
-    let claimed = shared.store.claim(ask).await;
+    let claimed = shared.store.claim(ask).await.inspect(|_| *turn = turn.answered());
     let taken = claimed.iter().flat_map(|claims| &claims.tasks).filter_map(|task| task.lane.as_ref());
     for lane in taken {
         lanes.iter_mut().filter(|(name, _)| name == lane).for_each(|(_, room)| *room -= 1);
@@ -253,10 +268,32 @@ async fn begin(shared: &Arc<Shared>, claimed: Held) -> bool {
         }
     }
     shared.slots.give_back(usize::from(claimed.task.takes_slot()));
-    if let Err(error) = shared.store.release(&[lease]).await {
-        tracing::warn!(scope = %claimed.scope, "cannot give a task back: {error}");
-    }
+    give_back(shared, lease).await;
     false
+}
+
+/// Gives a task back. When the store does not answer, it is told so until it does: nobody else would get the task while
+/// this worker lives.
+pub(crate) async fn give_back(shared: &Arc<Shared>, lease: Lease) {
+    if let Err(error) = shared.store.release(std::slice::from_ref(&lease)).await {
+        tracing::warn!(scope = %lease.scope, "cannot give a task back: {error}");
+        if error.is_transient() {
+            shared.runtime.spawn(give_back_later(Arc::clone(shared), lease));
+        }
+    }
+}
+
+async fn give_back_later(shared: Arc<Shared>, lease: Lease) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(jittered(POLL, shared.worker().0)) => {}
+            () = shared.stopped.off() => return,
+        }
+        match shared.store.release(std::slice::from_ref(&lease)).await {
+            Err(error) if error.is_transient() => {}
+            _ => return,
+        }
+    }
 }
 
 /// Tries again in a moment, with the task in hand.

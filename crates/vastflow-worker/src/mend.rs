@@ -2,7 +2,7 @@
 
 use crate::call::start_task;
 use crate::cell::{Cell, InFlight, Told, of_refused};
-use crate::claim::load;
+use crate::claim::{give_back, load};
 use crate::error::Error;
 use crate::shared::Shared;
 use crate::turn::reply_to;
@@ -125,10 +125,7 @@ async fn begin_orphan(shared: Arc<Shared>, cell: Arc<Cell>, orphan: QueuedTask) 
     if in_lane {
         // It has lost its place in its lane, and queues there again.
         let lease = Lease { scope: cell.scope.clone(), task: orphan.task, token: orphan.token };
-        if let Err(error) = shared.store.release(&[lease]).await {
-            tracing::warn!(scope = %cell.scope, "cannot give a task back: {error}");
-        }
-        return;
+        return give_back(&shared, lease).await;
     }
     while orphan.task.takes_slot() && !shared.slots.take() {
         tokio::select! {

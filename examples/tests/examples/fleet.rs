@@ -228,7 +228,6 @@ fn a_killed_server_loses_nothing(url: String, mut kill_and_restart: impl FnMut()
 }
 
 #[test]
-#[ignore = "a claim whose answer dies with the server stays with a worker that does not know of it"]
 fn a_killed_server_loses_nothing_on_redis() {
     let mut server = Redis::start(Sync::Always);
     a_killed_server_loses_nothing(server.url(), || {
@@ -238,7 +237,6 @@ fn a_killed_server_loses_nothing_on_redis() {
 }
 
 #[test]
-#[ignore = "a claim whose answer dies with the server stays with a worker that does not know of it"]
 fn a_killed_server_loses_nothing_on_postgres() {
     let mut server = Postgres::start(true);
     a_killed_server_loses_nothing(server.url(), || {

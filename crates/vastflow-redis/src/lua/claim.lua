@@ -9,10 +9,30 @@ local asked = now
 local lines, due_next = {}, nil
 local claimed, plans = {}, {}
 
-local function lives()
+-- The number of the worker's last claim, and the name of the worker.
+local function last_turn()
   local before = hget(P .. 'workers', ask.worker)
-  local name = before and before:match('^%d+ %d+ (.*)$') or ''
-  hset(P .. 'workers', ask.worker, whole(now + ask.lease) .. ' ' .. whole(ask.lease) .. ' ' .. name)
+  if not before then return 0, '' end
+  return select(3, worker_of(before))
+end
+
+local function lives()
+  local turn, name = last_turn()
+  hset(P .. 'workers', ask.worker, text_of_worker(now + ask.lease, ask.lease, ask.turn and ask.turn[1] or turn, name))
+end
+
+-- Gives back what was handed out by claims whose answers the worker did not hear; whether there was any.
+local function give_back_unheard()
+  local unheard, heard = {}, ask.turn[2]
+  for member, value in pairs(hall(P .. 'w:' .. ask.worker)) do
+    if value and tonumber(value:match('^%d+')) > heard then unheard[#unheard + 1] = member end
+  end
+  table.sort(unheard)
+  for _, member in ipairs(unheard) do
+    local run, field = run_of(member)
+    give_back(run, field, entry_of(hget(P .. 't:' .. run, field)))
+  end
+  return #unheard > 0
 end
 
 local function by_rank(a, b)
@@ -101,7 +121,7 @@ local function hand_out(line, member)
   end
   e.token, e.state, e.x = e.token + 1, 'c', ask.worker
   hset(P .. 't:' .. run, field, text_of(e))
-  put_in_hand(r, ask.worker, run, field, e.lane)
+  put_in_hand(r, ask.worker, ask.turn and ask.turn[1] or 0, run, field, e.lane)
   local mail = task == 'm' and hand_over(run, path) or {}
   plans[line.plan] = hget(P .. 'plans', '#' .. line.plan):match('^%S+')
   claimed[#claimed + 1] = {
@@ -292,6 +312,11 @@ local function spend(given)
 end
 
 local function main()
+  if ask.turn then
+    if ask.turn[1] <= last_turn() then return { is_over = true } end
+    -- Lines are read as they were before this step: what goes back into them is there for the next.
+    if ask.turn[2] < ask.turn[1] - 1 and give_back_unheard() then return { again = true, writes = true } end
+  end
   hear(whole(now))
   if frame.is_virtual and now > tonumber(meta.now or 0) then hset(META, 'now', whole(now)) end
   now = math.max(now, visible_by())

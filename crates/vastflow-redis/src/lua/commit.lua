@@ -113,7 +113,7 @@ local function set_control(r, rkey, c)
     if leaves and e.state == 'q' then pull(r, c.run, field, e) end
     if leaves and e.state == 'c' then
       leave_lane(field, e.lane)
-      put_in_hand(r, e.x, c.run, field, '')
+      put_in_hand(r, e.x, hget(P .. 'w:' .. e.x, c.run .. ' ' .. field):match('^%d+'), c.run, field, '')
     end
     if leaves then e.lane = '' end
     if leaves and e.state == 'q' or hands_out(c.control) and e.state == 'h' then
@@ -133,7 +133,7 @@ local function queue(r, c, new)
   if not hget(P .. 'workers', c.worker) then hset(P .. 'strangers', c.worker, '1') end
   if not hget(P .. 't:' .. c.run, field) then
     hset(P .. 't:' .. c.run, field, 'c|1|' .. new.due .. '|0|0|' .. lane .. '|' .. c.worker)
-    put_in_hand(r, c.worker, c.run, field, lane)
+    put_in_hand(r, c.worker, 0, c.run, field, lane)
   end
 end
 

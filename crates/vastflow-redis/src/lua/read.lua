@@ -129,8 +129,8 @@ local function queues()
   end
   for _, list in ipairs({ 'workers', 'strangers' }) do
     for id in pairs(hall(P .. list)) do
-      for _, kind in pairs(list == 'strangers' and hall(P .. 'workers')[id] and {} or hall(P .. 'w:' .. id)) do
-        local class, plan, lane = parts_of_kind(kind)
+      for _, value in pairs(list == 'strangers' and hall(P .. 'workers')[id] and {} or hall(P .. 'w:' .. id)) do
+        local class, plan, lane = parts_of_kind(value:match(' (.*)$'))
         if class == 'c' then
           local row = row_for(plan, lane)
           row.in_hand = row.in_hand + 1

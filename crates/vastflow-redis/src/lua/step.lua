@@ -284,9 +284,9 @@ local function leave_lane(field, lane)
   end
 end
 
--- A worker has a task in hand: that it has, and which kind of work it is.
-local function put_in_hand(r, worker, run, field, lane)
-  hset(P .. 'w:' .. worker, run .. ' ' .. field, kind_of(field, r.p, lane, 0))
+-- A worker has a task in hand: by which of its claims it has it, 0 by none, and which kind of work it is.
+local function put_in_hand(r, worker, turn, run, field, lane)
+  hset(P .. 'w:' .. worker, run .. ' ' .. field, turn .. ' ' .. kind_of(field, r.p, lane, 0))
   enter_lane(field, lane)
 end
 
@@ -294,6 +294,15 @@ local function take_from_hand(e, run, field)
   if e.state ~= 'c' then return end
   hset(P .. 'w:' .. e.x, run .. ' ' .. field, false)
   leave_lane(field, e.lane)
+end
+
+-- What is known of a run besides its scopes: its key, control word, plan and priority.
+local RUN = { 'k', 'c', 'v', 'p', 'y' }
+
+-- A task goes back into the queue. Its token stays, so that the next claim's is higher.
+local function give_back(run, field, e)
+  take_from_hand(e, run, field)
+  push(hload(P .. 'r:' .. run, RUN), run, field, e)
 end
 
 -- A run that is held in line takes no place in a window.
@@ -308,11 +317,18 @@ local function forget(run, field, e)
   hset(P .. 't:' .. run, field, false)
 end
 
--- What is known of a run besides its scopes: its key, control word, plan and priority.
-local RUN = { 'k', 'c', 'v', 'p', 'y' }
-
 local function hands_out(control)
   return control == '0' or control == '2'
+end
+
+-- A worker as it is kept: until when it counts as alive, the length of its lease, the number of its last claim, its name.
+local function worker_of(text)
+  local upto, lease, turn, name = text:match('^(%d+) (%d+) (%d+) (.*)$')
+  return tonumber(upto), tonumber(lease), tonumber(turn), name
+end
+
+local function text_of_worker(upto, lease, turn, name)
+  return whole(upto) .. ' ' .. whole(lease) .. ' ' .. whole(turn) .. ' ' .. name
 end
 
 ---------------------------------------------------------------- inboxes

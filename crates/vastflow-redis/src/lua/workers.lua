@@ -1,32 +1,21 @@
 -- Who is alive, and what they give back: heartbeats, releases, sweeps.
 
--- A worker as it is kept: until when it counts as alive, the length of its lease, its name.
-local function worker_of(text)
-  local upto, lease, name = text:match('^(%d+) (%d+) (.*)$')
-  return tonumber(upto), tonumber(lease), name
-end
-
 local function beat()
   local now = time_told()
   hear(whole(now))
   local workers = P .. 'workers'
   for other, text in pairs(ask.name ~= '' and hall(workers) or {}) do
-    local upto, _, name = worker_of(text)
+    local upto, _, _, name = worker_of(text)
     if other ~= ask.worker and name == ask.name and upto > now then
       return { refused = hget(P .. 'about', other), now = whole(now) }
     end
   end
-  local was_lost = not hget(workers, ask.worker)
-  local others = redis.call('HLEN', workers) - (was_lost and 0 or 1)
-  hset(workers, ask.worker, whole(now + ask.lease) .. ' ' .. whole(ask.lease) .. ' ' .. ask.name)
+  local before = hget(workers, ask.worker)
+  local others = redis.call('HLEN', workers) - (before and 1 or 0)
+  local turn = before and select(3, worker_of(before)) or 0
+  hset(workers, ask.worker, text_of_worker(now + ask.lease, ask.lease, turn, ask.name))
   hset(P .. 'about', ask.worker, ask.about)
-  return { was_lost = was_lost, has_others = others > 0, now = whole(now), writes = true }
-end
-
--- A task goes back into the queue. Its token stays, so that the next claim's is higher.
-local function give_back(run, field, e)
-  take_from_hand(e, run, field)
-  push(hload(P .. 'r:' .. run, RUN), run, field, e)
+  return { was_lost = not before, has_others = others > 0, now = whole(now), writes = true }
 end
 
 local function release()

@@ -4,6 +4,7 @@ use super::queue::{Class, Kind, Rank};
 use super::room::Rooms;
 use super::scope::{Handed, TaskState};
 use super::{Crowd, Ledger, Run, crowds};
+use crate::error::StoreError;
 use crate::work::{Claim, Claimed, Claims, WindowOf, WindowState};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -17,9 +18,11 @@ const ADMITTED_A_CLAIM: usize = 256;
 impl Ledger {
     /// Hands out visible tasks, highest priority first, then oldest first. Timers and deliveries take no slot of a
     /// worker, so `max` does not hold them back.
-    pub fn claim(&mut self, ask: &Claim) -> Claims {
-        self.lives(ask.worker, ask.now.plus(ask.lease));
-        self.queue.ripen(ask.now);
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: a later claim of the worker came before it.
+    pub fn claim(&mut self, ask: &Claim) -> Result<Claims, StoreError> {
+        self.take_turn(ask)?;
         let mut claims = Claims::default();
         self.claim_internal(ask, &mut claims);
         self.claim_admits(ask, &mut claims);
@@ -33,7 +36,8 @@ impl Ledger {
         };
         let next_token = self.spend(ask, &rooms, waits_in);
         claims.next_due = self.queue.next_due().into_iter().chain(next_token).min();
-        claims
+        self.note_given(ask, &claims.tasks);
+        Ok(claims)
     }
 
     fn claim_internal(&mut self, ask: &Claim, claims: &mut Claims) {

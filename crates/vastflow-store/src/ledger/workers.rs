@@ -4,17 +4,23 @@ use super::Ledger;
 use super::queue::Class;
 use super::scope::TaskState;
 use crate::error::StoreError;
-use crate::work::{Fleet, Heartbeat, Pulse, QueueRow, Swept, WorkerId, WorkerInfo, WorkerRow};
+use crate::work::{
+    Claim, Claimed, Fleet, Heartbeat, Lease, Pulse, QueueRow, Swept, Turn, WorkerId, WorkerInfo, WorkerRow,
+};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vastflow_core::{Name, PlanHash, ScopeId, Task, Timestamp};
 
 /// A worker that counts as alive.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Worker {
     until: Timestamp,
     about: Arc<WorkerInfo>,
+    /// The number of its last claim.
+    turn: u64,
+    /// What its claims gave of which it has not said that it heard the answer, with their numbers.
+    given: Vec<(u64, Lease)>,
 }
 
 impl Ledger {
@@ -33,14 +39,39 @@ impl Ledger {
             }
         }
         let was_lost = !self.workers.contains_key(&beat.worker);
-        let worker = Worker { until: beat.now.plus(beat.lease), about: Arc::clone(&beat.about) };
-        self.workers.insert(beat.worker, worker);
+        let worker = self.workers.entry(beat.worker).or_default();
+        worker.until = beat.now.plus(beat.lease);
+        worker.about = Arc::clone(&beat.about);
         Ok(Pulse { now: beat.now, was_lost, has_others: self.workers.len() > 1 })
     }
 
-    /// A worker lives until then.
-    pub(super) fn lives(&mut self, id: WorkerId, until: Timestamp) {
-        self.workers.entry(id).or_insert_with(|| Worker { until, about: Arc::default() }).until = until;
+    /// A worker lives, and claims. What was given by claims whose answers it did not hear goes back into the queue.
+    ///
+    /// # Errors
+    /// [`Turn::is_over`]: its next claim came before this one.
+    pub(super) fn take_turn(&mut self, ask: &Claim) -> Result<(), StoreError> {
+        let worker = self.workers.entry(ask.worker).or_default();
+        let mut unheard = Vec::new();
+        if let Some(Turn { number, heard }) = ask.turn {
+            if number <= worker.turn {
+                return Err(Turn::is_over());
+            }
+            worker.turn = number;
+            unheard = std::mem::take(&mut worker.given);
+            unheard.retain(|(turn, _)| *turn > heard);
+        }
+        worker.until = ask.now.plus(ask.lease);
+        self.queue.ripen(ask.now);
+        let leases: Vec<Lease> = unheard.into_iter().map(|(_, lease)| lease).collect();
+        self.release(&leases);
+        Ok(())
+    }
+
+    /// Notes what a claim gives, until its worker says that it heard the answer.
+    pub(super) fn note_given(&mut self, ask: &Claim, tasks: &[Claimed]) {
+        let Some((turn, worker)) = ask.turn.zip(self.workers.get_mut(&ask.worker)) else { return };
+        let lease = |one: &Claimed| Lease { scope: one.scope.clone(), task: one.task, token: one.token };
+        worker.given.extend(tasks.iter().map(|one| (turn.number, lease(one))));
     }
 
     /// Gives up at most `limit` workers whose lease has ended; their tasks become claimable, in the order in which

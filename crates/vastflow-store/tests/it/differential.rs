@@ -22,8 +22,8 @@ async fn seeds<H: Harness>(count: u64, steps: usize, fresh: impl Fn(u64) -> H) -
 }
 
 fn assert_not_vacuous(tally: Tally) {
-    let Tally { done, duplicate, conflict, fenced, invalid, claimed, messages, swept, .. } = tally;
-    let least = [done, duplicate, conflict, fenced, invalid, claimed, messages, swept].into_iter().min();
+    let Tally { done, duplicate, conflict, fenced, invalid, claimed, messages, swept, unheard, .. } = tally;
+    let least = [done, duplicate, conflict, fenced, invalid, claimed, messages, swept, unheard].into_iter().min();
     assert!(least.is_some_and(|least| least >= 100), "{tally:?}");
 }
 

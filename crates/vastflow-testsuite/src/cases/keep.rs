@@ -12,7 +12,7 @@ fn kept(mut commit: Commit) -> Commit {
 }
 
 /// A run of the usual plan whose first task Alice kept.
-async fn begun(probe: &Probe) -> Story {
+pub(super) async fn begun(probe: &Probe) -> Story {
     let mut story = Story::new(fixture::plan(), "r");
     probe.put_plan(&story.plan).await;
     probe.beat(ALICE, T0).await;

@@ -18,6 +18,7 @@ pub mod reopen;
 pub mod room;
 pub mod suspects;
 pub mod timers;
+pub mod turns;
 pub mod workers;
 
 use crate::harness::Case;
@@ -128,6 +129,11 @@ macro_rules! conformance {
                 workers_are_listed_with_what_they_tell two_living_workers_have_two_names
                 a_name_is_free_when_its_worker_is_given_up what_was_taken_over_and_fenced_is_counted
             }
+            turns {
+                what_nobody_heard_of_is_given_again what_nobody_heard_of_is_there_for_all what_was_heard_of_stays
+                several_answers_may_be_lost what_was_kept_stays a_claim_that_comes_late_takes_nothing
+                who_does_not_number_its_claims_loses_nothing what_nobody_heard_of_takes_no_room
+            }
             suspects {
                 one_death_changes_nothing a_call_that_two_died_with_is_handed_out_alone
                 only_what_was_alone_in_hand_crashed_its_worker a_claim_for_one_alone_takes_one_and_no_other_call
@@ -196,7 +202,7 @@ mod tests {
             ($($topic:literal)*) => { [$(($topic, include_str!(concat!($topic, ".rs")))),*] };
         }
         let files = written!["journal" "form" "fence" "queue" "timers" "keep" "control" "inbox" "duplicates" "ended" "workers"
-            "suspects" "queues" "plans" "prune" "listing" "batches" "reopen" "room"];
+            "turns" "suspects" "queues" "plans" "prune" "listing" "batches" "reopen" "room"];
         let names = files.iter().flat_map(|(topic, text)| {
             let cases = text.split("\npub async fn ").skip(1);
             cases.map(|case| (*topic, case.split('(').next().unwrap_or_default()))

@@ -259,13 +259,13 @@ pub async fn a_run_may_have_a_lane(probe: Probe) {
 }
 
 /// Twenty calls that queue in the lane `gpu`.
-async fn begin_twenty(probe: &Probe) -> Story {
+pub(super) async fn begin_twenty(probe: &Probe) -> Story {
     let mut story = Story::new(fixture::wide(20), "r");
     story.info = RunInfo { lane: Some(name("gpu")), ..RunInfo::default() };
     probe.begin_with(story).await
 }
 
-fn limited(now: Timestamp, at_once: Option<usize>, rate: Option<Rate>) -> Claim {
+pub(super) fn limited(now: Timestamp, at_once: Option<usize>, rate: Option<Rate>) -> Claim {
     let limits = vec![LaneLimit { lane: name("gpu"), at_once, rate }].into();
     Claim { limits, now, ..with_lanes(ALL, &[("gpu", 100)]) }
 }

@@ -49,6 +49,10 @@ pub struct Tally {
     pub invalid: u64,
     /// Tasks that were claimed.
     pub claimed: u64,
+    /// Tasks of claims whose answer was lost.
+    pub unheard: u64,
+    /// Claims that came too late.
+    pub late: u64,
     /// Messages that were handed over.
     pub messages: u64,
     /// Tasks that were swept.
@@ -72,6 +76,8 @@ impl Tally {
             fenced: self.fenced + other.fenced,
             invalid: self.invalid + other.invalid,
             claimed: self.claimed + other.claimed,
+            unheard: self.unheard + other.unheard,
+            late: self.late + other.late,
             messages: self.messages + other.messages,
             swept: self.swept + other.swept,
             pruned: self.pruned + other.pruned,

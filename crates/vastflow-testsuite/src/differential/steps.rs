@@ -154,15 +154,26 @@ impl World {
         };
         let alone = self.rng.chance(25);
         let ask = Claim { except: except.into(), alone, ..Claim::new(self.worker(), max, LEASE, self.now) };
-        let ask = self.with_room(ask);
-        let mut wanted = self.model.ledger.claim(&ask);
-        let mut found = self.claim_from_store(&ask).await?;
+        let mut ask = self.with_room(ask);
+        self.take_turn(&mut ask);
+        let (mut wanted, mut found) = match (self.claim_from_model(&ask), self.claim_from_store(&ask).await) {
+            (Ok(wanted), Ok(found)) => (wanted, found),
+            (wanted, found) => {
+                self.note(format!("{:?} claims late: {:?}", ask.worker, ask.turn));
+                self.tally.late += 1;
+                return same("claim", &wanted.map(|claims| claims.tasks), &found.map(|claims| claims.tasks));
+            }
+        };
         // Which of them comes first is not certain then, so all of them are asked for.
         while alone && !self.order_is_known && wanted.alone_waits && found.alone_waits {
-            take_in(&mut wanted, self.model.ledger.claim(&ask));
+            ask.turn = ask.turn.map(|turn| turn.answered().next());
+            take_in(&mut wanted, self.claim_from_model(&ask)?);
             take_in(&mut found, self.claim_from_store(&ask).await?);
         }
-        self.note(format!("{:?} claims {max} at {}: {}", ask.worker, ask.now, in_words(&wanted.tasks)));
+        let is_lost = self.answer_is_lost(&ask);
+        let words = if is_lost { "and does not hear" } else { "and is given" };
+        let tasks = in_words(&wanted.tasks);
+        self.note(format!("{:?} claims {max} at {}, {:?}, {words} {tasks}", ask.worker, ask.now, ask.turn));
         if !self.order_is_known {
             sort(&mut wanted);
             sort(&mut found);
@@ -175,12 +186,38 @@ impl World {
             same("claim: windows", &wanted.windows, &found.windows)?;
         }
         self.moments.extend(wanted.next_due.into_iter().chain([self.now.plus(LEASE)]));
+        if is_lost {
+            self.tally.unheard += wanted.tasks.len() as u64;
+            return Ok(());
+        }
         self.tally.claimed += wanted.tasks.len() as u64;
         self.tally.messages += wanted.tasks.iter().map(|claimed| claimed.messages.len() as u64).sum::<u64>();
         let keep = if self.order_is_known { wanted.tasks.len() } else { self.rng.below(wanted.tasks.len() + 1) };
         let back: Vec<Lease> = wanted.tasks.drain(keep..).map(|claimed| lease(&claimed)).collect();
         self.leases.extend(wanted.tasks);
         self.give_back(&back).await
+    }
+
+    /// The next turn of who claims, or, as if it had been held up on its way, one that was there already.
+    fn take_turn(&mut self, ask: &mut Claim) {
+        if !self.loses_answers {
+            return;
+        }
+        let last = self.turns.get(&ask.worker).copied().unwrap_or_default();
+        let is_late = last.number > 0 && self.rng.chance(5);
+        let turn = if is_late { last } else { last.next() };
+        self.turns.insert(ask.worker, turn);
+        // Where what was lost goes back to is not certain.
+        self.order_is_known &= turn.heard + 1 == turn.number;
+        ask.turn = Some(turn);
+    }
+
+    /// Whether the answer to a claim does not arrive.
+    fn answer_is_lost(&mut self, ask: &Claim) -> bool {
+        let Some(turn) = ask.turn else { return false };
+        let is_lost = self.rng.chance(20);
+        self.turns.insert(ask.worker, if is_lost { turn } else { turn.answered() });
+        is_lost
     }
 
     /// Lanes, limits and windows; where it is not certain which tasks come first, with room for all.
@@ -205,8 +242,12 @@ impl World {
         }
     }
 
+    fn claim_from_model(&mut self, ask: &Claim) -> Result<Claims, String> {
+        self.model.ledger.claim(ask).map_err(|error| error.code().to_owned())
+    }
+
     async fn claim_from_store(&self, ask: &Claim) -> Result<Claims, String> {
-        self.probe.store().claim(ask.clone()).await.map_err(|error| format!("claim: {error}"))
+        self.probe.store().claim(ask.clone()).await.map_err(|error| error.code().to_owned())
     }
 
     fn anything_is_held(&self) -> bool {

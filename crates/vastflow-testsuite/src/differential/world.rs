@@ -6,9 +6,10 @@ use crate::harness::Harness;
 use crate::model::Model;
 use crate::probe::Probe;
 use crate::rng::Rng;
+use std::collections::HashMap;
 use std::sync::Arc;
 use vastflow_core::{Plan, ScopeId, Timestamp};
-use vastflow_store::{Claimed, Commit, Committed, Durability, WorkerId};
+use vastflow_store::{Claimed, Commit, Committed, Durability, Turn, WorkerId};
 
 /// How many workers there are.
 const WORKERS: usize = 4;
@@ -26,6 +27,10 @@ pub(super) struct World {
     begun: usize,
     /// Claims, some of which are not current any more.
     pub(super) leases: Vec<Claimed>,
+    /// The last turn of each worker.
+    pub(super) turns: HashMap<WorkerId, Turn>,
+    /// Whether claims are numbered, and some of their answers are lost.
+    pub(super) loses_answers: bool,
     /// Commits that took effect.
     pub(super) past: Vec<Commit>,
     /// Whether the order of the queue is still one that the specification fixes.
@@ -57,6 +62,8 @@ impl World {
             runs: Vec::new(),
             begun: 0,
             leases: Vec::new(),
+            turns: HashMap::new(),
+            loses_answers: seed % 2 == 1,
             past: Vec::new(),
             order_is_known: true,
             survives_closing: capabilities.durability >= Durability::Synced,

@@ -1,6 +1,6 @@
 //! Stores that fail, lose answers, hesitate and keep their hints: every run ends with the right output all the same.
 
-use crate::support::{Place, Scene, fail, ok, on_every_store, on_stores_of_one_process, recorded, root};
+use crate::support::{Place, Scene, fail, ok, on_every_store, recorded, root};
 use crate::watched::Watched;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -106,6 +106,34 @@ fn claims_that_fail_are_not_made_without_end() {
     });
 }
 
+/// What a claim gave whose answer was lost is claimed again, by the same worker, while it lives.
+#[test]
+fn claims_whose_answers_are_lost_hold_nothing_up() {
+    on_every_store(|place| async move {
+        let faults = Faults::none().lose_claims(2);
+        let faulty = suffer(place.open().await, 300..330, faults).await;
+        assert!(faulty.fired(Fault::LoseClaim) >= 3, "{}", faulty.fired(Fault::LoseClaim));
+    });
+}
+
+/// What was claimed and could not be begun is given back, also when the store does not hear it the first time.
+#[test]
+fn what_cannot_be_begun_is_given_back_until_the_store_hears_it() {
+    on_every_store(|place| async move {
+        let store = place.open().await;
+        let (flow, expected) = random(1_000);
+        let first = Engine::on(Arc::clone(&store)).flow(flow.clone()).concurrency(0).start().await.unwrap();
+        let id = first.start(&flow, 1).await.unwrap().id().clone();
+        drop(first);
+        let faults = Faults::none().fail_histories(1).fail_releases(2);
+        let faulty = Arc::new(Faulty::new(Arc::clone(&store), faults));
+        let second = Engine::on(faulty.clone()).flow(flow).start().await.unwrap();
+        let run = second.handle(&id).await.unwrap();
+        assert_eq!(run.output::<u64>().await.unwrap(), expected);
+        assert_eq!((faulty.fired(Fault::FailHistory), faulty.fired(Fault::FailRelease)), (1, 2));
+    });
+}
+
 #[test]
 fn a_worker_that_was_given_up_does_no_harm() {
     on_every_store(|place| async move {
@@ -174,7 +202,7 @@ async fn company(place: &Place) {
 /// before that says nothing against its answer.
 #[test]
 fn an_answer_to_a_task_that_was_claimed_during_a_conflict_counts() {
-    on_stores_of_one_process(|place| async move {
+    on_every_store(|place| async move {
         let (inner, scene) = (place.open().await, Scene::new());
         let flow = |who: &'static str| {
             let node = |name: &'static str| {
@@ -202,8 +230,13 @@ fn an_answer_to_a_task_that_was_claimed_during_a_conflict_counts() {
         let start = |store, who| Engine::on(store).concurrency(1).flow(flow(who)).start();
         // Otherwise it may see what the other has done before it meets the conflict.
         mine.seems_alone.store(true, Ordering::SeqCst);
-        let a = start(a, "a").await.unwrap();
+        // A claim holds the slot while it is under way, and the first task is not kept.
         mine.no_claims.store(true, Ordering::SeqCst);
+        let a = start(a, "a").await.unwrap();
+        while mine.claims.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(1.ms()).await;
+        }
+        tokio::time::sleep(5.ms()).await;
         let run = a.run("three", 1_u64).await.unwrap();
         let b = start(b, "b").await.unwrap();
         let until = async |line: &str| {
@@ -222,13 +255,13 @@ fn an_answer_to_a_task_that_was_claimed_during_a_conflict_counts() {
         while theirs.appends.load(Ordering::SeqCst) == 0 {
             tokio::time::sleep(1.ms()).await;
         }
-        // Now a meets a conflict, and claims while it mends it.
+        // Now a meets a conflict, and claims while it mends it. If it claimed before, it would learn what b has done.
         mine.late_tasks.set(Notify::new()).unwrap();
-        mine.no_claims.store(false, Ordering::SeqCst);
         scene.go.notify_one();
         while mine.waiting.load(Ordering::SeqCst) == 0 {
             tokio::time::sleep(1.ms()).await;
         }
+        mine.no_claims.store(false, Ordering::SeqCst);
         until(left).await;
         tokio::time::sleep(5.ms()).await;
         let released = tokio::spawn(async move {

@@ -20,7 +20,7 @@ pub const SECOND: Duration = Duration::from_millis(50);
 pub const TICK: Duration = Duration::from_millis(1);
 
 /// A test that takes longer hangs.
-const TOO_LONG: Duration = Duration::from_secs(60);
+const TOO_LONG: Duration = Duration::from_secs(30);
 
 /// A store that can be opened again: `memory:`, `sqlite:` in a directory of its own, or a schema of its own in a
 /// PostgreSQL server that all tests share.
@@ -98,34 +98,17 @@ where
     F: Fn(Place) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let runtime = runtime();
-    runtime.block_on(async { on_places([Place::memory().await, Place::sqlite(), Place::postgres()], test).await });
-}
-
-/// The same on the stores of one process: for a test that holds two engines still in the middle of something, which on a
-/// server does not always come to pass.
-pub fn on_stores_of_one_process<F, Fut>(test: F)
-where
-    F: Fn(Place) -> Fut,
-    Fut: Future<Output = ()> + Send + 'static,
-{
-    runtime().block_on(async { on_places([Place::memory().await, Place::sqlite()], test).await });
-}
-
-async fn on_places<F, Fut>(places: impl IntoIterator<Item = Place>, test: F)
-where
-    F: Fn(Place) -> Fut,
-    Fut: Future<Output = ()> + Send + 'static,
-{
-    let spawn = |place: Place| (place.name(), tokio::spawn(tokio::time::timeout(TOO_LONG, test(place))));
-    let tests: Vec<_> = places.into_iter().map(spawn).collect();
-    for (name, test) in tests {
-        match test.await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => panic!("on {name}: it hangs"),
-            Err(error) => panic!("on {name}: {error}"),
+    runtime().block_on(async {
+        let spawn = |place: Place| (place.name(), tokio::spawn(tokio::time::timeout(TOO_LONG, test(place))));
+        let tests = [Place::memory().await, Place::sqlite(), Place::postgres()].map(spawn);
+        for (name, test) in tests {
+            match test.await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => panic!("on {name}: it hangs"),
+                Err(error) => panic!("on {name}: {error}"),
+            }
         }
-    }
+    });
 }
 
 fn runtime() -> tokio::runtime::Runtime {
