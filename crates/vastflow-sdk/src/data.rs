@@ -99,7 +99,8 @@ pub(crate) fn plain_name(whole: &str) -> String {
 /// A value as JSON.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Payload, DataError> {
     let bytes = serde_json::to_vec(value).map_err(|e| DataError::Encode { of: name_of::<T>(), why: e.to_string() })?;
-    within_limit(Payload::new(Codec::Json, bytes))
+    // It may be kept for as long as its run waits: without what the writer has reserved.
+    within_limit(Payload::new(Codec::Json, bytes.into_boxed_slice()))
 }
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Data for T {

@@ -41,11 +41,12 @@ pub(crate) async fn beat_once(shared: &Shared) -> Result<(), StoreError> {
 /// Says that the engine counts as alive for this long; gives whether it had been given up in this life.
 async fn beat_as(shared: &Shared, lease: Duration) -> Result<bool, StoreError> {
     let beat = Heartbeat { worker: shared.worker(), about: shared.about(), lease, now: shared.now() };
+    let asked = Instant::now();
     // One that hangs must not keep the next from being tried.
     let pulse = tokio::time::timeout(shared.lease, shared.store.heartbeat(beat)).await;
     let pulse = pulse.map_err(|_| StoreError::unavailable("a heartbeat was not answered in time"))??;
     if shared.store.capabilities().fleet {
-        shared.clock.hear(pulse.now);
+        shared.clock.hear(pulse.now, asked);
     }
     shared.has_company.store(pulse.has_others, Ordering::Relaxed);
     Ok(shared.life.sign() && pulse.was_lost)

@@ -6,12 +6,16 @@
 use crate::shared::lock;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use vastflow_core::Timestamp;
 
 /// What time it is for an engine. A store that is shared by machines says what time it is; from there on the time goes on
-/// by this machine's monotonic clock, so that a wall clock that is wrong, or is set, is of no matter. It may be behind the
-/// store's by as much as an answer is on its way, and never is ahead: no timer comes too early.
+/// by this machine's monotonic clock, so that a wall clock that is wrong, or is set, is of no matter.
+///
+/// The store read its clock some time between the question and the answer. Of what is possible the latest is taken: a
+/// timer that is set by this clock then never comes too early by the store's, which judges it, and no event is recorded
+/// with a time from before its task was due. Each answer narrows what is possible, so one that is long on its way does no
+/// harm (D. L. Mills, *Internet time synchronization*, 1991, of which this keeps one bound).
 #[derive(Debug)]
 pub(crate) struct StoreClock {
     since: Instant,
@@ -27,9 +31,14 @@ impl Default for StoreClock {
 }
 
 impl StoreClock {
-    /// The store says what time it is.
-    pub(crate) fn hear(&self, now: Timestamp) {
-        let ahead = now.millis().saturating_mul(1_000).saturating_sub(self.passed());
+    /// The store says what time it is, and was asked then.
+    pub(crate) fn hear(&self, now: Timestamp, asked: Instant) {
+        // Whole milliseconds are told.
+        let (first, last) = (now.millis().saturating_mul(1_000), now.millis().saturating_mul(1_000) + 999);
+        let at_most = last.saturating_sub(micros(asked.saturating_duration_since(self.since)));
+        let at_least = first.saturating_sub(self.passed());
+        let known = self.ahead.load(Ordering::Acquire);
+        let ahead = if known < at_least { at_most } else { known.min(at_most) };
         self.ahead.store(ahead, Ordering::Release);
     }
 
@@ -41,8 +50,12 @@ impl StoreClock {
     }
 
     fn passed(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX)
+        micros(self.since.elapsed())
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What time it is, the same for all engines of this process.
@@ -90,19 +103,38 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn what_the_store_says_counts_and_goes_on_by_itself() {
         let clock = StoreClock::default();
         assert!(clock.now().millis() > 1_700_000_000_000, "the system's clock, as long as the store said nothing");
-        clock.hear(Timestamp::from_millis(5_000));
+        let told = |millis| clock.hear(Timestamp::from_millis(millis), Instant::now());
+        told(5_000);
         let first = clock.now().millis();
         assert!((5_000..6_000).contains(&first), "{first}");
-        clock.hear(Timestamp::from_millis(1_000));
+        told(1_000);
         assert!(clock.now().millis() >= first, "it never goes back");
-        clock.hear(Timestamp::from_millis(60_000));
+        told(60_000);
         assert!(clock.now().millis() >= 60_000);
+    }
+
+    #[test]
+    fn it_is_the_latest_time_that_is_possible_and_each_answer_narrows_that() {
+        let since = Instant::now();
+        let clock = StoreClock { since, ..StoreClock::default() };
+        let ahead = || clock.ahead.load(Ordering::Acquire);
+        std::thread::sleep(Duration::from_millis(20));
+        // Asked at the beginning: it may have been said then, and be 20 ms later now.
+        clock.hear(Timestamp::from_millis(5_000), since);
+        assert_eq!(ahead(), 5_000_999);
+        let (asked, passed) = (Instant::now(), clock.passed());
+        clock.hear(Timestamp::from_millis(5_010), asked);
+        assert!(ahead() <= 5_010_999 - passed, "the answer came at once: {}", ahead());
+        let narrow = ahead();
+        clock.hear(Timestamp::from_millis(5_010), since);
+        assert_eq!(ahead(), narrow, "one that was long on its way changes nothing");
+        clock.hear(Timestamp::from_millis(9_000), since);
+        assert_eq!(ahead(), 9_000_999, "a clock that was set counts");
     }
 
     #[test]

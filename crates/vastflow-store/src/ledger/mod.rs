@@ -36,7 +36,7 @@ use workers::Worker;
 /// mutex, an embedded store adds a disk.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    runs: FxHashMap<RunId, Box<Run>>,
+    runs: Runs,
     /// Runs by key, which is the order of their starts.
     order: BTreeMap<u64, RunId>,
     next_key: u64,
@@ -52,6 +52,13 @@ pub struct Ledger {
     buckets: FxHashMap<Name, Bucket>,
     /// Runs that wait in line and are held there: they stand in no queue.
     held_in_line: FxHashSet<RunId>,
+}
+
+type Runs = FxHashMap<RunId, Box<Run>>;
+
+/// Where in the queue a task stands; none when it is there no more.
+fn place_of(runs: &Runs) -> impl Fn(&ScopeId, Task) -> Option<Place> {
+    |scope, task| runs.get(scope.run())?.place_of(scope, task)
 }
 
 /// How many runs there are, by status and by flow.
@@ -123,6 +130,11 @@ impl Run {
     fn place(&self) -> Place {
         let started = &self.summary.started;
         Place { plan: started.plan, priority: started.info.priority, lane: None, alone: false }
+    }
+
+    /// Where in the queue a task of it stands.
+    fn place_of(&self, scope: &ScopeId, task: Task) -> Option<Place> {
+        self.scope(scope)?.place_of(task, &self.place())
     }
 
     fn scopes(&self) -> impl Iterator<Item = &Scope> {

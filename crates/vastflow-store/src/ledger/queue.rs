@@ -68,7 +68,8 @@ type Line = BTreeMap<Rank, (ScopeId, Task, Timestamp)>;
 pub(super) struct Queue {
     /// By class.
     ready: [BTreeMap<Kind, Line>; 3],
-    later: BTreeMap<(Timestamp, u64), (ScopeId, Task, Place)>,
+    /// Where each of these will stand is asked for when it is ripe: there may be a million of them, waiting for a month.
+    later: BTreeMap<(Timestamp, u64), (ScopeId, Task)>,
     /// How many calls of each lane are in the hands of workers.
     in_hand: FxHashMap<Name, usize>,
     next_ticket: u64,
@@ -86,7 +87,7 @@ impl Queue {
         self.next_ticket += 1;
         self.news = true;
         if due > self.now {
-            self.later.insert((due, ticket), (scope.clone(), task, place.clone()));
+            self.later.insert((due, ticket), (scope.clone(), task));
         } else {
             self.line(place, ticket, (scope.clone(), task, self.clock.max(due)));
         }
@@ -124,13 +125,15 @@ impl Queue {
         }
     }
 
-    /// Time has come this far: what was due by now can be claimed.
-    pub(super) fn ripen(&mut self, now: Timestamp) {
+    /// Time has come this far: what was due by now can be claimed, at its place.
+    pub(super) fn ripen(&mut self, now: Timestamp, place_of: impl Fn(&ScopeId, Task) -> Option<Place>) {
         self.now = self.now.max(now);
         self.hear_time(now);
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= self.now) {
-            let ((due, ticket), (scope, task, place)) = first.remove_entry();
-            self.line(&place, ticket, (scope, task, due));
+            let ((due, ticket), (scope, task)) = first.remove_entry();
+            if let Some(place) = place_of(&scope, task) {
+                self.line(&place, ticket, (scope, task, due));
+            }
         }
     }
 
@@ -202,12 +205,15 @@ impl Queue {
     }
 
     /// The calls that are queued, with the time from which on they can be claimed if that has come.
-    pub(super) fn calls(&self) -> impl Iterator<Item = (Kind, &ScopeId, Option<Timestamp>)> {
+    pub(super) fn calls(
+        &self,
+        place_of: impl Fn(&ScopeId, Task) -> Option<Place>,
+    ) -> impl Iterator<Item = (Kind, &ScopeId, Option<Timestamp>)> {
         let lines = self.ready[Class::Call as usize].iter();
         let lines = lines.flat_map(|(kind, line)| line.values().map(move |task| (kind, task)));
         let ready = lines.map(|(kind, (scope, _, since))| (kind.clone(), scope, Some(*since)));
-        let later = self.later.iter().map(|((due, _), (scope, task, place))| {
-            (place.kind(*task), scope, Some(*due).filter(|due| *due <= self.clock))
+        let later = self.later.iter().filter_map(move |((due, _), (scope, task))| {
+            Some((place_of(scope, *task)?.kind(*task), scope, Some(*due).filter(|due| *due <= self.clock)))
         });
         ready.chain(later).filter(|(kind, ..)| kind.class == Class::Call)
     }

@@ -111,6 +111,11 @@ impl Scope {
         entry.is_some_and(|e| e.token == token.0 && matches!(e.state, TaskState::Claimed { .. }))
     }
 
+    /// Where in the queue a task stands.
+    pub(super) fn place_of(&self, task: Task, run: &Place) -> Option<Place> {
+        self.tasks.get(task).map(|entry| entry.place(run))
+    }
+
     /// Moves the commit's events to the end of the journal.
     pub(super) fn append(&mut self, commit: &mut Commit) {
         let events = std::mem::take(&mut commit.events);

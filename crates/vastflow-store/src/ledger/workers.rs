@@ -1,8 +1,8 @@
 //! Who is alive, and what they have in hand.
 
-use super::Ledger;
 use super::queue::Class;
 use super::scope::TaskState;
+use super::{Ledger, place_of};
 use crate::error::StoreError;
 use crate::work::{
     Claim, Claimed, Fleet, Heartbeat, Lease, Pulse, QueueRow, Swept, Turn, WorkerId, WorkerInfo, WorkerRow,
@@ -61,7 +61,7 @@ impl Ledger {
             unheard.retain(|(turn, _)| *turn > heard);
         }
         worker.until = ask.now.plus(ask.lease);
-        self.queue.ripen(ask.now);
+        self.queue.ripen(ask.now, place_of(&self.runs));
         let leases: Vec<Lease> = unheard.into_iter().map(|(_, lease)| lease).collect();
         self.release(&leases);
         Ok(())
@@ -149,7 +149,7 @@ impl Ledger {
             }
         }
         let goes_on = |scope: &ScopeId| self.runs.get(scope.run()).is_some_and(|run| run.control.control.hands_out());
-        for (kind, _, since) in self.queue.calls().filter(|(_, scope, _)| goes_on(scope)) {
+        for (kind, _, since) in self.queue.calls(place_of(&self.runs)).filter(|(_, scope, _)| goes_on(scope)) {
             let row = row_of(&mut rows, kind.plan, &kind.lane);
             let Some(since) = since else {
                 row.later += 1;
