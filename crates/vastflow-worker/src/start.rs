@@ -133,7 +133,7 @@ impl StartRun {
     /// # let store = Arc::new(vastflow_store::MemoryStore::new());
     /// # let engine = vastflow_worker::Engine::on(store).flow(flow).start().await?;
     /// let run = engine.run("double", 21).deadline_in(Duration::from_millis(20)).await?;
-    /// assert!(run.output::<u32>().await.unwrap_err().to_string().contains("time"));
+    /// assert!(run.output::<u32>().await.unwrap_err().to_string().contains("by its deadline"));
     /// # Ok(()) }
     /// ```
     pub fn deadline_in(self, limit: Duration) -> Self {
