@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use vastflow_core::Name;
-use vastflow_store::{Heartbeat, StoreError, WorkerInfo};
+use vastflow_store::{Heartbeat, StoreError, WorkerId, WorkerInfo};
 
 /// How soon one learns of a neighbour in the same process.
 const LOOK: Duration = Duration::from_secs(1);
@@ -29,27 +29,32 @@ pub(crate) fn introduce(name: Option<Name>, slots: usize, lanes: impl Iterator<I
 /// # Errors
 /// What the store answers; that a worker of its name lives.
 pub(crate) async fn beat_once(shared: &Shared) -> Result<(), StoreError> {
-    if beat_as(shared, shared.lease).await? {
-        // The name goes over to the new life.
-        beat_as(shared, Duration::ZERO).await?;
+    loop {
+        if let Some(before) = shared.life.before() {
+            // Its name goes over to the new life.
+            beat_as(shared, before, Duration::ZERO).await?;
+            shared.life.forget_before();
+        }
+        if !beat_as(shared, shared.worker(), shared.lease).await? {
+            return Ok(());
+        }
         begin_new_life(shared);
-        beat_as(shared, shared.lease).await?;
     }
-    Ok(())
 }
 
-/// Says that the engine counts as alive for this long; gives whether it had been given up in this life.
-async fn beat_as(shared: &Shared, lease: Duration) -> Result<bool, StoreError> {
-    let beat = Heartbeat { worker: shared.worker(), about: shared.about(), lease, now: shared.now() };
+/// Says that the engine counts as alive for this long, under one of its names; gives whether that had been given up.
+async fn beat_as(shared: &Shared, worker: WorkerId, lease: Duration) -> Result<bool, StoreError> {
+    let beat = Heartbeat { worker, about: shared.about(), lease, now: shared.now() };
     let asked = Instant::now();
     // One that hangs must not keep the next from being tried.
-    let pulse = tokio::time::timeout(shared.lease, shared.store.heartbeat(beat)).await;
+    let pulse = tokio::time::timeout(shared.lease / 3, shared.store.heartbeat(beat)).await;
     let pulse = pulse.map_err(|_| StoreError::unavailable("a heartbeat was not answered in time"))??;
     if shared.store.capabilities().fleet {
         shared.clock.hear(pulse.now, asked);
     }
     shared.has_company.store(pulse.has_others, Ordering::Relaxed);
-    Ok(shared.life.sign() && pulse.was_lost)
+    // A new life's first beat tells of nothing that was lost.
+    Ok(worker == shared.worker() && shared.life.sign(asked) && pulse.was_lost)
 }
 
 /// The store has given this worker up, so that its tasks went to others: its calls are ended, because nothing that comes
@@ -67,7 +72,7 @@ fn begin_new_life(shared: &Shared) {
 
 /// Says that the engine lives no more, so that nobody waits for its lease to end.
 pub(crate) async fn say_goodbye(shared: &Shared) {
-    if let Err(error) = beat_as(shared, Duration::ZERO).await {
+    if let Err(error) = beat_as(shared, shared.worker(), Duration::ZERO).await {
         tracing::warn!("the store does not know that this worker has gone: {error}");
     }
 }
@@ -127,9 +132,11 @@ async fn beat(engine: Weak<Shared>, stopped: CancellationToken, is_under_way: Ar
             () = stopped.cancelled() => return,
         }
         is_under_way.store(true, Ordering::Release);
-        if let Some(shared) = engine.upgrade().filter(|shared| !shared.stopped.is_off()) {
+        let Some(shared) = engine.upgrade() else { return is_under_way.store(false, Ordering::Release) };
+        if !shared.stopped.is_off() {
             beat_and_sweep(&shared).await;
         }
+        drop(shared);
         is_under_way.store(false, Ordering::Release);
     }
 }
@@ -147,7 +154,10 @@ async fn beat_and_sweep(shared: &Shared) {
         Err(error) => shared.break_down(&Error::from(error)),
     }
     // Those that are given up now were company until now.
-    if let Err(error) = shared.store.sweep(shared.now(), SWEEP).await {
-        tracing::warn!("no sweep: {error}");
+    match tokio::time::timeout(shared.lease / 3, shared.store.sweep(shared.now(), SWEEP)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!("no sweep: {error}"),
+        // The next heartbeat must not be late because of it.
+        Err(_) => tracing::warn!("a sweep was not answered in time"),
     }
 }

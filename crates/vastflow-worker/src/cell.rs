@@ -208,6 +208,11 @@ impl Cell {
             drop(inner);
             lock(&shared.turn.dirty).push(Arc::clone(self));
             shared.turn.wake.notify_one();
+            // Looked at after the push: either the last turn found the cell there, or this sees that there was one.
+            if let Some(why) = shared.turn.over.get() {
+                let slots = self.lock().refuse_all(why);
+                shared.slots.give_back(slots);
+            }
         } else if inner.is_idle() {
             shared.dismiss(self, &mut inner);
         }

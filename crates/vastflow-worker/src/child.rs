@@ -4,6 +4,7 @@ use crate::cell::Cell;
 use crate::claim::started_of;
 use crate::control::cell_at;
 use crate::error::Error;
+use crate::mend::until_answered;
 use crate::shared::Shared;
 use crate::start::tell;
 use std::pin::Pin;
@@ -13,22 +14,27 @@ use vastflow_core::{Name, Payload, Plan, RunId, RunInfo, RunStatus, State};
 use vastflow_sdk::{ChildAsk, ChildState, child_run_id};
 use vastflow_store::{Control, RunRow};
 
-/// Does what is asked, and tells where the run stands then.
+/// Does what is asked, and tells where the run stands then. While the store does not answer, it is tried again: to be away
+/// for a moment is no reason for a run to fail whose child goes on.
 pub(crate) async fn child(shared: &Arc<Shared>, id: RunId, ask: ChildAsk) -> Result<ChildState, Error> {
+    until_answered(shared, || try_child(shared, &id, &ask)).await
+}
+
+async fn try_child(shared: &Arc<Shared>, id: &RunId, ask: &ChildAsk) -> Result<ChildState, Error> {
     match ask {
         ChildAsk::Start { flow, input, parent } => {
-            start(shared, &id, &flow, input, &parent).await?;
-            follow(shared, &id, &parent).await?;
+            start(shared, id, flow, input.clone(), parent).await?;
+            follow(shared, id, parent).await?;
         }
         ChildAsk::Look { parent } => {
-            let is_held = row(shared, &id).await?.summary.status == RunStatus::Paused;
-            if is_held && row(shared, &parent).await?.control.control == Control::Running {
-                resume_after(shared, &id, &parent, (parent.as_str(), "its parent goes on")).await?;
+            let is_held = row(shared, id).await?.summary.status == RunStatus::Paused;
+            if is_held && row(shared, parent).await?.control.control == Control::Running {
+                resume_after(shared, id, parent, (parent.as_str(), "its parent goes on")).await?;
             }
         }
-        ChildAsk::Cancel { by, why } => unless_over(reach(shared, &id, Ask::Cancel, (&by, &why)).await)?,
+        ChildAsk::Cancel { by, why } => unless_over(reach(shared, id, Ask::Cancel, (by, why)).await)?,
     }
-    let summary = row(shared, &id).await?.summary;
+    let summary = row(shared, id).await?.summary;
     Ok(ChildState { status: summary.status, outcome: summary.outcome, output: summary.output })
 }
 

@@ -93,7 +93,7 @@ async fn try_claim(shared: &Arc<Shared>, claiming: &mut Claiming) -> Result<Opti
         // A claim would be a sign of life too, and what was lost before it would not be noticed.
         beat_once(shared).await?;
     }
-    loop {
+    while !shared.draining.is_off() {
         let appetite = aside.appetite(shared);
         let max = match appetite {
             Appetite::Usual => shared.slots.take_up_to(CLAIM),
@@ -103,6 +103,7 @@ async fn try_claim(shared: &Arc<Shared>, claiming: &mut Claiming) -> Result<Opti
         };
         // Said before looking, so that a slot freed meanwhile is not missed.
         shared.slots.set_hungry(true);
+        let worker = shared.worker();
         let claimed = claim(shared, turn, max, appetite == Appetite::Alone).await;
         // The slots of a call that runs alone are not given back here: they are kept aside.
         let is_usual = appetite == Appetite::Usual;
@@ -117,7 +118,10 @@ async fn try_claim(shared: &Arc<Shared>, claiming: &mut Claiming) -> Result<Opti
         shared.slots.give_back(if is_usual { max - used } else { 0 });
         let is_all = tasks.is_empty() || (used == max && max < CLAIM);
         aside.learn(shared, alone_waits, (appetite == Appetite::Alone).then_some(used > 0));
-        if !begin_all(shared, tasks).await {
+        if worker != shared.worker() {
+            // It was given up while it claimed, and goes on as another: what the old one was given is nobody's yet.
+            give_all_back(shared, &tasks, used).await;
+        } else if !begin_all(shared, tasks).await {
             // Claiming it again at once would only keep what it waits for from running.
             tokio::time::sleep(GIVEN_BACK).await;
         }
@@ -125,6 +129,7 @@ async fn try_claim(shared: &Arc<Shared>, claiming: &mut Claiming) -> Result<Opti
             return Ok(next_due);
         }
     }
+    Ok(None)
 }
 
 /// Asks the store for work, with what room there is in lanes.
@@ -150,6 +155,13 @@ async fn claim(shared: &Shared, turn: &mut Turn, max: usize, alone: bool) -> Res
     }
     lanes.iter().for_each(|(lane, room)| shared.lanes.give_back(lane, *room));
     claimed
+}
+
+async fn give_all_back(shared: &Arc<Shared>, tasks: &[Claimed], slots: usize) {
+    shared.slots.give_back(slots);
+    for one in tasks {
+        give_back(shared, Lease { scope: one.scope.clone(), task: one.task, token: one.token }).await;
+    }
 }
 
 /// A task in this worker's hands, with a slot if it takes one.
@@ -260,7 +272,8 @@ async fn begin(shared: &Arc<Shared>, claimed: Held) -> bool {
         }
         Err(error) => {
             tracing::warn!(scope = %claimed.scope, code = error.code(), "cannot begin {:?}: {error}", claimed.task);
-            if let Error::Corrupt { .. } = error {
+            let is_final = matches!(&error, Error::Store(error) if !error.is_transient());
+            if is_final || matches!(error, Error::Corrupt { .. }) {
                 // Giving it back would only claim it again.
                 shared.break_down(&error);
                 return true;
@@ -317,6 +330,9 @@ async fn cell_of(shared: &Arc<Shared>, claimed: &Held) -> Result<Option<Arc<Cell
                 return Ok(known);
             }
             if !inner.is_quiet() {
+                drop(inner);
+                // What waits to ride with something that may take long goes out now.
+                cell.after(shared);
                 return Ok(None);
             }
             (Arc::clone(&cell.bound), inner.state.clone())

@@ -243,10 +243,15 @@ impl EngineBuilder {
         }
         bind_all(&shared).await?;
         beat_once(&shared).await?;
-        check_clock(&shared).await?;
-        let beats = Beats::begin(&shared)?;
+        let beats = match settle_in(&shared, !self.rules.keep_all()).await {
+            Ok(beats) => beats,
+            Err(error) => {
+                // Nobody must wait for its name until its lease is over.
+                say_goodbye(&shared).await;
+                return Err(error);
+            }
+        };
         if !self.rules.keep_all() {
-            retention::check(&shared).await?;
             shared.runtime.spawn(retention::retain(Arc::clone(&shared), self.rules));
         }
         shared.runtime.spawn(take_turns(Arc::clone(&shared)));
@@ -258,6 +263,15 @@ impl EngineBuilder {
         let alive = Alive { beats, shared: Arc::clone(&shared) };
         Ok(Engine { _alive: Arc::new(alive), shared })
     }
+}
+
+/// What may still fail once the store knows of an engine.
+async fn settle_in(shared: &Arc<Shared>, deletes: bool) -> Result<Beats, Error> {
+    check_clock(shared).await?;
+    if deletes {
+        retention::check(shared).await?;
+    }
+    Beats::begin(shared)
 }
 
 /// An engine runs on the tokio runtime that it is started on, which must have its clock.
@@ -375,6 +389,8 @@ impl Engine {
     /// [`Error::NameTaken`] when there is a flow of that name: [`Engine::replace`] says that this is meant.
     pub async fn register<In, Out>(&self, flow: Flow<In, Out>) -> Result<(), Error> {
         self.shared.lanes.check(flow.plan())?;
+        // First of all what may fail, so that it can be tried again.
+        self.shared.store.put_plan(Arc::clone(flow.plan())).await?;
         self.library().add_flow(flow.name().clone(), Arc::clone(flow.code()))?;
         self.adopt(&flow).await
     }
@@ -387,13 +403,13 @@ impl Engine {
     /// [`Error::Setting`] when it queues in a lane that this engine does not know; a store error.
     pub async fn replace<In, Out>(&self, flow: Flow<In, Out>) -> Result<(), Error> {
         self.shared.lanes.check(flow.plan())?;
+        self.shared.store.put_plan(Arc::clone(flow.plan())).await?;
         self.library().replace_flow(flow.name().clone(), Arc::clone(flow.code()));
         self.adopt(&flow).await
     }
 
     async fn adopt<In, Out>(&self, flow: &Flow<In, Out>) -> Result<(), Error> {
         self.library().learn_rivers(flow.rivers());
-        self.shared.store.put_plan(Arc::clone(flow.plan())).await?;
         self.shared.serve(flow.name(), Served::of(flow));
         self.shared.forget_bounds_of(flow.name());
         bind_all(&self.shared).await?;

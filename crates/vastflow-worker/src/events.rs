@@ -62,6 +62,9 @@ impl Events {
             let page = self.engine.shared.store.history(&self.scope, self.read, PAGE).await?;
             if page.is_empty() {
                 self.news().await?;
+                if self.news.is_none() && self.engine.shared.store.run(self.scope.run()).await?.is_none() {
+                    return Err(Error::UnknownRun { id: self.scope.run().clone() });
+                }
             }
             self.read = self.read.after(page.len());
             self.page.extend(page);

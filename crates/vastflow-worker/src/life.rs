@@ -11,6 +11,8 @@ pub(crate) struct Life {
     nonce: u64,
     id: AtomicU64,
     number: AtomicU64,
+    /// The life before this one, as long as the store may take it for alive; 0: none.
+    before: AtomicU64,
     /// Whether the store knows of this life.
     is_known: AtomicBool,
     since: Instant,
@@ -24,6 +26,7 @@ impl Life {
             nonce,
             id: AtomicU64::new(nonce),
             number: AtomicU64::new(0),
+            before: AtomicU64::new(0),
             is_known: AtomicBool::new(false),
             since: Instant::now(),
             sign: AtomicU64::new(0),
@@ -40,9 +43,10 @@ impl Life {
         self.nonce
     }
 
-    /// A sign of life was acknowledged; whether it was not the first of this life.
-    pub(crate) fn sign(&self) -> bool {
-        self.sign.store(self.millis(), Ordering::Release);
+    /// A sign of life that was given then was acknowledged; whether it was not the first of this life.
+    pub(crate) fn sign(&self, given: Instant) -> bool {
+        let since = given.saturating_duration_since(self.since);
+        self.sign.fetch_max(u64::try_from(since.as_millis()).unwrap_or(u64::MAX), Ordering::AcqRel);
         self.is_known.swap(true, Ordering::AcqRel)
     }
 
@@ -54,8 +58,18 @@ impl Life {
 
     pub(crate) fn begin_anew(&self) {
         let number = self.number.fetch_add(1, Ordering::AcqRel) + 1;
-        self.id.store(mixed(self.nonce ^ number), Ordering::Release);
+        let before = self.id.swap(mixed(self.nonce ^ number), Ordering::AcqRel);
+        self.before.store(before, Ordering::Release);
         self.is_known.store(false, Ordering::Release);
+    }
+
+    /// The life before this one, if the store was not told yet that it is over.
+    pub(crate) fn before(&self) -> Option<WorkerId> {
+        Some(self.before.load(Ordering::Acquire)).filter(|id| *id != 0).map(WorkerId)
+    }
+
+    pub(crate) fn forget_before(&self) {
+        self.before.store(0, Ordering::Release);
     }
 
     fn millis(&self) -> u64 {
@@ -71,10 +85,11 @@ mod tests {
     fn each_life_has_a_name_of_its_own_and_the_first_sign_is_its_birth() {
         let life = Life::new(7);
         let first = life.id();
-        assert_eq!([life.sign(), life.sign()], [false, true]);
+        assert_eq!([life.sign(Instant::now()), life.sign(Instant::now())], [false, true]);
         assert!(!life.is_overdue(Duration::from_secs(60)));
         life.begin_anew();
         assert_ne!(life.id(), first);
-        assert_eq!(([life.sign(), life.sign()], life.nonce()), ([false, true], 7));
+        assert_eq!(life.before(), Some(first));
+        assert_eq!(([life.sign(Instant::now()), life.sign(Instant::now())], life.nonce()), ([false, true], 7));
     }
 }

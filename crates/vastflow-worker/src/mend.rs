@@ -17,15 +17,40 @@ use vastflow_store::{ClaimToken, Commit, Lease, QueuedTask, TaskState};
 /// The first and the longest wait before a commit is repeated.
 const REPEAT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(5));
 
-/// Somebody else wrote: forgets the state, reads the journal, and decides everything unanswered again.
-pub(crate) async fn reload(shared: Arc<Shared>, cell: Arc<Cell>) {
+/// Tries until the store answers; the wait between becomes longer.
+///
+/// # Errors
+/// What it answers; that the engine has stopped.
+pub(crate) async fn until_answered<T, F: Future<Output = Result<T, Error>>>(
+    shared: &Shared,
+    attempt: impl Fn() -> F,
+) -> Result<T, Error> {
     let mut wait = REPEAT.0;
     loop {
-        match reload_once(&shared, &cell).await {
-            Ok(()) => return cell.after(&shared),
-            Err(Error::Store(error)) if error.is_transient() => wait = pause(wait).await,
-            Err(error) => return give_up(&shared, &cell, &error),
+        match attempt().await {
+            Err(Error::Store(error)) if error.is_transient() && !shared.stopped.is_off() => wait = pause(wait).await,
+            answer => return answer,
         }
+    }
+}
+
+/// Lets go of a cell that was looked at, also when whoever looked went away.
+struct Visit<'a> {
+    shared: &'a Arc<Shared>,
+    cell: &'a Arc<Cell>,
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.cell.after(self.shared);
+    }
+}
+
+/// Somebody else wrote: forgets the state, reads the journal, and decides everything unanswered again.
+pub(crate) async fn reload(shared: Arc<Shared>, cell: Arc<Cell>) {
+    match until_answered(&shared, || reload_once(&shared, &cell)).await {
+        Ok(()) => cell.after(&shared),
+        Err(error) => give_up(&shared, &cell, &error),
     }
 }
 
@@ -43,6 +68,8 @@ async fn reload_once(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(), Error
 /// Somebody else may have written: if so, the cell goes on from what the journal says. One that has told something
 /// itself need not look: its commit will meet a conflict.
 pub(crate) async fn catch_up(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(), Error> {
+    // One that is not quiet sends now what it has gathered, and meets a conflict.
+    let _visit = Visit { shared, cell };
     let known = {
         let inner = cell.lock();
         if !inner.is_quiet() {
@@ -50,9 +77,7 @@ pub(crate) async fn catch_up(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(
         }
         inner.state.len()
     };
-    let learned = learn_from(shared, cell, known).await;
-    cell.after(shared);
-    learned
+    learn_from(shared, cell, known).await
 }
 
 async fn learn_from(shared: &Shared, cell: &Cell, known: Seq) -> Result<(), Error> {
@@ -109,7 +134,16 @@ fn still_holds(shared: &Shared, known: &QueuedTask, token: &mut ClaimToken) -> b
     is_older || is_held(shared, known)
 }
 
-/// Begins what this worker holds and took for obsolete because its state was wrong.
+/// A commit had taken effect when it was repeated, and the run's word may have changed since: of what was to go on with it,
+/// that is begun which is in this worker's hands.
+pub(crate) async fn begin_kept(shared: Arc<Shared>, cell: Arc<Cell>) {
+    match until_answered(&shared, || async { Ok(shared.store.tasks(&cell.scope).await?) }).await {
+        Ok(tasks) => begin_orphans(&shared, &cell, tasks),
+        Err(error) => tracing::warn!(scope = %cell.scope, code = error.code(), "what was kept is not begun: {error}"),
+    }
+}
+
+/// Begins what this worker holds and does not call.
 fn begin_orphans(shared: &Arc<Shared>, cell: &Arc<Cell>, tasks: Vec<QueuedTask>) {
     let inner = cell.lock();
     let is_orphan =
@@ -161,6 +195,9 @@ pub(crate) async fn repeat(shared: Arc<Shared>, cell: Arc<Cell>, commit: Commit)
         sent.tries
     };
     pause(REPEAT.0.saturating_mul(1 << tries.min(10)).min(REPEAT.1)).await;
+    if shared.stopped.is_off() {
+        return give_up(&shared, &cell, &shared.why_stopped());
+    }
     shared.store.submit(vec![commit], reply_to(&shared, vec![cell]));
 }
 
@@ -171,8 +208,12 @@ async fn pause(wait: Duration) -> Duration {
 
 /// The store is gone, or what it holds makes no sense: nobody must wait for ever.
 pub(crate) fn give_up(shared: &Shared, cell: &Cell, error: &Error) {
-    shared.slots.give_back(cell.lock().refuse_all(error));
-    shared.break_down(error);
+    let is_stopped = shared.stopped.is_off();
+    let why = if is_stopped { shared.why_stopped() } else { error.clone() };
+    shared.slots.give_back(cell.lock().refuse_all(&why));
+    if !is_stopped {
+        shared.break_down(error);
+    }
 }
 
 /// What a rejection means to the one who asked. Asking twice for the same thing is no error.

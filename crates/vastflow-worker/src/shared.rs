@@ -3,11 +3,13 @@
 use crate::cell::{Calling, Cell, Inner};
 use crate::claim::started_of;
 use crate::clock::StoreClock;
+use crate::control::cell_at;
 use crate::error::Error;
 use crate::form::Served;
 use crate::ids::Ids;
 use crate::lanes::Lanes;
 use crate::life::Life;
+use crate::mend::until_answered;
 use crate::parked::Parked;
 use crate::slots::Slots;
 use crate::stats::Counting;
@@ -426,10 +428,20 @@ struct Link(Weak<Shared>);
 impl EngineLink for Link {
     fn cancel(&self, run: &RunId, by: &str, why: &str) {
         let Some(shared) = self.0.upgrade() else { return };
-        // A call is under way, so the run is active here.
+        let input = Input::Cancel { by: by.into(), why: why.into() };
         if let Some(cell) = shared.cell(&ScopeId::root(run.clone())) {
-            cell.tell(&shared, Input::Cancel { by: by.into(), why: why.into() }, None);
+            return cell.tell(&shared, input, None);
         }
+        // The call is of an inner scope, and the run's own is with another engine, or with nobody just now.
+        let run = run.clone();
+        shared.runtime.clone().spawn(async move {
+            match until_answered(&shared, || cell_at(&shared, &run, "")).await {
+                Ok(cell) => cell.tell(&shared, input, None),
+                Err(error) => {
+                    tracing::warn!(%run, code = error.code(), "it cannot be cancelled by its own call: {error}")
+                }
+            }
+        });
     }
 
     fn child(&self, id: RunId, ask: ChildAsk) -> BoxFuture<Result<ChildState, BoxError>> {

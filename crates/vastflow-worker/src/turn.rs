@@ -121,7 +121,8 @@ impl Drop for Flight {
 
 fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Result<Committed, StoreError>) {
     match answer {
-        Ok(Committed::Done { control } | Committed::Duplicate { control }) => {
+        Ok(done @ (Committed::Done { control } | Committed::Duplicate { control })) => {
+            let is_repeated = matches!(done, Committed::Duplicate { .. });
             let (in_flight, brings) = {
                 let mut inner = cell.lock();
                 (inner.in_flight.take(), inner.brings.take())
@@ -132,7 +133,11 @@ fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Re
             }
             // A claim may have met the new run before this did: then its cell is the one that goes on.
             let cell = if begins { shared.admit(cell) } else { cell };
-            if let Some(in_flight) = in_flight {
+            if let Some(mut in_flight) = in_flight {
+                if is_repeated && !in_flight.kept.is_empty() {
+                    shared.slots.give_back(std::mem::take(&mut in_flight.kept).len());
+                    shared.runtime.spawn(mend::begin_kept(Arc::clone(shared), Arc::clone(&cell)));
+                }
                 recorded(shared, &cell, in_flight, control.control);
             }
             cell.after(shared);

@@ -1,6 +1,8 @@
 //! Runs that a run starts.
 
 use crate::support::{Place, and_killed, fail, ok, on_every_store, scene, statuses};
+use crate::watched::Watched;
+use std::sync::atomic::Ordering;
 use vastflow::prelude::*;
 use vastflow::{Error, Flow, RunStatus};
 
@@ -51,6 +53,33 @@ fn a_child_run_has_an_id_of_its_own_and_its_output_is_the_nodes() {
         let labelled =
             vastflow::store::RunQuery { labels: vec![("parent".into(), "order-1".into())], ..Default::default() };
         assert_eq!(engine.store().runs(&labelled).await.unwrap().rows.len(), 1);
+    });
+}
+
+/// Both live on: to fail would be to undo what the child does not stop doing.
+#[test]
+fn a_store_that_is_away_for_a_moment_fails_no_parent() {
+    on_every_store(|place| async move {
+        let (store, tally) = Watched::over(place.open().await);
+        let waits = Flow::dag("waits", |dag, n: Node<u32>| -> Node<u32> { dag.wait_signal("go", n) }).unwrap();
+        let parent = Flow::dag("parent", |dag, n: Node<u32>| dag.child_run("child", &waits, n).look_every(20.ms()));
+        let engine = Engine::on(store).flow(waits.clone()).flow(parent.unwrap()).start().await.unwrap();
+        let run = engine.run("parent", 1_u32).id(&place.id("p")).await.unwrap();
+        let child = format!("{}.child", place.id("p"));
+        let child = loop {
+            match engine.handle(&child).await {
+                Ok(child) if child.status().await.is_ok() => break child,
+                _ => tokio::time::sleep(1.ms()).await,
+            }
+        };
+        tally.no_looks.store(true, Ordering::SeqCst);
+        let before = tally.looks.load(Ordering::SeqCst);
+        while tally.looks.load(Ordering::SeqCst) < before + 2 {
+            tokio::time::sleep(1.ms()).await;
+        }
+        tally.no_looks.store(false, Ordering::SeqCst);
+        child.signal("go", 7_u32).send().await.unwrap();
+        assert_eq!(run.output::<u32>().await.unwrap(), 7);
     });
 }
 

@@ -342,3 +342,38 @@ fn a_start_that_is_refused_does_not_touch_the_live_run() {
         assert!(scene.lines().contains(&"note: , tmp mine".into()), "{:?}", scene.lines());
     });
 }
+
+/// The scope of the run is with no engine then: only the item was claimed.
+#[test]
+fn a_call_inside_of_a_node_can_stop_the_whole_run() {
+    on_every_store(|place| async move {
+        let scene = Scene::new();
+        let flow = || {
+            let scene = Arc::clone(&scene);
+            let stop = move |ctx: Ctx, n: u32| {
+                let scene = Arc::clone(&scene);
+                async move {
+                    if scene.note("call") == 0 {
+                        scene.entered.notify_one();
+                        std::future::pending::<()>().await;
+                    }
+                    ctx.cancel_run("that is enough");
+                    ctx.cancelled().await;
+                    ok(n)
+                }
+            };
+            Flow::dag("each", |dag, all: Node<Vec<u32>>| {
+                dag.for_each("each", all, |dag, n| dag.node("stop", stop.clone(), n))
+            })
+            .unwrap()
+        };
+        let first = place.engine().await.flow(flow()).start().await.unwrap();
+        let id = first.run("each", vec![1_u32]).await.unwrap().id().clone();
+        scene.entered.notified().await;
+        first.shutdown_within(1.ms()).await.unwrap_err();
+        let second = place.engine().await.flow(flow()).start().await.unwrap();
+        let run = second.handle(&id).await.unwrap();
+        let error = run.output::<Vec<u32>>().await.unwrap_err();
+        assert!(error.to_string().contains("that is enough"), "{error}");
+    });
+}

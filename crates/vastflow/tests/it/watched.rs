@@ -39,6 +39,8 @@ pub struct Tally {
     pub seems_alone: AtomicBool,
     /// Looks at one run.
     pub looks: AtomicUsize,
+    /// They are answered as unavailable.
+    pub no_looks: AtomicBool,
     /// Events that were read from journals.
     pub events_read: AtomicUsize,
     /// While there is a place for them, answers to commits are kept back.
@@ -172,7 +174,10 @@ impl Store for Watched {
 
     async fn run(&self, id: &RunId) -> Result<Option<RunRow>, StoreError> {
         self.tally.looks.fetch_add(1, Ordering::SeqCst);
-        self.inner.run(id).await
+        match self.tally.no_looks.load(Ordering::SeqCst) {
+            true => Err(StoreError::unavailable("it is watched, and looks are in vain")),
+            false => self.inner.run(id).await,
+        }
     }
 
     async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
