@@ -10,9 +10,9 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use vastflow_core::run::Rejection;
-use vastflow_core::{Seq, State, Task};
-use vastflow_store::{ClaimToken, Commit, Lease, QueuedTask, TaskState};
+use vastflow_core::run::{Input, Rejection, Reply};
+use vastflow_core::{Failure, FailureKind, Seq, State, Task, Writes};
+use vastflow_store::{ClaimToken, Commit, Lease, QueuedTask, StoreError, TaskState};
 
 /// The first and the longest wait before a commit is repeated.
 const REPEAT: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(5));
@@ -204,6 +204,31 @@ pub(crate) async fn repeat(shared: Arc<Shared>, cell: Arc<Cell>, commit: Commit)
 async fn pause(wait: Duration) -> Duration {
     tokio::time::sleep(wait).await;
     (wait * 2).min(REPEAT.1)
+}
+
+/// The store cannot keep what a commit holds. Who asked for it is told so; what a call gave becomes its failure, with which
+/// the run goes on like after any other. Other runs have nothing to do with it.
+pub(crate) fn cannot_keep(shared: &Arc<Shared>, cell: &Arc<Cell>, error: StoreError) {
+    tracing::error!(scope = %cell.scope, "{error}");
+    let mut inner = cell.lock();
+    let sent = inner.in_flight.as_mut().filter(|sent| !sent.is_start());
+    if sent.is_some_and(|sent| sent.told.iter_mut().fold(false, |any, told| cannot_be_kept(told, &error) || any)) {
+        drop(inner);
+        shared.runtime.spawn(reload(Arc::clone(shared), Arc::clone(cell)));
+        return;
+    }
+    let slots = inner.refuse_all(&error.into());
+    drop(inner);
+    shared.slots.give_back(slots);
+}
+
+/// Puts a failure in the place of what a call gave; false when there is nothing of the kind, or it is that failure already.
+fn cannot_be_kept(told: &mut Told, error: &StoreError) -> bool {
+    let Input::Outcome(outcome) = &mut told.input else { return false };
+    let failure = Failure::new(FailureKind::Error, format!("what it gave cannot be recorded: {error}"));
+    let reply = Reply::Failed { failure, retryable: false };
+    outcome.writes = Writes::default();
+    std::mem::replace(&mut outcome.reply, reply) != outcome.reply
 }
 
 /// The store is gone, or what it holds makes no sense: nobody must wait for ever.

@@ -149,6 +149,7 @@ fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Re
             tracing::warn!(scope = %cell.scope, "{error}");
             shared.runtime.spawn(mend::repeat(Arc::clone(shared), cell, commit));
         }
+        Err(error @ StoreError::Invalid(_)) => mend::cannot_keep(shared, &cell, error),
         Err(error) => mend::give_up(shared, &cell, &error.into()),
     }
 }

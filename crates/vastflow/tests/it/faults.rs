@@ -134,6 +134,24 @@ fn what_cannot_be_begun_is_given_back_until_the_store_hears_it() {
     });
 }
 
+/// What a store cannot keep is the matter of one run, or of one who starts it.
+#[test]
+fn what_a_store_cannot_keep_stops_no_other_run() {
+    on_every_store(|place| async move {
+        let (store, tally) = Watched::over(place.open().await);
+        tally.unfit.set("poison").unwrap();
+        let taste = |n: u64| async move { if n == 0 { fail("poison") } else { ok(n) } };
+        let flow = Flow::dag("taste", |dag, n: Node<u64>| dag.node("taste", taste, n).retry(3.times())).unwrap();
+        let engine = Engine::on(store).flow(flow).start().await.unwrap();
+        let bad = engine.run("taste", 0_u64).await.unwrap();
+        let error = bad.output::<u64>().await.unwrap_err().to_string();
+        assert!(error.contains("cannot be recorded") && error.contains("does not fit"), "{error}");
+        let refused = engine.run("taste", 1_u64).label("drink", "poison").await.unwrap_err();
+        assert_eq!(refused.code(), "store-invalid-commit");
+        assert_eq!(engine.run("taste", 7_u64).await.unwrap().output::<u64>().await.unwrap(), 7);
+    });
+}
+
 #[test]
 fn a_worker_that_was_given_up_does_no_harm() {
     on_every_store(|place| async move {

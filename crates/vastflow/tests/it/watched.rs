@@ -33,6 +33,8 @@ pub struct Tally {
     pub beats: AtomicUsize,
     /// Nothing that is said by heartbeat, claim or commit comes through: it is answered as unavailable.
     pub cut_off: AtomicBool,
+    /// Commits that hold this text are answered as ones that the store cannot keep.
+    pub unfit: OnceLock<&'static str>,
     /// How far, in milliseconds, the clock of the store is ahead of this machine's. If it is, the store is a fleet's.
     pub ahead: AtomicU64,
     /// Heartbeats do not tell of others.
@@ -79,6 +81,21 @@ impl Tally {
         }
     }
 
+    /// What is left of a batch, and a reply that answers for what is not.
+    fn refuse_unfit(&self, batch: Vec<Commit>, reply: Reply) -> (Vec<Commit>, Reply) {
+        let Some(text) = self.unfit.get() else { return (batch, reply) };
+        let is_unfit = |commit: &Commit| format!("{:?} {:?}", commit.events, commit.summary).contains(text);
+        let places: Vec<bool> = batch.iter().map(is_unfit).collect();
+        let (unfit, fit): (Vec<Commit>, Vec<Commit>) = batch.into_iter().partition(is_unfit);
+        let whole = move |answer: Answer| {
+            let (mut fit, mut unfit) = (answer.into_iter(), unfit.into_iter());
+            let refused = |commit| (commit, Err(StoreError::Invalid("it is watched, and does not fit".into())));
+            let each = places.into_iter().map(|is_unfit| if is_unfit { unfit.next().map(refused) } else { fit.next() });
+            reply(each.flatten().collect());
+        };
+        (fit, Box::new(whole))
+    }
+
     fn note(&self, answer: &Answer) {
         for (_, answer) in answer {
             let counter = match answer {
@@ -103,6 +120,7 @@ impl Store for Watched {
         if let Err(error) = self.tally.connected() {
             return reply(batch.into_iter().map(|commit| (commit, Err(error.clone()))).collect());
         }
+        let (batch, reply) = self.tally.refuse_unfit(batch, reply);
         let scopes: BTreeSet<String> = batch.iter().map(|commit| commit.scope.to_string()).collect();
         self.tally.muddles.fetch_add(usize::from(scopes.len() < batch.len()), Ordering::SeqCst);
         let tally = Arc::clone(&self.tally);
