@@ -13,6 +13,7 @@ use crate::mend::until_answered;
 use crate::parked::Parked;
 use crate::slots::Slots;
 use crate::stats::Counting;
+use crate::stored::Catalogue;
 use crate::switch::Switch;
 use crate::watch::Watchers;
 use crate::window::Windows;
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) turn: Arc<TurnQueue>,
     /// The registered flows, as new runs of them follow.
     pub(crate) flows: RwLock<BTreeMap<Name, Served>>,
+    /// What new runs of other flows follow.
+    pub(crate) catalogue: Catalogue,
     bounds: RwLock<FxHashMap<PlanHash, Result<Arc<Bound>, MissingCode>>>,
     cells: Mutex<FxHashMap<ScopeId, Arc<Cell>>>,
     parked: Parked,
@@ -134,6 +137,7 @@ impl Shared {
             broken: OnceLock::new(),
             turn: Arc::default(),
             flows: RwLock::default(),
+            catalogue: Catalogue::default(),
             bounds: RwLock::default(),
             cells: Mutex::default(),
             parked: Parked::default(),
@@ -360,9 +364,13 @@ impl Shared {
             lacks.sort_unstable();
             (serves, lacks)
         };
+        let flows: Vec<(Name, PlanHash)> = {
+            let flows = self.flows.read().unwrap_or_else(PoisonError::into_inner);
+            flows.iter().map(|(name, served)| (name.clone(), served.plan)).collect()
+        };
         let mut about = lock(&self.about);
-        if (&about.serves, &about.lacks) != (&serves, &lacks) {
-            *about = Arc::new(WorkerInfo { serves, lacks, ..(**about).clone() });
+        if (&about.flows, &about.serves, &about.lacks) != (&flows, &serves, &lacks) {
+            *about = Arc::new(WorkerInfo { flows, serves, lacks, ..(**about).clone() });
         }
         Arc::clone(&about)
     }
