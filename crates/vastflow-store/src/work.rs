@@ -197,8 +197,8 @@ pub struct Claimed {
     pub len: Seq,
     /// What may go on in the run.
     pub control: ControlWord,
-    /// For [`Task::Deliver`]: the oldest messages of the scope's inbox with their senders, at most 512. They are
-    /// settled with the task.
+    /// For [`Task::Deliver`]: the oldest messages of the scope's inbox with their senders, at most 512, and after the
+    /// first only while their bodies together have at most 1 MiB. They are settled with the task.
     pub messages: Vec<(ScopeId, Message)>,
 }
 

@@ -11,6 +11,8 @@ use vastflow_core::{Name, ScopeId, Task, Timestamp};
 
 /// The most messages that one claim hands over.
 const MESSAGES_A_CLAIM: usize = 512;
+/// How many bytes their bodies may have together when there is more than one.
+const BYTES_A_CLAIM: usize = 1 << 20;
 /// How many workers must have died with a call in hand for it to be handed out alone. One death is mostly somebody
 /// else's fault, and what the dead had in hand should go on at once.
 const SUSPECT: u8 = 2;
@@ -306,8 +308,16 @@ impl Inbox {
         }
     }
 
+    /// The oldest messages, as many as one claim may give; at least one.
     fn hand_over(&mut self) -> Vec<(ScopeId, Message)> {
-        self.handed_over = self.waiting.len().min(MESSAGES_A_CLAIM);
-        self.waiting.iter().take(self.handed_over).cloned().collect()
+        let mut bytes = 0;
+        let oldest = self.waiting.iter().take(MESSAGES_A_CLAIM).enumerate();
+        let fitting = oldest.take_while(|(at, (_, message))| {
+            bytes += message.body.bytes().len();
+            *at == 0 || bytes <= BYTES_A_CLAIM
+        });
+        let given: Vec<_> = fitting.map(|(_, one)| one.clone()).collect();
+        self.handed_over = given.len();
+        given
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::fixture::{self, BOB, LEASE, Story, T0, after, attempt, inner, message};
 use crate::probe::{ALL, Probe};
-use vastflow_core::{ScopeId, Task};
+use vastflow_core::{Codec, Payload, ScopeId, Task};
 use vastflow_store::{ClaimToken, Claimed, Commit, Committed, Control, WorkerId};
 
 /// A run with nothing else to claim.
@@ -76,6 +76,25 @@ pub async fn at_most_512_are_handed_over(probe: Probe) {
         probe.done(settling(&claimed)).await;
     }
     assert_eq!(seen, (0..1_100).collect::<Vec<_>>());
+    assert!(probe.claim(ALL).await.is_empty());
+}
+
+/// Beyond the first, a claim hands over only what has 1 MiB together; the rest follows, and nothing is passed over.
+pub async fn at_most_a_mebibyte_is_handed_over(probe: Probe) {
+    let mut story = quiet(&probe).await;
+    let item = inner("r", "1");
+    let mebibyte = 1 << 20;
+    let sizes = [mebibyte + 1, mebibyte - 10, 10, 1, mebibyte, 0, 1];
+    let mut commit = sending(&mut story, 0, &item, 0..7);
+    for (message, size) in commit.messages.iter_mut().zip(sizes) {
+        message.body = Payload::new(Codec::Bytes, vec![7; size]);
+    }
+    probe.done(commit).await;
+    for wanted in [vec![0], vec![1, 2], vec![3], vec![4, 5], vec![6]] {
+        let claimed = deliver(&probe, BOB).await;
+        assert_eq!(kinds(&claimed), wanted);
+        probe.done(settling(&claimed)).await;
+    }
     assert!(probe.claim(ALL).await.is_empty());
 }
 

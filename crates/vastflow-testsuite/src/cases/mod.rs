@@ -104,6 +104,7 @@ macro_rules! conformance {
             }
             inbox {
                 messages_are_handed_over_in_order settling_empties_the_inbox at_most_512_are_handed_over
+                at_most_a_mebibyte_is_handed_over
                 very_many_deliveries_are_all_claimed
                 what_comes_meanwhile_is_delivered_next one_message_of_a_kind the_first_of_a_kind_counts
                 senders_and_receivers_are_told_apart messages_go_up_and_to_oneself
