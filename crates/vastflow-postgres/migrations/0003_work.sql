@@ -445,7 +445,9 @@ BEGIN
         RETURN;
     END IF;
     WITH lost AS (
-        SELECT t.run, t.scope, t.task, t.class, t.holder
+        SELECT t.run, t.scope, t.task, t.class, t.holder,
+               -- Who said that it goes was not killed by what it had in hand.
+               t.class = 2 AND NOT EXISTS (SELECT FROM {schema}.worker w WHERE w.id = t.holder AND w.lease = 0) AS suspect
         FROM {schema}.task t
         WHERE t.holder = ANY(v_dead)
         ORDER BY t.run, t.scope, t.task
@@ -457,8 +459,8 @@ BEGIN
     UPDATE {schema}.task t
     SET holder = NULL, ticket = p.ticket, state = CASE WHEN t.due > v_ripe THEN 0 ELSE 1 END,
         since = CASE WHEN t.due > v_ripe THEN t.due ELSE greatest(v_now, t.due) END,
-        deaths = CASE WHEN t.class = 2 THEN least(t.deaths + 1, 255) ELSE t.deaths END,
-        crashes = CASE WHEN t.class = 2 AND p.calls = 1 THEN least(t.crashes + 1, 255) ELSE t.crashes END
+        deaths = CASE WHEN p.suspect THEN least(t.deaths + 1, 255) ELSE t.deaths END,
+        crashes = CASE WHEN p.suspect AND p.calls = 1 THEN least(t.crashes + 1, 255) ELSE t.crashes END
     FROM placed p WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task;
     GET DIAGNOSTICS tasks = ROW_COUNT;
     DELETE FROM {schema}.worker WHERE id = ANY(v_dead);

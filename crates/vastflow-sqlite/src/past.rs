@@ -146,7 +146,9 @@ impl Past {
     pub(crate) fn counts(&self) -> Result<Counts, StoreError> {
         let read = || {
             let mut select = self.connection.prepare_cached("SELECT status, count(*) FROM runs GROUP BY status")?;
-            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<Vec<(String, i64)>>>()
+            select
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<(String, i64)>>>()
         };
         let mut counts = Counts::default();
         for (word, count) in read().map_err(|why| self.wrap(why))? {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Counts, Durability, Fleet, Heartbeat, Lease, Pulse, QueueRow, QueuedTask, Reply,
-    RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Capabilities, Claim, Claims, Commit, Counts, Durability, Fleet, Heartbeat, Lease, Pulse, QueueRow, QueuedTask,
+    Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 /// A store as its tables show it, while another process has it open. They follow that process by a fraction of a second.
@@ -63,7 +63,8 @@ impl SqliteReader {
             let number = name.as_encoded_bytes().strip_prefix(log.as_encoded_bytes());
             number.is_some_and(|number| number.first().is_some_and(u8::is_ascii_digit))
         };
-        std::fs::read_dir(dir).is_ok_and(|mut files| !files.any(|file| file.is_ok_and(|file| is_segment(&file.file_name()))))
+        std::fs::read_dir(dir)
+            .is_ok_and(|mut files| !files.any(|file| file.is_ok_and(|file| is_segment(&file.file_name()))))
     }
 
     /// Reads the tables on a thread that may block.

@@ -220,7 +220,8 @@ pub struct Heartbeat {
     pub worker: WorkerId,
     /// What it tells of itself.
     pub about: Arc<WorkerInfo>,
-    /// How long it counts as alive from now on.
+    /// How long it counts as alive from now on. No time at all is a goodbye: it goes, and what it has in hand did not kill
+    /// it.
     pub lease: Duration,
     /// What time it is; stores with a clock of their own do not look at it.
     pub now: Timestamp,

@@ -3,6 +3,7 @@
 use crate::fixture::{ALICE, LEASE, Story, T0};
 use crate::harness::Harness;
 use std::sync::Arc;
+use std::time::Duration;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Task, Timestamp};
 use vastflow_store::{
     Answer, Claim, ClaimToken, Claimed, Claims, Commit, Committed, ControlWord, Counts, Fleet, Heartbeat, Pulse,
@@ -226,6 +227,15 @@ impl Probe {
     /// When the store answers an error.
     pub async fn beat(&self, worker: WorkerId, now: Timestamp) -> Pulse {
         self.beat_with(worker, WorkerInfo::default(), now).await.expect("heartbeat")
+    }
+
+    /// A worker says that it goes.
+    ///
+    /// # Panics
+    /// When the store answers an error.
+    pub async fn goodbye(&self, worker: WorkerId, now: Timestamp) {
+        let beat = Heartbeat { worker, about: Arc::default(), lease: Duration::ZERO, now };
+        self.store.heartbeat(beat).await.expect("goodbye");
     }
 
     /// A sign of life that tells something.

@@ -56,7 +56,9 @@ local function lost_by(ids)
         lost[#lost + 1] = { run = run, field = field, e = e, key = tonumber(hload(P .. 'r:' .. run, RUN).k) }
       end
     end
-    for i = from, #lost do lost[i].was_alone = calls == 1 end
+    local text = hget(P .. 'workers', id)
+    local said_goodbye = text and select(2, worker_of(text)) == 0
+    for i = from, #lost do lost[i].was_alone, lost[i].said_goodbye = calls == 1, said_goodbye end
   end
   table.sort(lost, function(a, b)
     if a.key ~= b.key then return a.key < b.key end
@@ -79,7 +81,7 @@ local function sweep()
   local ids = dead(now)
   local lost = lost_by(ids)
   for _, l in ipairs(lost) do
-    if class_of(l.field) == 'c' then
+    if class_of(l.field) == 'c' and not l.said_goodbye then
       l.e.deaths = math.min(255, l.e.deaths + 1)
       l.e.crashes = math.min(255, l.e.crashes + (l.was_alone and 1 or 0))
     end

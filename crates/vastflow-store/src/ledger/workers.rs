@@ -17,6 +17,8 @@ use vastflow_core::{Name, PlanHash, ScopeId, Task, Timestamp};
 pub(super) struct Worker {
     until: Timestamp,
     about: Arc<WorkerInfo>,
+    /// It said that it goes, so nothing that it had in hand has killed it.
+    said_goodbye: bool,
     /// The number of its last claim.
     turn: u64,
     /// What its claims gave of which it has not said that it heard the answer, with their numbers.
@@ -42,6 +44,7 @@ impl Ledger {
         let worker = self.workers.entry(beat.worker).or_default();
         worker.until = beat.now.plus(beat.lease);
         worker.about = Arc::clone(&beat.about);
+        worker.said_goodbye = beat.lease.is_zero();
         Ok(Pulse { now: beat.now, was_lost, has_others: self.workers.len() > 1 })
     }
 
@@ -61,6 +64,7 @@ impl Ledger {
             unheard.retain(|(turn, _)| *turn > heard);
         }
         worker.until = ask.now.plus(ask.lease);
+        worker.said_goodbye = false;
         self.queue.ripen(ask.now, place_of(&self.runs));
         let leases: Vec<Lease> = unheard.into_iter().map(|(_, lease)| lease).collect();
         self.release(&leases);
@@ -92,7 +96,9 @@ impl Ledger {
             let Some(run) = self.runs.get_mut(id.run()) else { continue };
             let place = run.place();
             let Some(scope) = run.scope_mut(id) else { continue };
-            scope.suspect(*task, calls.get(by) == Some(&1));
+            if self.workers.get(by).is_none_or(|worker| !worker.said_goodbye) {
+                scope.suspect(*task, calls.get(by) == Some(&1));
+            }
             scope.give_back(id, *task, &place, &mut self.queue);
         }
         self.workers.retain(|worker, _| !dead.contains(worker));

@@ -138,7 +138,7 @@ macro_rules! conformance {
             suspects {
                 one_death_changes_nothing a_call_that_two_died_with_is_handed_out_alone
                 only_what_was_alone_in_hand_crashed_its_worker a_claim_for_one_alone_takes_one_and_no_other_call
-                an_answer_clears_the_suspicion timers_are_never_suspects
+                an_answer_clears_the_suspicion timers_are_never_suspects who_said_goodbye_was_not_killed
             }
             queues {
                 calls_are_counted_by_plan_and_lane a_held_run_s_calls_are_told_apart what_is_in_hand_is_counted

@@ -46,6 +46,18 @@ pub async fn a_call_that_two_died_with_is_handed_out_alone(probe: Probe) {
     assert_eq!(given, [attempt(0, 1), attempt(1, 1)], "one a claim");
 }
 
+/// Nothing is suspected of having killed a worker that said that it goes.
+pub async fn who_said_goodbye_was_not_killed(probe: Probe) {
+    let story = probe.begin_with(Story::new(fixture::wide(1), "r")).await;
+    for at in [0, 1, 2] {
+        probe.claim_at(after(at), 1).await;
+        probe.goodbye(ALICE, after(at)).await;
+        assert_eq!(probe.sweep(after(at)).await.tasks, 1);
+    }
+    assert_eq!(deaths(&probe, &story).await, [(attempt(0, 1), (0, 0))]);
+    assert_eq!(probe.claim_as(BOB, after(3), ALL).await.tasks.len(), 1);
+}
+
 /// A worker's death is counted against a call only when it had no other in hand.
 pub async fn only_what_was_alone_in_hand_crashed_its_worker(probe: Probe) {
     let story = probe.begin_with(Story::new(fixture::wide(2), "r")).await;

@@ -271,7 +271,8 @@ impl World {
     async fn beat(&mut self) -> Result<(), String> {
         let name = self.rng.pick(&[None, None, Some("red"), Some("blue")]).copied().flatten().map(fixture::name);
         let about = Arc::new(WorkerInfo { name, slots: self.rng.below(9), ..WorkerInfo::here() });
-        let beat = Heartbeat { worker: self.worker(), about, lease: LEASE, now: self.now };
+        let lease = if self.rng.chance(10) { Duration::ZERO } else { LEASE };
+        let beat = Heartbeat { worker: self.worker(), about, lease, now: self.now };
         self.note(format!("{beat:?}"));
         let wanted = self.model.ledger.heartbeat(&beat).map_err(|error| error.code().to_owned());
         for _ in 0..PATIENCE {
