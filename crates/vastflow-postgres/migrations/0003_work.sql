@@ -87,17 +87,24 @@ BEGIN
 END
 $$;
 
--- What is due becomes claimable. Tasks of held runs, too: the word is read where tasks are claimed. Who marks a task as
--- kept back must hold the lock of the root's head, or a resume that goes on at the same time passes it over.
-CREATE FUNCTION {schema}.ripen_1(p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- What is due becomes claimable, the oldest first and so many at once that a claim stays short; whether there is more.
+-- Tasks of held runs, too: the word is read where tasks are claimed. Who marks a task as kept back must hold the lock of
+-- the root's head, or a resume that goes on at the same time passes it over.
+CREATE FUNCTION {schema}.ripen_1(p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_count bigint;
+    c_most CONSTANT bigint := 4096;
 BEGIN
-    IF EXISTS (SELECT FROM {schema}.task WHERE state = 0 AND due <= p_now) THEN
-        WITH ripe AS (
-            SELECT t.run, t.scope, t.task FROM {schema}.task t WHERE t.state = 0 AND t.due <= p_now
-            FOR UPDATE OF t SKIP LOCKED)
-        UPDATE {schema}.task t SET state = 1
-        FROM ripe WHERE t.run = ripe.run AND t.scope = ripe.scope AND t.task = ripe.task;
+    IF NOT EXISTS (SELECT FROM {schema}.task WHERE state = 0 AND due <= p_now) THEN
+        RETURN false;
     END IF;
+    WITH ripe AS (
+        SELECT t.run, t.scope, t.task FROM {schema}.task t WHERE t.state = 0 AND t.due <= p_now
+        ORDER BY t.due LIMIT c_most FOR UPDATE OF t SKIP LOCKED)
+    UPDATE {schema}.task t SET state = 1
+    FROM ripe WHERE t.run = ripe.run AND t.scope = ripe.scope AND t.task = ripe.task;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count = c_most;
 END
 $$;
 
@@ -143,6 +150,7 @@ DECLARE
     w_run bigint[];
     w_scope bigint[];
     w_task bigint[];
+    v_ripens boolean;
     v_internal integer;
     v_calls integer;
     c_deliver CONSTANT bigint := 7::bigint << 59;
@@ -153,7 +161,7 @@ BEGIN
     IF is_over THEN
         RETURN;
     END IF;
-    PERFORM {schema}.ripen_1(v_now);
+    v_ripens := {schema}.ripen_1(v_now);
     IF p_except IS NOT NULL THEN
         v_except := ARRAY(SELECT p.nr FROM {schema}.plan p WHERE p.hash = ANY(p_except));
     END IF;
@@ -246,6 +254,7 @@ BEGIN
                 WHERE t.state = 1 AND t.deaths < 2 AND t.class = 2 AND t.lane = l.lane AND t.plan <> ALL(v_except)
                   AND r.control IN (0, 2) LIMIT 1) x);
     END IF;
+    more := more OR v_ripens;
     SELECT t.due INTO next_due FROM {schema}.task t WHERE t.state = 0 ORDER BY t.due LIMIT 1;
     IF l_lane IS NOT NULL THEN
         next_due := least(next_due, {schema}.spend_1(v_now, claim_1.lane, v_except, l_lane, l_burst, l_every));

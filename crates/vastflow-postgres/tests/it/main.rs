@@ -5,6 +5,7 @@ mod conformance;
 mod copies;
 mod differential;
 mod faulty;
+mod large;
 mod opening;
 mod races;
 mod support;
