@@ -27,7 +27,7 @@ BEGIN
     IF p_heard < p_turn - 1 THEN
         WITH unheard AS (
             SELECT t.run, t.scope, t.task FROM {schema}.task t
-            WHERE t.state = 2 AND t.holder = p_worker AND t.turn > p_heard
+            WHERE t.state = 2 AND t.holder = p_worker AND t.turn > p_heard AND t.turn > 0
             ORDER BY t.run, t.scope, t.task
             FOR UPDATE OF t),
         placed AS (SELECT u.*, nextval('{schema}.ticket') AS ticket FROM (SELECT * FROM unheard ORDER BY run, scope, task) u)

@@ -4,8 +4,9 @@ use crate::races::client;
 use crate::support::Place;
 use std::sync::Arc;
 use vastflow_postgres::tokio_postgres::Client;
+use vastflow_store::{Claim, Turn};
 use vastflow_testsuite::Probe;
-use vastflow_testsuite::fixture::T0;
+use vastflow_testsuite::fixture::{ALICE, LEASE, T0};
 
 /// A store with one run, and a look into its tables.
 struct Full {
@@ -60,4 +61,21 @@ async fn very_many_timers_at_once() {
         assert_eq!(claims.next_due.is_some_and(|due| due <= T0), wanted < 10_001, "the next look is at once");
     }
     assert_eq!(full.probe.claim_at(T0, 20_000).await.tasks.len(), 10_001, "and none is left out");
+}
+
+/// A claim after one whose answer was lost looks at what that gave, not at all that there is.
+#[tokio::test]
+async fn a_lost_answer_among_many_tasks() {
+    let mut full = Full::new().await;
+    full.more_tasks(5_000, &format!("state = 2, holder = {}", ALICE.0)).await;
+    full.probe.claim_with(Claim { turn: Some(Turn { number: 1, heard: 0 }), ..Claim::new(ALICE, 9, LEASE, T0) }).await;
+    let schema = full.schema.clone();
+    let transaction = full.client.transaction().await.unwrap();
+    let turn = format!("SELECT given_back FROM {schema}.take_turn_1({0}, {1}, 1000, 0, 2, 0)", T0.millis(), ALICE.0);
+    let given_back: i64 = transaction.query_one(&turn, &[]).await.unwrap().get(0);
+    let looked = format!(
+        "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE schemaname = '{schema}' AND relname = 'task'"
+    );
+    let looked: i64 = transaction.query_one(&looked, &[]).await.unwrap().get(0);
+    assert!(given_back == 1 && looked < 100, "{given_back} came back, {looked} rows were looked at");
 }
