@@ -71,7 +71,8 @@ async fn a_lost_answer_among_many_tasks() {
     full.probe.claim_with(Claim { turn: Some(Turn { number: 1, heard: 0 }), ..Claim::new(ALICE, 9, LEASE, T0) }).await;
     let schema = full.schema.clone();
     let transaction = full.client.transaction().await.unwrap();
-    let turn = format!("SELECT given_back FROM {schema}.take_turn_1({0}, {1}, 1000, 0, 2, 0)", T0.millis(), ALICE.0);
+    let turn =
+        format!("SELECT given_back FROM {schema}.take_turn_1({0}, {0}, {1}, 1000, 0, 2, 0)", T0.millis(), ALICE.0);
     let given_back: i64 = transaction.query_one(&turn, &[]).await.unwrap().get(0);
     let looked = format!(
         "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE schemaname = '{schema}' AND relname = 'task'"

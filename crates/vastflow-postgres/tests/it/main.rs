@@ -6,6 +6,7 @@ mod copies;
 mod differential;
 mod faulty;
 mod large;
+mod life;
 mod opening;
 mod races;
 mod support;
