@@ -99,6 +99,8 @@ CREATE INDEX task_alone ON {schema}.task (lane, priority DESC, ticket) WHERE sta
 CREATE INDEX task_in_line ON {schema}.task (plan, lane, priority DESC, ticket) WHERE state = 1 AND class = 1;
 CREATE INDEX task_admit ON {schema}.task (plan, lane) WHERE state <> 2 AND class = 1;
 CREATE INDEX task_in_lane ON {schema}.task (lane) WHERE state = 2 AND class = 2 AND lane <> '';
+-- What was handed out, to find what nobody heard of; not what was kept, which is most of what is in hand.
+CREATE INDEX task_given ON {schema}.task (holder, turn) WHERE state = 2 AND turn > 0;
 CREATE INDEX task_later ON {schema}.task (due) WHERE state = 0;
 
 -- What waits for a scope to hear it.

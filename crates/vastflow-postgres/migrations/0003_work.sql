@@ -5,7 +5,7 @@
 -- came before this one. Claims of one worker follow one another, even when the connection of one is long gone: each locks
 -- the worker's row. Who does not number them and said so within a sixth of the lease leaves the row as it is.
 CREATE FUNCTION {schema}.take_turn_1(
-    p_now bigint, p_worker bigint, p_lease bigint, p_slack bigint, p_turn bigint, p_heard bigint,
+    p_now bigint, p_told bigint, p_worker bigint, p_lease bigint, p_slack bigint, p_turn bigint, p_heard bigint,
     OUT is_mine boolean, OUT given_back bigint)
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -18,7 +18,9 @@ BEGIN
     END IF;
     INSERT INTO {schema}.worker AS w (id, until, lease, turn) VALUES (p_worker, p_now + p_lease, p_lease, coalesce(p_turn, 0))
     ON CONFLICT (id) DO UPDATE
-    SET until = excluded.until, lease = excluded.lease, turn = coalesce(p_turn, w.turn), extended = false
+    -- By the time after it has waited for the row, or it would shorten what a sign of life gave meanwhile.
+    SET until = coalesce(p_told, {schema}.clock()) + p_lease, lease = p_lease, turn = coalesce(p_turn, w.turn),
+        extended = false
     WHERE p_turn IS NULL OR p_turn > w.turn;
     IF NOT FOUND THEN
         is_mine := false;
@@ -27,7 +29,7 @@ BEGIN
     IF p_heard < p_turn - 1 THEN
         WITH unheard AS (
             SELECT t.run, t.scope, t.task FROM {schema}.task t
-            WHERE t.state = 2 AND t.holder = p_worker AND t.turn > p_heard
+            WHERE t.state = 2 AND t.holder = p_worker AND t.turn > p_heard AND t.turn > 0
             ORDER BY t.run, t.scope, t.task
             FOR UPDATE OF t),
         placed AS (SELECT u.*, nextval('{schema}.ticket') AS ticket FROM (SELECT * FROM unheard ORDER BY run, scope, task) u)
@@ -41,63 +43,86 @@ END
 $$;
 
 -- Leases are judged by time in which the server was at work. After a gap of half a lease or more, leases that had not
--- ended before it are counted anew, once.
-CREATE FUNCTION {schema}.at_work_1(p_clock bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- ended before it are counted anew, once; but not that of a dead worker whose name another has taken. Who need not wait
+-- passes over what another is just doing.
+CREATE FUNCTION {schema}.at_work_1(p_clock bigint, p_waits boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_last bigint;
 BEGIN
-    SELECT last INTO v_last FROM {schema}.pulse FOR UPDATE;
+    IF p_waits THEN
+        SELECT last INTO v_last FROM {schema}.pulse FOR UPDATE;
+    ELSE
+        SELECT last INTO v_last FROM {schema}.pulse FOR UPDATE SKIP LOCKED;
+    END IF;
     IF p_clock - v_last >= 200 THEN
-        UPDATE {schema}.worker SET until = p_clock + lease, extended = true
-        WHERE NOT extended AND until > v_last AND until < p_clock + lease AND lease <= 2 * (p_clock - v_last);
+        UPDATE {schema}.worker w SET until = p_clock + lease, extended = true
+        WHERE NOT extended AND until > v_last AND until < p_clock + lease AND lease <= 2 * (p_clock - v_last)
+          AND NOT EXISTS (SELECT FROM {schema}.worker o WHERE o.name = w.name AND o.id <> w.id AND o.until > p_clock);
         UPDATE {schema}.pulse SET last = p_clock;
     END IF;
 END
 $$;
 
+-- A sign of life. One that is known and lives under its name waits for nobody but its own claim; who is new, or was given
+-- up, or takes a name, waits for all who do so, so that no two have one name. A crash that takes a sign of life back does
+-- no harm: nobody waits for the disk.
 CREATE FUNCTION {schema}.heartbeat_1(
     p_now bigint, p_worker bigint, p_name text, p_about text, p_lease bigint,
     OUT now bigint, OUT was_lost boolean, OUT has_others boolean, OUT other text)
 LANGUAGE plpgsql
-SET enable_seqscan = off SET plan_cache_mode = force_generic_plan SET synchronous_commit = off
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 BEGIN
-    now := coalesce(p_now, {schema}.clock());
-    -- Also keeps two workers from taking one name at once.
-    IF p_now IS NULL THEN
-        PERFORM {schema}.at_work_1(now);
-        now := greatest(now, {schema}.clock());
-    ELSE
+    PERFORM set_config('synchronous_commit', 'off', true);
+    UPDATE {schema}.worker w
+    SET until = coalesce(p_now, {schema}.clock()) + p_lease, lease = p_lease, about = p_about, extended = false
+    WHERE w.id = p_worker AND w.name IS NOT DISTINCT FROM p_name AND w.until > coalesce(p_now, {schema}.clock())
+      AND NOT EXISTS (SELECT FROM {schema}.worker o
+                      WHERE o.name = p_name AND o.id <> p_worker AND o.until > coalesce(p_now, {schema}.clock()));
+    was_lost := NOT FOUND;
+    IF was_lost THEN
         PERFORM FROM {schema}.pulse FOR UPDATE;
-    END IF;
-    IF p_name IS NOT NULL THEN
-        SELECT w.about INTO other FROM {schema}.worker w
-        WHERE w.name = p_name AND w.id <> p_worker AND w.until > heartbeat_1.now LIMIT 1;
-        IF FOUND THEN
-            RETURN;
+        now := coalesce(p_now, {schema}.clock());
+        IF p_name IS NOT NULL THEN
+            SELECT w.about INTO other FROM {schema}.worker w
+            WHERE w.name = p_name AND w.id <> p_worker AND w.until > heartbeat_1.now LIMIT 1;
+            IF FOUND THEN
+                RETURN;
+            END IF;
         END IF;
+        was_lost := NOT EXISTS (SELECT FROM {schema}.worker w WHERE w.id = p_worker);
+        INSERT INTO {schema}.worker AS w (id, name, until, lease, about)
+        VALUES (p_worker, p_name, heartbeat_1.now + p_lease, p_lease, p_about)
+        ON CONFLICT (id) DO UPDATE
+        SET name = excluded.name, until = excluded.until, lease = excluded.lease, about = excluded.about, extended = false;
     END IF;
-    was_lost := NOT EXISTS (SELECT FROM {schema}.worker w WHERE w.id = p_worker);
-    INSERT INTO {schema}.worker AS w (id, name, until, lease, about)
-    VALUES (p_worker, p_name, heartbeat_1.now + p_lease, p_lease, p_about)
-    ON CONFLICT (id) DO UPDATE
-    SET name = excluded.name, until = excluded.until, lease = excluded.lease, about = excluded.about, extended = false;
+    now := coalesce(p_now, {schema}.clock());
+    IF p_now IS NULL THEN
+        PERFORM {schema}.at_work_1(now, false);
+    END IF;
     has_others := EXISTS (SELECT FROM {schema}.worker w WHERE w.id <> p_worker);
 END
 $$;
 
--- What is due becomes claimable. Tasks of held runs, too: the word is read where tasks are claimed. Who marks a task as
--- kept back must hold the lock of the root's head, or a resume that goes on at the same time passes it over.
-CREATE FUNCTION {schema}.ripen_1(p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- What is due becomes claimable, the oldest first and so many at once that a claim stays short; whether there is more.
+-- Tasks of held runs, too: the word is read where tasks are claimed. Who marks a task as kept back must hold the lock of
+-- the root's head, or a resume that goes on at the same time passes it over.
+CREATE FUNCTION {schema}.ripen_1(p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_count bigint;
+    c_most CONSTANT bigint := 4096;
 BEGIN
-    IF EXISTS (SELECT FROM {schema}.task WHERE state = 0 AND due <= p_now) THEN
-        WITH ripe AS (
-            SELECT t.run, t.scope, t.task FROM {schema}.task t WHERE t.state = 0 AND t.due <= p_now
-            FOR UPDATE OF t SKIP LOCKED)
-        UPDATE {schema}.task t SET state = 1
-        FROM ripe WHERE t.run = ripe.run AND t.scope = ripe.scope AND t.task = ripe.task;
+    IF NOT EXISTS (SELECT FROM {schema}.task WHERE state = 0 AND due <= p_now) THEN
+        RETURN false;
     END IF;
+    WITH ripe AS (
+        SELECT t.run, t.scope, t.task FROM {schema}.task t WHERE t.state = 0 AND t.due <= p_now
+        ORDER BY t.due LIMIT c_most FOR UPDATE OF t SKIP LOCKED)
+    UPDATE {schema}.task t SET state = 1
+    FROM ripe WHERE t.run = ripe.run AND t.scope = ripe.scope AND t.task = ripe.task;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count = c_most;
 END
 $$;
 
@@ -143,17 +168,18 @@ DECLARE
     w_run bigint[];
     w_scope bigint[];
     w_task bigint[];
+    v_ripens boolean;
     v_internal integer;
     v_calls integer;
     c_deliver CONSTANT bigint := 7::bigint << 59;
 BEGIN
     SELECT NOT x.is_mine, x.given_back INTO is_over, given_back
     FROM {schema}.take_turn_1(
-        v_now, p_worker, p_lease, CASE WHEN p_now IS NULL THEN p_lease / 6 ELSE 0 END, p_turn, p_heard) x;
+        v_now, p_now, p_worker, p_lease, CASE WHEN p_now IS NULL THEN p_lease / 6 ELSE 0 END, p_turn, p_heard) x;
     IF is_over THEN
         RETURN;
     END IF;
-    PERFORM {schema}.ripen_1(v_now);
+    v_ripens := {schema}.ripen_1(v_now);
     IF p_except IS NOT NULL THEN
         v_except := ARRAY(SELECT p.nr FROM {schema}.plan p WHERE p.hash = ANY(p_except));
     END IF;
@@ -246,6 +272,7 @@ BEGIN
                 WHERE t.state = 1 AND t.deaths < 2 AND t.class = 2 AND t.lane = l.lane AND t.plan <> ALL(v_except)
                   AND r.control IN (0, 2) LIMIT 1) x);
     END IF;
+    more := more OR v_ripens;
     SELECT t.due INTO next_due FROM {schema}.task t WHERE t.state = 0 ORDER BY t.due LIMIT 1;
     IF l_lane IS NOT NULL THEN
         next_due := least(next_due, {schema}.spend_1(v_now, claim_1.lane, v_except, l_lane, l_burst, l_every));
@@ -429,7 +456,7 @@ DECLARE
 BEGIN
     -- One sweep at a time.
     IF p_now IS NULL THEN
-        PERFORM {schema}.at_work_1(v_now);
+        PERFORM {schema}.at_work_1(v_now, true);
     ELSE
         PERFORM FROM {schema}.pulse FOR UPDATE;
     END IF;

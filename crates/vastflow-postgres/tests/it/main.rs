@@ -5,6 +5,8 @@ mod conformance;
 mod copies;
 mod differential;
 mod faulty;
+mod large;
+mod life;
 mod opening;
 mod races;
 mod support;
