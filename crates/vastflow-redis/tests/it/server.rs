@@ -1,8 +1,8 @@
-//! Servers that are set up wrongly, full, emptied, demoted, silent.
+//! Servers that are set up wrongly, full, emptied, demoted, silent; and callers that are gone, or ask for much.
 
 use std::time::{Duration, Instant};
 use vastflow_redis::{RedisOptions, RedisStore};
-use vastflow_store::{Commit, Committed, Durability, Store, StoreError};
+use vastflow_store::{Answer, Commit, Committed, Durability, Store, StoreError};
 use vastflow_testsuite::fixture;
 use vastflow_testsuite::servers::{Redis, Sync};
 
@@ -15,6 +15,13 @@ async fn refusal(server: &Redis) -> String {
 
 async fn commit(store: &RedisStore, commit: Commit) -> Result<Committed, StoreError> {
     (store as &dyn Store).commit(commit).await
+}
+
+/// Submits a batch; its answer comes through the channel.
+fn submit(store: &RedisStore, batch: Vec<Commit>) -> tokio::sync::oneshot::Receiver<Answer> {
+    let (send, receive) = tokio::sync::oneshot::channel();
+    store.submit(batch, Box::new(move |answer| drop(send.send(answer))));
+    receive
 }
 
 async fn open(server: &Redis) -> RedisStore {
@@ -155,4 +162,78 @@ async fn hints_reach_other_processes_also_after_a_restart() {
     let mut hints = there.wakeups();
     commit(&here, fixture::start_commit("s")).await.unwrap();
     hint(&mut hints).await;
+}
+
+/// Waits for an answer that must come.
+async fn answered(answer: tokio::sync::oneshot::Receiver<Answer>) -> Answer {
+    tokio::time::timeout(Duration::from_secs(20), answer).await.expect("an answer in time").expect("an answer")
+}
+
+#[test]
+fn a_store_goes_on_when_the_runtime_that_opened_it_is_gone() {
+    let server = Redis::start(Sync::Always);
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let store = first.block_on(open(&server));
+    let before = submit(&store, vec![fixture::start_commit("r")]);
+    drop(first);
+    let after = submit(&store, vec![fixture::start_commit("s")]);
+    runtime().block_on(async {
+        for (answer, run) in [(before, "r"), (after, "s")] {
+            assert!(matches!(answered(answer).await[..], [(_, Ok(Committed::Done { .. }))]), "{run}");
+            assert!(store.run(&fixture::run_id(run)).await.unwrap().is_some(), "{run}");
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_caller_that_panics_at_its_answer_holds_nobody_up() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    for run in 0..4 {
+        store.submit(vec![fixture::start_commit(&format!("r{run}"))], Box::new(|_| panic!("on purpose")));
+    }
+    let answer = answered(submit(&store, vec![fixture::start_commit("s")])).await;
+    assert!(matches!(answer[..], [(_, Ok(Committed::Done { .. }))]), "{answer:?}");
+    tokio::time::timeout(Duration::from_secs(20), store.close()).await.expect("it is closed in time").unwrap();
+}
+
+#[tokio::test]
+async fn what_waits_when_a_store_goes_is_answered() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    server.sigstop();
+    let waiting: Vec<_> = (0..4).map(|run| submit(&store, vec![fixture::start_commit(&format!("r{run}"))])).collect();
+    drop(store);
+    for answer in waiting {
+        let answer = answered(answer).await;
+        assert!(matches!(&answer[..], [(_, Err(error))] if error.is_transient()), "{answer:?}");
+    }
+    server.sigcont();
+}
+
+/// The begin of a run that sends a long message.
+fn with_letter(run: &str, len: usize) -> Commit {
+    let mut start = fixture::start_commit(run);
+    let mut letter = fixture::message(&fixture::inner(run, "1"), 1);
+    letter.body = vastflow_core::Payload::new(vastflow_core::Codec::Bytes, vec![7_u8; len]);
+    start.messages.push(letter);
+    start
+}
+
+#[tokio::test]
+async fn a_large_batch_goes_in_steps_of_a_bounded_size() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    let many: Vec<Commit> = (0..1_200).map(|run| fixture::start_commit(&format!("r{run}"))).collect();
+    let (names, before) = (many.iter().map(|one| one.op).collect::<Vec<_>>(), store.round_trips());
+    let answer = answered(submit(&store, many)).await;
+    assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
+    assert_eq!(answer.iter().map(|(commit, _)| commit.op).collect::<Vec<_>>(), names, "in order");
+    assert_eq!(store.round_trips() - before, 3, "512 commits a step");
+    let heavy: Vec<Commit> = (0..4).map(|run| with_letter(&format!("h{run}"), 3 << 20)).collect();
+    let before = store.round_trips();
+    let answer = answered(submit(&store, heavy)).await;
+    assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
+    assert_eq!(store.round_trips() - before, 2, "8 MiB a step");
 }
