@@ -81,6 +81,22 @@ impl<'a> Element<'a> {
     }
 }
 
+impl Element<'_> {
+    /// About how many bytes it takes on its way.
+    pub(crate) fn size(&self) -> usize {
+        let letters: usize = self.messages.iter().map(|letter| letter.to.len() + letter.body.0.len() + 32).sum();
+        let rows = 64 * (self.settle.len() + self.obsolete.len() + self.queue.len());
+        let summary = self.summary.as_ref().map_or(0, Short::size);
+        256 + self.record.0.len() + letters + rows + summary
+    }
+}
+
+impl Short<'_> {
+    fn size(&self) -> usize {
+        256 + self.tail.0.len() + self.started.as_ref().map_or(0, |started| started.0.len())
+    }
+}
+
 fn check_form(commit: &Commit) -> Result<(), StoreError> {
     let wrong = |what: &str| Err(StoreError::Invalid(what.into()));
     if commit.events.is_empty() {

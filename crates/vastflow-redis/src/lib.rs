@@ -91,6 +91,7 @@ mod link;
 mod options;
 mod record;
 mod runs;
+mod runtime;
 mod script;
 mod seam;
 mod service;

@@ -38,6 +38,7 @@ pub(crate) struct Link {
     is_closed: AtomicBool,
     pub(crate) service: Service,
     pub(crate) hints: Arc<Hints>,
+    /// Where the connection is at home.
     pub(crate) runtime: Handle,
 }
 
@@ -52,7 +53,11 @@ struct Live {
 
 impl Link {
     /// Connects, looks at the server, and makes the store if there is none.
-    pub(crate) async fn open(options: &RedisOptions, resolved: Resolved) -> Result<(Self, Server), StoreError> {
+    pub(crate) async fn open(
+        options: RedisOptions,
+        resolved: Resolved,
+        runtime: Handle,
+    ) -> Result<(Self, Server), StoreError> {
         let Resolved { info, prefix, at_least } = resolved;
         let client = Client::open(info).map_err(fail::of)?;
         let hints = Arc::new(Hints::new());
@@ -79,7 +84,7 @@ impl Link {
             is_closed: AtomicBool::new(false),
             service: Service::default(),
             hints,
-            runtime: Handle::current(),
+            runtime,
         };
         let mut live = link.live().await?;
         let server = Server::ask(&mut live.connection).await.map_err(fail::of)?;
@@ -116,7 +121,9 @@ impl Link {
         }
         let seen = self.seen.load(Ordering::Acquire);
         let args = pack(&Frame { id: &self.id, seen, is_virtual: self.is_virtual, verb, ask });
-        let bytes = self.call(script, &args).await?;
+        let link = Arc::clone(self);
+        let called = self.runtime.spawn(async move { link.call(script, &args).await });
+        let bytes = called.await.map_err(|_| closed())??;
         let reply: Reply<B> = unpack(&bytes)?;
         if reply.gone {
             return Err(self.gone());

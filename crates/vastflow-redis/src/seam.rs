@@ -180,6 +180,7 @@ impl Store for RedisStore {
     async fn close(&self) -> Result<(), StoreError> {
         self.outbox.drained().await;
         self.link.close();
+        self.runtime.stop();
         Ok(())
     }
 }

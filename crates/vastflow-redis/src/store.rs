@@ -2,6 +2,7 @@
 
 use crate::link::Link;
 use crate::options::RedisOptions;
+use crate::runtime::Runtime;
 use crate::submit::Outbox;
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use vastflow_store::{Capabilities, Durability, StoreError};
 /// A store for a fleet of processes, on one Redis or Valkey server.
 pub struct RedisStore {
     pub(crate) link: Arc<Link>,
+    pub(crate) runtime: Runtime,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) capabilities: Capabilities,
 }
@@ -29,13 +31,14 @@ impl RedisStore {
     /// # Errors
     /// As [`RedisStore::open`].
     pub async fn open_with(options: &RedisOptions) -> Result<Self, StoreError> {
-        let (link, server) = Link::open(options, options.resolve()?).await?;
+        let (options, resolved, runtime) = (options.clone(), options.resolve()?, Runtime::start()?);
+        let (link, server) = runtime.run(Link::open(options, resolved, runtime.handle().clone())).await?;
         let durability = server.durability();
         if durability < Durability::Synced {
             tracing::warn!("{}", server.word());
         }
         let capabilities = Capabilities::fleet(durability);
-        Ok(RedisStore { link: Arc::new(link), outbox: Arc::default(), capabilities })
+        Ok(RedisStore { link: Arc::new(link), runtime, outbox: Arc::default(), capabilities })
     }
 
     /// How many steps the server was asked for, for measurements.

@@ -7,6 +7,7 @@ use crate::script;
 use crate::service::closed;
 use crate::wire::told;
 use serde::Deserialize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use vastflow_core::Seq;
@@ -14,8 +15,12 @@ use vastflow_store::{Answer, Commit, Committed, Reply, StoreError};
 
 /// The most steps that are on their way at once: one that the server works on, and one that it finds when it is done.
 const AHEAD: usize = 2;
-/// The most commits of one step: the server does nothing else meanwhile.
+/// The most commits of one step, and the most bytes of several: the server does nothing else meanwhile, and reads all of
+/// them before it begins.
 const MOST: usize = 512;
+const MOST_BYTES: usize = 8 << 20;
+
+type Outcome = Result<Committed, StoreError>;
 
 /// Commits that wait for a step of their own.
 #[derive(Default)]
@@ -26,8 +31,40 @@ pub(crate) struct Outbox {
 
 #[derive(Default)]
 struct Inner {
-    waiting: Vec<(Vec<Commit>, Reply)>,
+    waiting: Vec<Job>,
     on_their_way: usize,
+}
+
+/// A batch of somebody, who is answered whatever happens to it.
+struct Job {
+    batch: Vec<Commit>,
+    reply: Option<Reply>,
+}
+
+impl Job {
+    fn answer(&mut self, outcomes: impl Iterator<Item = Outcome>) {
+        let Some(reply) = self.reply.take() else { return };
+        let batch = std::mem::take(&mut self.batch);
+        let taken = |(mut commit, outcome): (Commit, Outcome)| {
+            if let Ok(Committed::Done { .. }) = outcome {
+                // They are the store's now.
+                (commit.events, commit.messages) = (Vec::new(), Vec::new());
+            }
+            (commit, outcome)
+        };
+        let answer: Answer = batch.into_iter().zip(outcomes).map(taken).collect();
+        // It must not panic; one that does must not leave others without their answers.
+        if catch_unwind(AssertUnwindSafe(|| reply(answer))).is_err() {
+            tracing::error!("who made a commit panicked when it was answered");
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let lost = || StoreError::unavailable("the store was closed before the Redis server had answered");
+        self.answer(std::iter::repeat_with(|| Err(lost())));
+    }
 }
 
 told! {
@@ -41,6 +78,20 @@ struct Answers {
     answers: Vec<(String, u64, u32)>,
 }
 
+/// One who sends. When it is dropped while something may wait, nobody may be left who would send that.
+struct Sender<'a> {
+    outbox: &'a Outbox,
+    is_done: bool,
+}
+
+impl Drop for Sender<'_> {
+    fn drop(&mut self) {
+        let left = if self.is_done { Vec::new() } else { self.outbox.abandon() };
+        drop(left);
+        self.outbox.idle.notify_waiters();
+    }
+}
+
 impl Outbox {
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -52,7 +103,7 @@ impl Outbox {
             return reply(batch.into_iter().map(|commit| (commit, Err(closed()))).collect());
         }
         let mut inner = self.lock();
-        inner.waiting.push((batch, reply));
+        inner.waiting.push(Job { batch, reply: Some(reply) });
         if inner.on_their_way == AHEAD {
             return;
         }
@@ -64,19 +115,28 @@ impl Outbox {
 
     /// Sends until nothing waits.
     async fn send_all(&self, link: &Arc<Link>) {
-        loop {
-            let batches = {
-                let mut inner = self.lock();
-                let batches = take(&mut inner.waiting);
-                if batches.is_empty() {
-                    inner.on_their_way -= 1;
-                    self.idle.notify_waiters();
-                    return;
-                }
-                batches
-            };
-            send(link, batches).await;
+        let mut sender = Sender { outbox: self, is_done: false };
+        while let Some(jobs) = self.next() {
+            send(link, jobs).await;
         }
+        sender.is_done = true;
+    }
+
+    /// What goes next. None when nothing waits: then whoever asked sends no more.
+    fn next(&self) -> Option<Vec<Job>> {
+        let mut inner = self.lock();
+        if inner.waiting.is_empty() {
+            inner.on_their_way -= 1;
+            return None;
+        }
+        Some(take(&mut inner.waiting))
+    }
+
+    /// One who sent is gone; gives what nobody sends any more.
+    fn abandon(&self) -> Vec<Job> {
+        let mut inner = self.lock();
+        inner.on_their_way -= 1;
+        if inner.on_their_way == 0 { std::mem::take(&mut inner.waiting) } else { Vec::new() }
     }
 
     /// Waits until all that was submitted is answered.
@@ -91,62 +151,72 @@ impl Outbox {
     }
 }
 
-/// Batches for one step, oldest first.
-fn take(waiting: &mut Vec<(Vec<Commit>, Reply)>) -> Vec<(Vec<Commit>, Reply)> {
+/// Batches for one step, oldest first; at least one.
+fn take(waiting: &mut Vec<Job>) -> Vec<Job> {
     let mut size = 0;
-    let count = waiting.iter().take_while(|(batch, _)| {
-        size += batch.len();
+    let count = waiting.iter().take_while(|job| {
+        size += job.batch.len();
         size <= MOST
     });
     let count = count.count().max(1).min(waiting.len());
     waiting.drain(..count).collect()
 }
 
-/// Sends batches as one step, and tells each its answers.
-async fn send(link: &Arc<Link>, batches: Vec<(Vec<Commit>, Reply)>) {
-    let (mut commits, mut replies) = (Vec::new(), Vec::with_capacity(batches.len()));
-    for (batch, reply) in batches {
-        replies.push((batch.len(), reply));
-        commits.extend(batch);
-    }
-    let mut answer = commit(link, commits).await.into_iter();
-    for (count, reply) in replies {
-        reply(answer.by_ref().take(count).collect());
+/// Sends batches, and tells each its answers.
+async fn send(link: &Arc<Link>, mut jobs: Vec<Job>) {
+    let commits: Vec<&Commit> = jobs.iter().flat_map(|job| &job.batch).collect();
+    let mut outcomes = commit(link, &commits).await.into_iter();
+    for job in &mut jobs {
+        let count = job.batch.len();
+        job.answer(outcomes.by_ref().take(count));
     }
 }
 
-/// One step: every commit with its answer, in order.
-async fn commit(link: &Arc<Link>, commits: Vec<Commit>) -> Answer {
-    let mut elements = Vec::with_capacity(commits.len());
-    let forms: Vec<Result<(), StoreError>> = commits
-        .iter()
-        .map(|commit| Element::of(commit, link.is_virtual()).map(|element| elements.push(element)))
-        .collect();
-    let asked = elements.len();
-    let told: Result<Answers, StoreError> = match asked {
-        0 => Ok(Answers { answers: Vec::new() }),
-        _ => link.step(script::COMMIT, "commit", &Ask { commits: elements }).await,
-    };
-    let mut told = told.map(|told| told.answers.into_iter());
-    let each = commits.into_iter().zip(forms).map(|(mut commit, form)| {
-        let answer = form.and_then(|()| match &mut told {
-            Ok(answers) => answers.next().map_or_else(|| Err(no_answer()), |answer| read(&answer)),
-            Err(error) => Err(error.clone()),
-        });
-        if let (Ok(Committed::Done { .. }), commit) = (&answer, &mut commit) {
-            // They are the store's now.
-            (commit.events, commit.messages) = (Vec::new(), Vec::new());
+/// What becomes of each commit, in order: one step, or several one after the other when they are too much for one. After
+/// a step that was not answered none is tried.
+async fn commit(link: &Arc<Link>, commits: &[&Commit]) -> Vec<Outcome> {
+    let elements: Vec<_> = commits.iter().map(|commit| Element::of(commit, link.is_virtual())).collect();
+    let mut elements = elements.into_iter().peekable();
+    let (mut outcomes, mut failed) = (Vec::with_capacity(commits.len()), None);
+    while elements.peek().is_some() {
+        let (mut piece, mut forms, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let has_room = |piece: &[Element<'_>], bytes: usize, next: &Element<'_>| {
+            piece.is_empty() || piece.len() < MOST && bytes + next.size() <= MOST_BYTES
+        };
+        while let Some(next) = elements.next_if(|next| next.as_ref().map_or(true, |next| has_room(&piece, bytes, next)))
+        {
+            forms.push(next.map(|element| {
+                bytes += element.size();
+                piece.push(element);
+            }));
         }
-        (commit, answer)
-    });
-    each.collect()
+        let told = match &failed {
+            Some(error) => Err(StoreError::clone(error)),
+            None if piece.is_empty() => Ok(Vec::new()),
+            None => step(link, piece).await,
+        };
+        failed = told.as_ref().err().cloned();
+        let mut told = told.map(Vec::into_iter);
+        outcomes.extend(forms.into_iter().map(|form| {
+            form.and_then(|()| match &mut told {
+                Ok(answers) => answers.next().map_or_else(|| Err(no_answer()), |answer| read(&answer)),
+                Err(error) => Err(error.clone()),
+            })
+        }));
+    }
+    outcomes
+}
+
+async fn step(link: &Arc<Link>, commits: Vec<Element<'_>>) -> Result<Vec<(String, u64, u32)>, StoreError> {
+    let told: Answers = link.step(script::COMMIT, "commit", &Ask { commits }).await?;
+    Ok(told.answers)
 }
 
 fn no_answer() -> StoreError {
     StoreError::corrupt("a commit was not answered")
 }
 
-fn read((word, number, revision): &(String, u64, u32)) -> Result<Committed, StoreError> {
+fn read((word, number, revision): &(String, u64, u32)) -> Outcome {
     let control = || record::word(u8::try_from(*number).unwrap_or(u8::MAX), *revision);
     match word.as_str() {
         "done" => Ok(Committed::Done { control: control() }),

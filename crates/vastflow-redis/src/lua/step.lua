@@ -76,14 +76,19 @@ end
 local MOST = 4000
 
 local function call(command, key, args)
+  if #args == 0 then redis.call(command, key) end
   for from = 1, #args, MOST do
     redis.call(command, key, unpack(args, from, math.min(from + MOST - 1, #args)))
   end
 end
 
--- Everything that is set first, then everything that is taken out: a server without memory refuses the first.
-local function write_all()
-  local gone = {}
+-- Keys that this step takes away whole.
+local gone = {}
+
+-- Everything that is set first, then everything that is taken out: a server without memory refuses the first. A step that
+-- makes room does it the other way round: such a server takes it, and what is set after it, too.
+local function write_all(makes_room)
+  local sets, outs = {}, {}
   for key, h in pairs(H) do
     local set, out = {}, {}
     for field in pairs(h.new) do
@@ -95,8 +100,8 @@ local function write_all()
         out[#out + 1] = field
       end
     end
-    if #set > 0 then call('HSET', key, set) end
-    if #out > 0 then gone[#gone + 1] = { 'HDEL', key, out } end
+    if #set > 0 then sets[#sets + 1] = { 'HSET', key, set } end
+    if #out > 0 then outs[#outs + 1] = { 'HDEL', key, out } end
   end
   for key, z in pairs(Z) do
     local set, out = {}, {}
@@ -108,10 +113,13 @@ local function write_all()
         out[#out + 1] = member
       end
     end
-    if #set > 0 then call('ZADD', key, set) end
-    if #out > 0 then gone[#gone + 1] = { 'ZREM', key, out } end
+    if #set > 0 then sets[#sets + 1] = { 'ZADD', key, set } end
+    if #out > 0 then outs[#outs + 1] = { 'ZREM', key, out } end
   end
-  for _, g in ipairs(gone) do call(g[1], g[2], g[3]) end
+  for _, key in ipairs(gone) do outs[#outs + 1] = { 'UNLINK', key, {} } end
+  for _, list in ipairs(makes_room and { outs, sets } or { sets, outs }) do
+    for _, w in ipairs(list) do call(w[1], w[2], w[3]) end
+  end
 end
 
 -- Counts something that happened.
@@ -123,7 +131,7 @@ end
 ---------------------------------------------------------------- the store itself
 
 local META = P .. 'meta'
-local meta = hload(META, { 'id', 'step', 'ticket', 'key', 'plans', 'now', 'clock' })
+local meta = hload(META, { 'id', 'step', 'ticket', 'key', 'plans', 'now', 'clock', 'last' })
 
 -- A whole number as text: Lua would shorten large ones.
 local function whole(number)
@@ -321,14 +329,15 @@ local function hands_out(control)
   return control == '0' or control == '2'
 end
 
--- A worker as it is kept: until when it counts as alive, the length of its lease, the number of its last claim, its name.
+-- A worker as it is kept: until when it counts as alive, the length of its lease, the number of its last claim, whether
+-- its lease was counted anew without a word of its own (x) or not (-), its name.
 local function worker_of(text)
-  local upto, lease, turn, name = text:match('^(%d+) (%d+) (%d+) (.*)$')
-  return tonumber(upto), tonumber(lease), tonumber(turn), name
+  local upto, lease, turn, anew, name = text:match('^(%d+) (%d+) (%d+) ([-x]) (.*)$')
+  return tonumber(upto), tonumber(lease), tonumber(turn), name, anew == 'x'
 end
 
-local function text_of_worker(upto, lease, turn, name)
-  return whole(upto) .. ' ' .. whole(lease) .. ' ' .. whole(turn) .. ' ' .. name
+local function text_of_worker(upto, lease, turn, name, is_anew)
+  return whole(upto) .. ' ' .. whole(lease) .. ' ' .. whole(turn) .. (is_anew and ' x ' or ' - ') .. name
 end
 
 ---------------------------------------------------------------- inboxes
@@ -357,7 +366,7 @@ local function step_by(main)
   if next(Z) or next(H[META].new) or body.writes then
     step = step + 1
     hset(META, 'step', whole(step))
-    write_all()
+    write_all(body.makes_room)
   end
   return cmsgpack.pack({ step = step, forgot = forgot, news = news, body = body })
 end

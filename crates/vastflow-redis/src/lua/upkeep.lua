@@ -71,8 +71,6 @@ local function in_order(set)
   return list
 end
 
-local gone = {}
-
 local function delete(run)
   local r = hload(P .. 'r:' .. run, ROW)
   zset(P .. 'runs', run, false)
@@ -102,12 +100,9 @@ local function prune()
   end
   local count = math.min(#doomed, ask.limit)
   for i = 1, count do delete(doomed[i]) end
-  return { runs = count, more = #doomed > ask.limit, writes = count > 0 }
+  return { runs = count, more = #doomed > ask.limit, writes = count > 0, makes_room = true }
 end
 
 local VERBS = { put_plan = put_plan, prune = prune }
-local answer = step_by(VERBS[frame.verb])
-for from = 1, #gone, MOST do
-  redis.call('UNLINK', unpack(gone, from, math.min(from + MOST - 1, #gone)))
-end
-return answer
+
+return step_by(VERBS[frame.verb])

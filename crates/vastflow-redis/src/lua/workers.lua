@@ -1,8 +1,27 @@
 -- Who is alive, and what they give back: heartbeats, releases, sweeps.
 
+-- How often it is noted, in milliseconds, that the server is at work.
+local PULSE = 200
+
+-- Leases are judged by time in which somebody was heard. After a gap of half a lease or more (the server stood still, or
+-- its clock was set forward) those that had not ended before it are counted anew, once.
+local function at_work(now)
+  local last, workers = tonumber(meta.last or 0), P .. 'workers'
+  local gap = now - last
+  if frame.is_virtual or gap >= 0 and gap < PULSE then return end
+  for id, text in pairs(hall(workers)) do
+    local upto, lease, turn, name, is_anew = worker_of(text)
+    if not is_anew and upto > last and upto < now + lease and lease <= 2 * gap then
+      hset(workers, id, text_of_worker(now + lease, lease, turn, name, true))
+    end
+  end
+  hset(META, 'last', whole(now))
+end
+
 local function beat()
   local now = time_told()
   hear(whole(now))
+  at_work(now)
   local workers = P .. 'workers'
   for other, text in pairs(ask.name ~= '' and hall(workers) or {}) do
     local upto, _, _, name = worker_of(text)
@@ -76,6 +95,7 @@ end
 local function sweep()
   local now = time_told()
   hear(whole(now))
+  at_work(now)
   -- Asked before the store went away for a while: what its lists say of others is as old as that.
   if not frame.is_virtual and now - ask.asked > ask.patience then return { workers = 0, tasks = 0, now = whole(now) } end
   local ids = dead(now)

@@ -1,9 +1,12 @@
-//! Servers that are set up wrongly, full, emptied, demoted, silent.
+//! Servers that are set up wrongly, full, emptied, demoted, silent; and callers that are gone, or ask for much.
 
 use std::time::{Duration, Instant};
 use vastflow_redis::{RedisOptions, RedisStore};
-use vastflow_store::{Commit, Committed, Durability, Store, StoreError};
-use vastflow_testsuite::fixture;
+use vastflow_store::{
+    Answer, ClaimToken, Commit, Committed, Doomed, Durability, Heartbeat, Prune, Store, StoreError, WorkerId,
+    WorkerInfo,
+};
+use vastflow_testsuite::fixture::{self, Story};
 use vastflow_testsuite::servers::{Redis, Sync};
 
 async fn refusal(server: &Redis) -> String {
@@ -15,6 +18,13 @@ async fn refusal(server: &Redis) -> String {
 
 async fn commit(store: &RedisStore, commit: Commit) -> Result<Committed, StoreError> {
     (store as &dyn Store).commit(commit).await
+}
+
+/// Submits a batch; its answer comes through the channel.
+fn submit(store: &RedisStore, batch: Vec<Commit>) -> tokio::sync::oneshot::Receiver<Answer> {
+    let (send, receive) = tokio::sync::oneshot::channel();
+    store.submit(batch, Box::new(move |answer| drop(send.send(answer))));
+    receive
 }
 
 async fn open(server: &Redis) -> RedisStore {
@@ -68,6 +78,79 @@ async fn a_full_server_says_so_and_takes_commits_when_there_is_room() {
     assert_eq!(store.run(&fixture::run_id("r")).await.unwrap(), None, "nothing of it was written");
     server.command("CONFIG SET maxmemory 0");
     assert!(matches!(commit(&store, start).await, Ok(Committed::Done { .. })));
+}
+
+#[tokio::test]
+async fn a_full_server_can_be_emptied() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    store.put_plan(fixture::wide(1)).await.unwrap();
+    let mut story = Story::new(fixture::wide(1), "r");
+    let mut start = story.start();
+    start.queue.iter_mut().for_each(|task| task.keep = true);
+    commit(&store, start).await.unwrap();
+    let mut end = story.finish(fixture::attempt(0, 1));
+    end.settle.iter_mut().for_each(|(_, token)| *token = ClaimToken::FIRST);
+    assert!(matches!(commit(&store, end).await, Ok(Committed::Done { .. })));
+    server.command("CONFIG SET maxmemory 1");
+    assert!(commit(&store, fixture::start_commit("s")).await.is_err(), "it is full");
+    let ask = Prune { which: Doomed::Runs(vec![fixture::run_id("r")]), limit: 9 };
+    assert_eq!(store.prune(&ask).await.unwrap().runs, 1);
+    server.command("CONFIG SET maxmemory 0");
+    assert_eq!(store.run(&fixture::run_id("r")).await.unwrap(), None);
+    assert_eq!(store.counts().await.unwrap().succeeded, 0);
+}
+
+/// How long leases are in tests that wait for their end.
+const SHORT: Duration = Duration::from_secs(1);
+
+fn pulse(worker: WorkerId) -> Heartbeat {
+    Heartbeat { worker, about: std::sync::Arc::new(WorkerInfo::here()), lease: SHORT, now: fixture::T0 }
+}
+
+/// Moves what the server keeps of workers into the past: for them its clock was set forward.
+async fn set_forward(server: &Redis, millis: u64) {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut server = client.get_multiplexed_async_connection().await.unwrap();
+    let shift = "local function back(key, field, text)
+          local time, rest = text:match('^(%d+)(.*)$')
+          redis.call('HSET', key, field, string.format('%.0f', time - ARGV[1]) .. rest)
+        end
+        local workers = redis.call('HGETALL', '{vastflow:0}:workers')
+        for i = 1, #workers, 2 do back('{vastflow:0}:workers', workers[i], workers[i + 1]) end
+        local last = redis.call('HGET', '{vastflow:0}:meta', 'last')
+        if last then back('{vastflow:0}:meta', 'last', last) end";
+    let _: () = redis::cmd("EVAL").arg(shift).arg(0).arg(millis).query_async(&mut server).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_servers_clock_that_is_set_forward_kills_nobody() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    let began = Instant::now();
+    // Only who had every answer for a whole lease gives others up.
+    while began.elapsed() < SHORT + Duration::from_millis(300) {
+        for worker in [fixture::ALICE, fixture::BOB] {
+            store.heartbeat(pulse(worker)).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    set_forward(&server, 60_000).await;
+    assert_eq!(store.sweep(fixture::T0, 9).await.unwrap().workers, 0, "both live");
+    // From now on nothing is heard of one of them, and it is given up when its new lease has ended.
+    let silent = Instant::now();
+    let given_up = loop {
+        store.heartbeat(pulse(fixture::ALICE)).await.unwrap();
+        let swept = store.sweep(fixture::T0, 9).await.unwrap();
+        if swept.workers > 0 {
+            break swept.workers;
+        }
+        assert!(silent.elapsed() < SHORT * 10, "nobody was given up");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(given_up == 1 && silent.elapsed() >= SHORT * 4 / 5, "{given_up} after {:?}", silent.elapsed());
+    let fleet = store.fleet().await.unwrap();
+    assert_eq!(fleet.workers.iter().map(|row| row.id).collect::<Vec<_>>(), [fixture::ALICE]);
 }
 
 #[tokio::test]
@@ -155,4 +238,78 @@ async fn hints_reach_other_processes_also_after_a_restart() {
     let mut hints = there.wakeups();
     commit(&here, fixture::start_commit("s")).await.unwrap();
     hint(&mut hints).await;
+}
+
+/// Waits for an answer that must come.
+async fn answered(answer: tokio::sync::oneshot::Receiver<Answer>) -> Answer {
+    tokio::time::timeout(Duration::from_secs(20), answer).await.expect("an answer in time").expect("an answer")
+}
+
+#[test]
+fn a_store_goes_on_when_the_runtime_that_opened_it_is_gone() {
+    let server = Redis::start(Sync::Always);
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let store = first.block_on(open(&server));
+    let before = submit(&store, vec![fixture::start_commit("r")]);
+    drop(first);
+    let after = submit(&store, vec![fixture::start_commit("s")]);
+    runtime().block_on(async {
+        for (answer, run) in [(before, "r"), (after, "s")] {
+            assert!(matches!(answered(answer).await[..], [(_, Ok(Committed::Done { .. }))]), "{run}");
+            assert!(store.run(&fixture::run_id(run)).await.unwrap().is_some(), "{run}");
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_caller_that_panics_at_its_answer_holds_nobody_up() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    for run in 0..4 {
+        store.submit(vec![fixture::start_commit(&format!("r{run}"))], Box::new(|_| panic!("on purpose")));
+    }
+    let answer = answered(submit(&store, vec![fixture::start_commit("s")])).await;
+    assert!(matches!(answer[..], [(_, Ok(Committed::Done { .. }))]), "{answer:?}");
+    tokio::time::timeout(Duration::from_secs(20), store.close()).await.expect("it is closed in time").unwrap();
+}
+
+#[tokio::test]
+async fn what_waits_when_a_store_goes_is_answered() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    server.sigstop();
+    let waiting: Vec<_> = (0..4).map(|run| submit(&store, vec![fixture::start_commit(&format!("r{run}"))])).collect();
+    drop(store);
+    for answer in waiting {
+        let answer = answered(answer).await;
+        assert!(matches!(&answer[..], [(_, Err(error))] if error.is_transient()), "{answer:?}");
+    }
+    server.sigcont();
+}
+
+/// The begin of a run that sends a long message.
+fn with_letter(run: &str, len: usize) -> Commit {
+    let mut start = fixture::start_commit(run);
+    let mut letter = fixture::message(&fixture::inner(run, "1"), 1);
+    letter.body = vastflow_core::Payload::new(vastflow_core::Codec::Bytes, vec![7_u8; len]);
+    start.messages.push(letter);
+    start
+}
+
+#[tokio::test]
+async fn a_large_batch_goes_in_steps_of_a_bounded_size() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    let many: Vec<Commit> = (0..1_200).map(|run| fixture::start_commit(&format!("r{run}"))).collect();
+    let (names, before) = (many.iter().map(|one| one.op).collect::<Vec<_>>(), store.round_trips());
+    let answer = answered(submit(&store, many)).await;
+    assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
+    assert_eq!(answer.iter().map(|(commit, _)| commit.op).collect::<Vec<_>>(), names, "in order");
+    assert_eq!(store.round_trips() - before, 3, "512 commits a step");
+    let heavy: Vec<Commit> = (0..4).map(|run| with_letter(&format!("h{run}"), 3 << 20)).collect();
+    let before = store.round_trips();
+    let answer = answered(submit(&store, heavy)).await;
+    assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
+    assert_eq!(store.round_trips() - before, 2, "8 MiB a step");
 }
