@@ -29,7 +29,8 @@
 //! | `app.db.lock` | locked while a process has the store open; says which |
 //!
 //! A store belongs to one process at a time: opening it a second time is
-//! [`Refused`](vastflow_store::StoreError::Refused), and the text says who has it.
+//! [`Refused`](vastflow_store::StoreError::Refused), and the text says who has it. [`SqliteReader`] looks at its tables
+//! meanwhile.
 //!
 //! # Looking at the tables
 //!
@@ -68,6 +69,7 @@ mod lock;
 mod log;
 mod options;
 mod past;
+mod reader;
 mod record;
 mod recover;
 mod row;
@@ -82,4 +84,5 @@ mod whole;
 
 #[doc(hidden)]
 pub use options::Options;
+pub use reader::SqliteReader;
 pub use store::SqliteStore;

@@ -108,11 +108,20 @@ pub(crate) fn beside(store: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-fn held(store: &Path, file: &mut File) -> StoreError {
+/// Who holds the lock of the store at `store`, or held it last and died; none when it was let go.
+pub(crate) fn holder(store: &Path) -> Option<String> {
+    who(&mut File::open(beside(store, ".lock")).ok()?)
+}
+
+fn who(file: &mut File) -> Option<String> {
     let mut who = String::new();
+    file.read_to_string(&mut who).ok()?;
+    Some(who.trim().replace('\n', ", ")).filter(|who| !who.is_empty())
+}
+
+fn held(store: &Path, file: &mut File) -> StoreError {
     // The text is a help; without it the message still says what matters.
-    let _ = file.read_to_string(&mut who);
-    let who = if who.trim().is_empty() { "another process".into() } else { who.trim().replace('\n', ", ") };
+    let who = who(file).unwrap_or_else(|| "another process".into());
     StoreError::Refused(format!(
         "the store {} is in use by {who}. A SQLite store belongs to one process at a time: stop that one, talk to it \
          instead, or give this one another path; its tables can be read meanwhile with the sqlite3 command",

@@ -1,14 +1,15 @@
-//! Reading the tables: runs that are finished and no longer in memory.
+//! Reading the tables: runs that are finished and no longer in memory, or all of them where the memory is another
+//! process's.
 
 use crate::row::{self, COLUMNS};
-use crate::tables::keep_plans;
+use crate::tables::{check, keep_plans};
 use crate::whole::{Read, Reader, Take, Whole};
 use crate::{fail, record};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use vastflow_core::{Recorded, RunId, ScopeId, Seq};
-use vastflow_store::{Append, RunQuery, RunRow, StoreError};
+use std::sync::{Arc, Mutex, PoisonError};
+use vastflow_core::{Plan, Recorded, RunId, RunStatus, ScopeId, Seq};
+use vastflow_store::{Append, Counts, RunQuery, RunRow, StoreError};
 
 /// Connections that read, as many as are used at once.
 pub(crate) struct Readers {
@@ -37,6 +38,15 @@ impl Readers {
     pub(crate) fn close(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
+}
+
+/// Which runs are looked for in the tables.
+#[derive(Clone, Copy)]
+pub(crate) enum Which {
+    /// Those that may have left the memory.
+    Finished,
+    /// All: the memory is another process's.
+    All,
 }
 
 /// The tables, to read from.
@@ -117,17 +127,51 @@ impl Past {
         Ok(page.events)
     }
 
-    /// Finished runs that a query asks for, newest first, one more than a page.
-    pub(crate) fn runs(&self, query: &RunQuery) -> Result<Vec<RunRow>, StoreError> {
+    /// Whether the tables are ours, and of a version that is known.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        check(&self.connection, &self.store)
+    }
+
+    /// All plans, ordered by hash.
+    pub(crate) fn plans(&self) -> Result<Vec<Arc<Plan>>, StoreError> {
+        let read = || {
+            let mut select = self.connection.prepare_cached("SELECT json FROM plans ORDER BY hash")?;
+            select.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let plans = read().map_err(|why| self.wrap(why))?;
+        plans.iter().map(|json| Plan::from_json(json).map(Arc::new).map_err(|why| fail::codec(&why))).collect()
+    }
+
+    /// How many runs there are of each status.
+    pub(crate) fn counts(&self) -> Result<Counts, StoreError> {
+        let read = || {
+            let mut select = self.connection.prepare_cached("SELECT status, count(*) FROM runs GROUP BY status")?;
+            select
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<(String, i64)>>>()
+        };
+        let mut counts = Counts::default();
+        for (word, count) in read().map_err(|why| self.wrap(why))? {
+            let status = RunStatus::parse(&word).ok_or_else(|| StoreError::corrupt("a status is unknown"))?;
+            *counts.of(status) = count.cast_unsigned();
+        }
+        Ok(counts)
+    }
+
+    /// Runs that a query asks for, newest first, one more than a page.
+    pub(crate) fn runs(&self, query: &RunQuery, which: Which) -> Result<Vec<RunRow>, StoreError> {
         let before = query.before.and_then(|key| i64::try_from(key).ok()).unwrap_or(i64::MAX);
         let limit = i64::try_from(query.page_size()).unwrap_or(i64::MAX).saturating_add(1);
         let mut values: Vec<&dyn ToSql> = vec![&before, &limit];
         let mut sql = format!("SELECT {COLUMNS} FROM runs WHERE key < ?1");
-        sql.push_str(match query.status {
-            // The words stand in the text, so that SQLite sees which partial index they fit.
-            Some(status) => status_is(status.as_str()),
-            None => " AND status NOT IN ('running', 'stopping')",
-        });
+        match (query.status, which) {
+            // The memory has those.
+            (Some(status), Which::Finished) if !status.is_final() => sql.push_str(" AND false"),
+            // The word stands in the text, so that SQLite sees which partial index it fits.
+            (Some(status), _) => sql.push_str(&format!(" AND status = '{status}'")),
+            (None, Which::Finished) => sql.push_str(" AND status NOT IN ('running', 'stopping')"),
+            (None, Which::All) => {}
+        }
         let flow = query.flow.as_ref().map(|flow| flow.as_str());
         if let Some(flow) = &flow {
             values.push(flow);
@@ -185,15 +229,5 @@ impl Page {
         let left = self.limit.saturating_sub(self.events.len());
         self.events.extend(all.skip_while(|recorded| recorded.seq < self.after).take(left));
         Ok(())
-    }
-}
-
-fn status_is(word: &str) -> &'static str {
-    match word {
-        "succeeded" => " AND status = 'succeeded'",
-        "failed" => " AND status = 'failed'",
-        "stopped" => " AND status = 'stopped'",
-        // The others are all in memory.
-        _ => " AND false",
     }
 }

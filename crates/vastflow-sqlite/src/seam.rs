@@ -1,7 +1,7 @@
 //! [`Store`] for [`SqliteStore`]: reads come from memory, and from the tables for what memory has forgotten.
 
 use crate::backlog::Ask;
-use crate::past::Past;
+use crate::past::{Past, Which};
 use crate::shared::{Inner, Shared};
 use crate::store::{CLOSED, SqliteStore};
 use async_trait::async_trait;
@@ -138,7 +138,7 @@ impl Store for SqliteStore {
             return Ok(page);
         }
         let query = query.clone();
-        self.read(move |past| Ok(merge(page, past.runs(&query)?, query.page_size()))).await
+        self.read(move |past| Ok(merge(page, past.runs(&query, Which::Finished)?, query.page_size()))).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -107,7 +107,7 @@ fn count(connection: &Connection, sql: &str) -> rusqlite::Result<Option<i64>> {
 }
 
 /// Whether the tables are ours, and of a version that is known.
-fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let at = path.display();
     match count(connection, "SELECT value FROM meta WHERE key = 'format'") {
         Ok(Some(FORMAT)) => Ok(()),

@@ -7,7 +7,7 @@ mod mail;
 mod prune;
 mod write;
 
-pub(crate) use file::{Opened, keep_plans, open};
+pub(crate) use file::{Opened, check, keep_plans, open};
 pub(crate) use mail::Inboxes;
 pub(crate) use prune::Victim;
 

@@ -7,4 +7,5 @@ mod crash;
 mod disk;
 mod keep;
 mod look;
+mod read;
 mod reopen;
