@@ -27,9 +27,6 @@
 //! [`Engine`] and [`Run`]; looking in [`RunView`]; stores in [`store`] and [`open`]; how and why in the [`guide`].
 
 pub mod guide;
-mod open;
-
-pub use open::{Open, OpenError, open};
 pub use vastflow_core::event::Choice;
 pub use vastflow_core::run::NodeStatus;
 pub use vastflow_core::view::{CallKind, CallView, NodeView, Phase, RunView, Span};
@@ -37,6 +34,7 @@ pub use vastflow_core::{
     Codec, Event, Failure, FailureKind, Name, Payload, Plan, PlanErrors, PlanHash, RunFailure, RunId, RunInfo,
     RunOutcome, RunStatus, Timestamp,
 };
+pub use vastflow_open::{Open, OpenError, open};
 pub use vastflow_sdk::{
     Andes, AnyOf, Atlantic, Basin, BoxError, Branch, Bytes, Cases, Chain, Ctx, Cycle, Dag, Data, DataError,
     DurationExt, Edge, Flow, ForEach, Graph, Handler, Headwaters, Inputs, Items, Join, Json, Keys, MissingCode, NOf,

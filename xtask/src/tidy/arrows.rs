@@ -25,6 +25,10 @@ const ARROWS: &[(&str, May)] = &[
     ("vastflow-worker", May::Know(&["vastflow-core", "vastflow-store", "vastflow-sdk"])),
     ("vastflow-testing", May::Know(&["vastflow-core", "vastflow-sdk", "vastflow-worker"])),
     ("vastflow-api", May::Know(&[])),
+    (
+        "vastflow-open",
+        May::Know(&["vastflow-store", "vastflow-worker", "vastflow-sqlite", "vastflow-redis", "vastflow-postgres"]),
+    ),
     ("vastflow", May::KnowAll),
     ("vastflow-examples", May::KnowAll),
     ("vastflow-bench", May::KnowAll),

@@ -1,4 +1,9 @@
-//! One URL chooses the store; nothing else changes.
+//! One URL chooses the store; nothing else changes. This is the one place that knows all stores.
+//!
+//! [`open`] opens a store to work on it, [`look`] to look into it, which also works where another process has a file open,
+//! and [`watch`] to look again and again.
+//!
+//! **Absent:** anything that a store does; which stores a program knows is up to its features.
 
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -10,12 +15,20 @@ use vastflow_worker::{Engine, EngineBuilder};
 #[derive(Clone)]
 pub struct OpenError {
     url: String,
-    why: String,
+    source: StoreError,
+}
+
+impl OpenError {
+    /// What the store said.
+    #[must_use]
+    pub const fn reason(&self) -> &StoreError {
+        &self.source
+    }
 }
 
 impl std::fmt::Display for OpenError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot open the store {:?}: {}", self.url, self.why)
+        write!(f, "cannot open the store {:?}: {}", self.url, self.source)
     }
 }
 
@@ -72,19 +85,90 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
             "it is not a store URL; write sqlite:app.db for a file, or memory: for tests".into(),
         )),
     };
-    opened.map_err(|error| OpenError { url: without_secret(url), why: error.to_string() })
+    opened.map_err(|source| OpenError { url: without_secret(url), source })
+}
+
+/// A store that is looked into.
+#[derive(Clone)]
+pub struct Look {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Who has it open, if another process has, so that only what its tables show is seen here.
+    pub holder: Option<String>,
+}
+
+/// Opens the store at `url` to look into it. A file is read as its tables show it where they have all there is, or where
+/// another process has it open; so looking is in nobody's way. It is not made if it is not there.
+///
+/// # Errors
+/// As [`open`]; [`StoreError::NotFound`] as the reason when there is no such file.
+pub async fn look(url: &str) -> Result<Look, OpenError> {
+    let Some(reader) = reader(url).await.map_err(|source| OpenError { url: without_secret(url), source })? else {
+        return Ok(Look { store: open(url).await?, holder: None });
+    };
+    if reader.is_whole {
+        return Ok(Look { store: reader.store, holder: None });
+    }
+    match (open(url).await, reader.holder) {
+        (Ok(store), _) => Ok(Look { store, holder: None }),
+        (Err(_), Some(holder)) => Ok(Look { store: reader.store, holder: Some(holder) }),
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// The same for looking again and again: another process can open the file meanwhile, and what it does is seen.
+///
+/// # Errors
+/// As [`look`].
+pub async fn watch(url: &str) -> Result<Look, OpenError> {
+    match reader(url).await.map_err(|source| OpenError { url: without_secret(url), source })? {
+        Some(reader) => Ok(Look { store: reader.store, holder: reader.holder }),
+        None => Ok(Look { store: open(url).await?, holder: None }),
+    }
+}
+
+/// The tables of a store in a file.
+struct Reader {
+    store: Arc<dyn Store>,
+    holder: Option<String>,
+    is_whole: bool,
+}
+
+/// The tables of the store at `url`; none when it is not in a file.
+#[cfg(feature = "sqlite")]
+async fn reader(url: &str) -> Result<Option<Reader>, StoreError> {
+    let Some(path) = url.strip_prefix("sqlite:") else { return Ok(None) };
+    let path = sqlite_path(path)?;
+    if !path.exists() {
+        return Err(StoreError::NotFound { what: format!("file {}", path.display()) });
+    }
+    let opening = tokio::task::spawn_blocking(move || vastflow_sqlite::SqliteReader::open(path)).await;
+    let reader = opening.map_err(|error| StoreError::unavailable(error.to_string()))??;
+    let (holder, is_whole) = (reader.holder(), reader.is_whole());
+    Ok(Some(Reader { store: Arc::new(reader), holder, is_whole }))
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn reader(_: &str) -> Result<Option<Reader>, StoreError> {
+    Ok(None)
+}
+
+/// The file of a store at `url`, if it is in a file.
+#[must_use]
+pub fn file_of(url: &str) -> Option<std::path::PathBuf> {
+    sqlite_path(url.strip_prefix("sqlite:")?).ok()
 }
 
 /// A URL without the user and password that may be in it: this text is printed and logged.
-fn without_secret(url: &str) -> String {
+#[must_use]
+pub fn without_secret(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
         _ => url.to_owned(),
     }
 }
 
-#[cfg(feature = "sqlite")]
-async fn open_sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
+fn sqlite_path(path: &str) -> Result<std::path::PathBuf, StoreError> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if let Some((file, options)) = path.split_once('?') {
         return Err(StoreError::Refused(format!(
@@ -92,13 +176,16 @@ async fn open_sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
              tables use the sqlite3 command"
         )));
     }
-    let path = std::path::PathBuf::from(path);
-    if path.as_os_str().is_empty() {
-        return Err(StoreError::Refused("it names no file; write sqlite:app.db".into()));
+    match path {
+        "" => Err(StoreError::Refused("it names no file; write sqlite:app.db".into())),
+        ":memory:" => Err(StoreError::Refused("a store that forgets is written memory:".into())),
+        path => Ok(path.into()),
     }
-    if path.as_os_str() == ":memory:" {
-        return Err(StoreError::Refused("a store that forgets is written memory:".into()));
-    }
+}
+
+#[cfg(feature = "sqlite")]
+async fn open_sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
+    let path = sqlite_path(path)?;
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(StoreError::Refused("there is no tokio runtime here; open it in #[tokio::main]".into()));
     }
@@ -134,7 +221,7 @@ async fn open_postgres(_: &str) -> Result<Arc<dyn Store>, StoreError> {
     ))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests {
     use super::*;
 
@@ -150,5 +237,24 @@ mod tests {
         assert!(!std::path::Path::new("app.db").exists());
         let error = Engine::open("sqlite::memory:").await.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains("memory:"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_another_holds_can_be_looked_into() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("app.db").display());
+        let held = open(&url).await.unwrap();
+        assert!(open(&url).await.err().unwrap().to_string().contains("in use by process"));
+        let seen = look(&url).await.unwrap();
+        assert!(seen.holder.unwrap().starts_with("process "));
+        assert_eq!(seen.store.counts().await.unwrap().unfinished(), 0);
+        held.close().await.unwrap();
+        drop(held);
+        assert!(look(&url).await.unwrap().holder.is_none(), "nobody has it any more");
+        let seen = watch(&url).await.unwrap();
+        let held = open(&url).await.unwrap();
+        assert_eq!(seen.store.counts().await.unwrap(), held.counts().await.unwrap(), "who watches is in nobody's way");
+        let missing = look("sqlite:no-such-file.db").await.err().unwrap();
+        assert_eq!(missing.reason().code(), "store-not-found");
     }
 }
