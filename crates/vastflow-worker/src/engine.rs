@@ -241,7 +241,9 @@ impl EngineBuilder {
             shared.serve(plan.flow(), served);
             shared.store.put_plan(plan).await?;
         }
-        bind_all(&shared).await?;
+        if self.concurrency > 0 {
+            bind_all(&shared).await?;
+        }
         beat_once(&shared).await?;
         check_clock(&shared).await?;
         let beats = Beats::begin(&shared)?;
@@ -293,7 +295,8 @@ async fn check_clock(shared: &Shared) -> Result<(), Error> {
     Ok(())
 }
 
-/// Finds out which stored plans can be served here, and says whether runs wait because theirs cannot.
+/// Finds out which stored plans can be served here, and says whether runs wait because theirs cannot. An engine that makes no
+/// calls does not ask: no run waits for it.
 async fn bind_all(shared: &Shared) -> Result<(), Error> {
     let report = report(shared).await?;
     for waiting in &report.waiting {
