@@ -241,6 +241,9 @@ pub struct WorkerInfo {
     pub slots: usize,
     /// The lanes it serves.
     pub lanes: Vec<Name>,
+    /// The flows that are registered there, each with the plan that new runs of it follow.
+    #[serde(default)]
+    pub flows: Vec<(Name, PlanHash)>,
     /// The plans it has the code for.
     pub serves: Vec<PlanHash>,
     /// The stored plans it lacks code for, with what it lacks first.

@@ -40,6 +40,17 @@ pub enum Error {
         /// What there is.
         known: Vec<Name>,
     },
+    /// Nothing says which plan new runs of a flow follow.
+    #[error(
+        "{plans} plans of flow {flow:?} are stored, and nothing says which of them new runs follow; start a worker that has \
+         the flow"
+    )]
+    NotServed {
+        /// The flow.
+        flow: String,
+        /// How many plans of it are stored.
+        plans: usize,
+    },
     /// There is no such run.
     #[error("there is no run {id:?} in this store; check the id, or whether it was deleted by retention")]
     UnknownRun {
@@ -241,6 +252,7 @@ impl Error {
             Error::Store(error) => error.code(),
             Error::MissingCode(_) => "missing-code",
             Error::UnknownFlow { .. } => "unknown-flow",
+            Error::NotServed { .. } => "flow-not-served",
             Error::UnknownRun { .. } => "unknown-run",
             Error::AlreadyExists { .. } => "already-exists",
             Error::RunEnded { .. } => "run-ended",

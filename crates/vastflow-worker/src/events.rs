@@ -1,5 +1,6 @@
 //! A run's events as they are recorded.
 
+use crate::claim::started_of;
 use crate::engine::Engine;
 use crate::error::Error;
 use std::collections::VecDeque;
@@ -26,6 +27,8 @@ pub struct Events {
     read: Seq,
     page: VecDeque<Recorded>,
     is_over: bool,
+    /// Whether it is not known yet if there is more to come: all may have been read before.
+    resumes: bool,
 }
 
 /// One event, with the name of the node that it is about. Its `Display` is a line for a terminal.
@@ -40,7 +43,16 @@ pub struct RunEvent {
 impl Events {
     pub(crate) fn new(engine: Engine, run: RunId, news: Option<watch::Receiver<()>>) -> Self {
         let scope = ScopeId::root(run);
-        Events { engine, scope, news, plan: None, read: Seq::ZERO, page: VecDeque::new(), is_over: false }
+        let (page, read) = (VecDeque::new(), Seq::ZERO);
+        Events { engine, scope, news, plan: None, read, page, is_over: false, resumes: false }
+    }
+
+    /// The same from a position on: so many events are passed over, as they were read before.
+    #[must_use]
+    pub const fn after(mut self, read: Seq) -> Self {
+        self.read = read;
+        self.resumes = true;
+        self
     }
 
     /// The next event; none after the run's end.
@@ -61,11 +73,20 @@ impl Events {
             }
             let page = self.engine.shared.store.history(&self.scope, self.read, PAGE).await?;
             if page.is_empty() {
-                self.news().await?;
+                self.is_over = std::mem::take(&mut self.resumes) && self.has_ended().await?;
+                if !self.is_over {
+                    self.news().await?;
+                }
             }
             self.read = self.read.after(page.len());
             self.page.extend(page);
         }
+    }
+
+    /// Whether the run is over and all of it was read.
+    async fn has_ended(&self) -> Result<bool, Error> {
+        let row = self.engine.shared.store.run(self.scope.run()).await?;
+        Ok(row.is_none_or(|row| row.summary.status.is_final() && row.len <= self.read))
     }
 
     async fn news(&mut self) -> Result<(), Error> {
@@ -89,8 +110,15 @@ impl Events {
     }
 
     async fn named(&mut self, recorded: Recorded) -> Result<RunEvent, Error> {
-        if let Event::RunStarted(started) = &recorded.event {
-            self.plan = self.engine.shared.store.plan(started.plan).await?;
+        if self.plan.is_none() {
+            let plan = match &recorded.event {
+                Event::RunStarted(started) => Some(started.plan),
+                _ => started_of(&self.engine.shared, self.scope.run()).await?.map(|started| started.plan),
+            };
+            self.plan = match plan {
+                Some(plan) => self.engine.shared.store.plan(plan).await?,
+                None => None,
+            };
         }
         let plan = self.plan.as_ref();
         let node = recorded.event.node().and_then(|node| Some(plan?.node(node)?.name.clone()));

@@ -45,6 +45,7 @@ mod shared;
 mod slots;
 mod start;
 mod stats;
+mod stored;
 mod switch;
 pub mod tree;
 mod turn;

@@ -11,6 +11,7 @@ use crate::life::Life;
 use crate::parked::Parked;
 use crate::slots::Slots;
 use crate::stats::Counting;
+use crate::stored::Catalogue;
 use crate::switch::Switch;
 use crate::watch::Watchers;
 use crate::window::Windows;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) turn: Arc<TurnQueue>,
     /// The registered flows, as new runs of them follow.
     pub(crate) flows: RwLock<BTreeMap<Name, Served>>,
+    /// What new runs of other flows follow.
+    pub(crate) catalogue: Catalogue,
     bounds: RwLock<FxHashMap<PlanHash, Result<Arc<Bound>, MissingCode>>>,
     cells: Mutex<FxHashMap<ScopeId, Arc<Cell>>>,
     parked: Parked,
@@ -132,6 +135,7 @@ impl Shared {
             broken: OnceLock::new(),
             turn: Arc::default(),
             flows: RwLock::default(),
+            catalogue: Catalogue::default(),
             bounds: RwLock::default(),
             cells: Mutex::default(),
             parked: Parked::default(),
@@ -358,9 +362,13 @@ impl Shared {
             lacks.sort_unstable();
             (serves, lacks)
         };
+        let flows: Vec<(Name, PlanHash)> = {
+            let flows = self.flows.read().unwrap_or_else(PoisonError::into_inner);
+            flows.iter().map(|(name, served)| (name.clone(), served.plan)).collect()
+        };
         let mut about = lock(&self.about);
-        if (&about.serves, &about.lacks) != (&serves, &lacks) {
-            *about = Arc::new(WorkerInfo { serves, lacks, ..(**about).clone() });
+        if (&about.flows, &about.serves, &about.lacks) != (&flows, &serves, &lacks) {
+            *about = Arc::new(WorkerInfo { flows, serves, lacks, ..(**about).clone() });
         }
         Arc::clone(&about)
     }

@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::run::Run;
 use crate::shared::Shared;
+use crate::stored;
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,15 +36,32 @@ use vastflow_store::{Commit, NewTask};
 #[must_use = "a run starts when this is awaited"]
 pub struct StartRun {
     engine: Engine,
-    plan: Result<PlanHash, Error>,
+    plan: Follows,
     start: Result<Start, Error>,
     temporary: Option<Temporary>,
     /// Whether the plan was drawn for this start: then what stands in it belongs to what is asked for.
     is_drawn: bool,
 }
 
+/// The plan that a run is about to follow.
+enum Follows {
+    /// One that is known, or why it is not.
+    Known(Result<PlanHash, Error>),
+    /// That of a flow which the store knows.
+    OfStore(String),
+}
+
 impl StartRun {
     pub(crate) fn new(engine: Engine, plan: Result<PlanHash, Error>, input: Result<Payload, Error>) -> Self {
+        StartRun::following(engine, Follows::Known(plan), input)
+    }
+
+    /// A run of a flow that the store knows.
+    pub(crate) fn of_stored(engine: Engine, flow: String, input: Result<Payload, Error>) -> Self {
+        StartRun::following(engine, Follows::OfStore(flow), input)
+    }
+
+    fn following(engine: Engine, plan: Follows, input: Result<Payload, Error>) -> Self {
         let start = input.and_then(|input| {
             let id = engine.shared.ids.next(engine.shared.now())?;
             Ok(Start { input, ..Start::new(id) })
@@ -53,7 +71,7 @@ impl StartRun {
 
     /// A start that is known in all its parts.
     pub(crate) const fn from_start(engine: Engine, plan: PlanHash, start: Start) -> Self {
-        StartRun { engine, plan: Ok(plan), start: Ok(start), temporary: None, is_drawn: false }
+        StartRun { engine, plan: Follows::Known(Ok(plan)), start: Ok(start), temporary: None, is_drawn: false }
     }
 
     fn change(mut self, change: impl FnOnce(&mut Start)) -> Self {
@@ -163,7 +181,7 @@ impl StartRun {
     pub async fn into_commit(self) -> Result<Commit, Error> {
         let shared = &self.engine.shared;
         let mut start = self.start?;
-        let bound = shared.bound(self.plan?).await?;
+        let bound = self.plan.bound(shared).await?;
         let plan = bound.plan();
         start.queued = shared.windows.concern(plan.flow(), start.info.key.as_ref());
         let (scope, at) = (ScopeId::root(start.run.clone()), shared.now());
@@ -190,7 +208,7 @@ impl StartRun {
     async fn begin(self) -> Result<Run, Error> {
         let shared = &self.engine.shared;
         let mut start = self.start?;
-        let bound = shared.bound(self.plan?).await?;
+        let bound = self.plan.bound(shared).await?;
         if shared.draining.is_off() {
             return Err(shared.why_stopped());
         }
@@ -200,6 +218,23 @@ impl StartRun {
         match tell(shared, Arc::clone(&bound), start.clone(), self.temporary).await {
             Err(Error::AlreadyExists { .. }) => join(&self.engine, &bound, &start, self.is_drawn).await,
             told => told.map(|()| run),
+        }
+    }
+}
+
+impl Follows {
+    /// The plan with its code. An engine that makes no calls needs none, nor does a run of a flow that the store knows: an
+    /// engine that has the code finds its work in the queue.
+    async fn bound(self, shared: &Shared) -> Result<Arc<Bound>, Error> {
+        let (plan, is_stored) = match self {
+            Follows::Known(plan) => (plan?, false),
+            Follows::OfStore(flow) => (stored::plan_of(shared, &flow).await?, true),
+        };
+        match shared.bound(plan).await {
+            Err(Error::MissingCode(_)) if is_stored || shared.slots.all() == 0 => {
+                Ok(Arc::new(Bound::without_code(shared.plan(plan).await?)))
+            }
+            bound => bound,
         }
     }
 }

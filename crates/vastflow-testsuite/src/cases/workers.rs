@@ -173,7 +173,8 @@ pub async fn workers_are_listed_with_what_they_tell(probe: Probe) {
     let about = |slots| {
         let lacks = vec![(fixture::plan().hash(), "action \"a\"".into())];
         let (lanes, serves) = (vec![fixture::name("gpu")], vec![fixture::chain("x").hash()]);
-        WorkerInfo { version: "1.2".into(), slots, lanes, serves, lacks, ..named("red") }
+        let flows = vec![(fixture::name("x"), serves[0])];
+        WorkerInfo { version: "1.2".into(), slots, lanes, flows, serves, lacks, ..named("red") }
     };
     working(&probe, 2).await;
     probe.beat_with(BOB, about(3), after(1)).await.unwrap();

@@ -25,6 +25,7 @@ mod rivers;
 mod room;
 mod scope_cases;
 mod starts;
+mod stored;
 mod support;
 mod together;
 mod tries;
