@@ -3,7 +3,7 @@
 mod timeline;
 mod track;
 
-pub use timeline::Timeline;
+pub use timeline::{Bars, Timeline};
 pub use track::SHOWN_POLLS;
 
 use crate::event::{Recorded, RunOutcome, RunStatus};

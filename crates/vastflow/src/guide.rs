@@ -19,6 +19,9 @@ pub mod control {}
 #[doc = include_str!("../../../docs/guide/fleets.md")]
 pub mod fleets {}
 
+#[doc = include_str!("../../../docs/guide/command-line.md")]
+pub mod command_line {}
+
 #[doc = include_str!("../../../docs/guide/in-production.md")]
 pub mod in_production {}
 

@@ -27,6 +27,8 @@
 //! [`Engine`] and [`Run`]; looking in [`RunView`]; stores in [`store`] and [`open`]; how and why in the [`guide`].
 
 pub mod guide;
+#[cfg(feature = "cli")]
+pub use vastflow_cli::{App, app};
 pub use vastflow_core::event::Choice;
 pub use vastflow_core::run::NodeStatus;
 pub use vastflow_core::view::{CallKind, CallView, NodeView, Phase, RunView, Span};

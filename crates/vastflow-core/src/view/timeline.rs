@@ -224,15 +224,41 @@ fn clipped(text: &str, width: usize) -> String {
     plain.take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
+impl<'a> Timeline<'a> {
+    /// The bars alone, without the line above that names the run and the one below that says how it ended: for those who
+    /// say that elsewhere.
+    #[must_use]
+    pub const fn bars(self) -> Bars<'a> {
+        Bars(self.0)
+    }
+}
+
+/// The bars of a [`Timeline`].
+#[derive(Clone, Copy, Debug)]
+pub struct Bars<'a>(&'a RunView);
+
 impl fmt::Display for Timeline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let view = self.0;
+        let head = format!("run {} of {}: {} after {}", view.run, view.flow, view.status, Span(view.took));
+        writeln!(f, "{}", clipped(&head, COLUMNS))?;
+        write!(f, "{}", self.bars())?;
+        match &view.outcome {
+            Some(outcome) if *outcome != crate::event::RunOutcome::Succeeded => {
+                writeln!(f, "  {}", clipped(&outcome.to_string(), COLUMNS - 2))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Bars<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let view = self.0;
         let start = view.started_at;
         let axis = Axis::of(view, start);
         let names: Vec<String> = view.lines().map(|node| clipped(&node.title(), NAME)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-        let head = format!("run {} of {}: {} after {}", view.run, view.flow, view.status, Span(view.took));
-        writeln!(f, "{}", clipped(&head, COLUMNS))?;
         let mut used = Vec::new();
         for (node, name) in view.lines().zip(&names) {
             let cells = bar(node, &axis, start);
@@ -250,14 +276,6 @@ impl fmt::Display for Timeline<'_> {
         writeln!(f)?;
         let legend = Cell::ALL.into_iter().skip(1).filter(|cell| used.contains(cell));
         let legend: Vec<String> = legend.map(|cell| format!("{} {}", cell.sign(), cell.word())).collect();
-        if !legend.is_empty() {
-            writeln!(f, "    {}", legend.join("   "))?;
-        }
-        match &view.outcome {
-            Some(outcome) if *outcome != crate::event::RunOutcome::Succeeded => {
-                writeln!(f, "  {}", clipped(&outcome.to_string(), COLUMNS - 2))
-            }
-            _ => Ok(()),
-        }
+        if legend.is_empty() { Ok(()) } else { writeln!(f, "    {}", legend.join("   ")) }
     }
 }

@@ -1,0 +1,408 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Durable workflows: look at runs, start, steer and mend them.
+#[derive(Debug, Parser)]
+#[command(version, infer_subcommands = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Exit codes: 0 ok, 1 the run failed or was stopped (or a check found something), 2 usage, 3 not found, 4 conflict,
+5 the store is out of reach.
+
+Verbs may be cut short as long as they are clear: `vastflow r l` is `vastflow runs ls`. So may ids of runs that are
+looked at; what is changed is named whole.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every verb understands.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Common {
+    /// The store: sqlite:app.db, redis://HOST/, postgres://USER@HOST/DATABASE
+    #[arg(long, global = true, value_name = "URL", help_heading = "Common options")]
+    pub(crate) store: Option<String>,
+    /// The file of settings [default: $VASTFLOW_CONFIG, else ./vastflow.toml if it is there]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Common options")]
+    pub(crate) config: Option<PathBuf>,
+    /// How to answer: text for people, json for programs
+    #[arg(short, long, global = true, value_name = "FORMAT", help_heading = "Common options")]
+    pub(crate) output: Option<Format>,
+}
+
+/// How to answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: see the guide's page on the command line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Start a run of a flow
+    Start(Start),
+    /// Runs: list, show, follow, steer, mend, delete
+    #[command(subcommand, alias = "run", infer_subcommands = true, arg_required_else_help = true)]
+    Runs(Runs),
+    /// Flows: list, show, draw, check
+    #[command(subcommand, alias = "flow", infer_subcommands = true, arg_required_else_help = true)]
+    Flows(Flows),
+    /// Who works on the store
+    Workers(Watch),
+    /// What waits to be called, lane by lane
+    Queues(Watch),
+    /// Work on the store with the flows of this program, until Ctrl-C
+    Worker(Worker),
+    /// Look for what is wrong: settings, store, workers, and each unfinished run
+    Doctor(Doctor),
+    /// The store itself: bring up to date, copy, back up, count, verify
+    #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
+    Store(StoreVerb),
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A run to start.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// The flow
+    pub(crate) flow: String,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// The run's id; the same id with the same input again is the same run [default: generated]
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// A label to find it by; may be given again
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+    /// Its key, such as a customer's number: how many with one key are in flight can be limited
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// The lane that its calls queue in
+    #[arg(long)]
+    pub(crate) lane: Option<String>,
+    /// Higher goes first, from -128 to 127
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    pub(crate) priority: i8,
+    /// How long it may take, with all its waits: 90s, 5m, 2h
+    #[arg(long, value_name = "TIME", value_parser = crate::text::duration)]
+    pub(crate) deadline: Option<std::time::Duration>,
+    /// Wait for its end and print its output
+    #[arg(short, long)]
+    pub(crate) wait: bool,
+}
+
+/// JSON, or a file of it.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// JSON; @FILE reads a file, - reads standard input [default: null]
+    #[arg(short, long, value_name = "JSON")]
+    pub(crate) input: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// List runs, newest first
+    #[command(alias = "list")]
+    Ls(Ls),
+    /// Show a run: why it failed, its graph, its timeline
+    Show(Show),
+    /// Follow what is recorded of a run, until its end
+    Tail(Tail),
+    /// Print what a run gave
+    #[command(alias = "output")]
+    Result(RunResult),
+    /// Send a signal to a node that waits for it
+    Signal(Signal),
+    /// Let nothing new start; what runs is recorded
+    Pause(Told),
+    /// Let paused runs go on
+    Resume(Told),
+    /// Stop: what runs may end, then undo actions and hooks run
+    #[command(alias = "cancel")]
+    Stop(Told),
+    /// Stop without waiting for what runs
+    Kill(Told),
+    /// Go on where runs failed or were stopped, as new runs that keep what was done
+    Retry(Told),
+    /// Begin again from the start, as new runs with the same input
+    Rerun(Told),
+    /// Do one node and all that follows from it again, as a new run
+    Fork(Fork),
+    /// Say how it goes on with a node that waits for an operator
+    Resolve(Resolve),
+    /// Delete runs that are over, and all there is of them
+    #[command(alias = "purge")]
+    Rm(Told),
+}
+
+/// Which runs.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Filter {
+    /// Only runs of this flow
+    #[arg(long)]
+    pub(crate) flow: Option<String>,
+    /// Only runs with this status; may be given again
+    #[arg(long, value_parser = status)]
+    pub(crate) status: Vec<vastflow_core::RunStatus>,
+    /// Only runs with this label; may be given again
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+    /// Only runs that were started longer ago: 90s, 5m, 2h, 7d
+    #[arg(long, value_name = "TIME", value_parser = crate::text::duration)]
+    pub(crate) older: Option<std::time::Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// How many at most
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+    /// Go on below this run of another page, as `next` says it
+    #[arg(long, value_name = "NEXT")]
+    pub(crate) before: Option<u64>,
+    #[command(flatten)]
+    pub(crate) watch: Watch,
+}
+
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Watch {
+    /// Look again every two seconds, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The run's id, or as much of it as is clear
+    pub(crate) id: String,
+    /// A scope inside: an item or an arm as outer[key], a basin as outer, with / between
+    #[arg(long, value_name = "SCOPE", default_value = "", hide_default_value = true)]
+    pub(crate) within: String,
+    /// How many failed or open scopes of a node are unfolded
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) unfold: usize,
+    #[command(flatten)]
+    pub(crate) watch: Watch,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    /// The run's id, or as much of it as is clear
+    pub(crate) id: String,
+    /// A scope inside, as in `runs show`
+    #[arg(long, value_name = "SCOPE", default_value = "", hide_default_value = true)]
+    pub(crate) within: String,
+    /// Print what is there and end
+    #[arg(long)]
+    pub(crate) no_follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunResult {
+    /// The run's id, or as much of it as is clear
+    pub(crate) id: String,
+    /// Wait for its end
+    #[arg(short, long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Signal {
+    /// The run's id
+    pub(crate) id: String,
+    /// The signal
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// The signal's id: the same one again is the same signal, and changes nothing [default: generated]
+    #[arg(long, value_name = "ID")]
+    pub(crate) signal_id: Option<String>,
+    /// A scope inside, as in `runs show`
+    #[arg(long, value_name = "SCOPE", default_value = "", hide_default_value = true)]
+    pub(crate) within: String,
+}
+
+/// Runs that something is asked of.
+#[derive(Debug, Args)]
+pub(crate) struct Told {
+    /// The runs' ids
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// All that it can be asked of
+    #[arg(long, conflicts_with = "ids")]
+    pub(crate) all: bool,
+    /// Only say which runs it is about
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask whether it is meant
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) reason: Reason,
+}
+
+/// Who asks, and why: recorded with what is asked for.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Reason {
+    /// Who asks [default: the setting `by`, else $USER]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) why: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fork {
+    /// The run's id
+    pub(crate) id: String,
+    /// The node that is done again, with all that follows from it
+    #[arg(long, value_name = "NODE")]
+    pub(crate) at: String,
+    /// What the node gets instead of what flows into it: JSON, @FILE or -
+    #[arg(short, long, value_name = "JSON", conflicts_with = "gives")]
+    pub(crate) input: Option<String>,
+    /// What the node gave, so that it is not called: JSON, @FILE or -
+    #[arg(long, value_name = "JSON")]
+    pub(crate) gives: Option<String>,
+    /// The new run's id [default: the old one's with .fork1 behind it]
+    #[arg(long, value_name = "ID")]
+    pub(crate) new_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) reason: Reason,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// The run's id
+    pub(crate) id: String,
+    /// The node, inside others as outer[key]/node; `runs show` names it
+    pub(crate) node: String,
+    /// How it goes on
+    pub(crate) choice: ChoiceWord,
+    /// With `done`: what the node gave: JSON, @FILE or -
+    #[arg(short, long, value_name = "JSON")]
+    pub(crate) input: Option<String>,
+    #[command(flatten)]
+    pub(crate) reason: Reason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChoiceWord {
+    /// Try again, with all its retries
+    Retry,
+    /// Go on without it: its result is null
+    Skip,
+    /// It was done by hand
+    Done,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Flows {
+    /// List flows
+    #[command(alias = "list")]
+    Ls,
+    /// Show a flow: its nodes, what it takes, its plans
+    Show(OneFlow),
+    /// Draw a flow
+    Graph(Graph),
+    /// Find unfinished runs whose code nobody has: exit code 1 if there are any
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneFlow {
+    /// The flow
+    pub(crate) flow: String,
+    /// One of its stored plans, by its hash or as much of it as is clear
+    #[arg(long, value_name = "HASH")]
+    pub(crate) plan: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    #[command(flatten)]
+    pub(crate) flow: OneFlow,
+    /// How
+    #[arg(long = "as", value_name = "KIND", default_value = "text")]
+    pub(crate) kind: Picture,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Picture {
+    /// Levels of nodes
+    Text,
+    /// For graphviz
+    Dot,
+    /// For Markdown
+    Mermaid,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    /// How many calls at once [default: the setting worker.slots, else 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) slots: Option<usize>,
+    /// Its name among the workers of the store [default: the setting worker.name]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How soon others take over when it dies [default: the setting worker.lease, else 15s]
+    #[arg(long, value_name = "TIME", value_parser = crate::text::duration)]
+    pub(crate) lease: Option<std::time::Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Repair what is safe to repair
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreVerb {
+    /// Make the store, or bring its tables up to date
+    Migrate,
+    /// Copy all plans and runs to another store; may be broken off, and goes on then
+    Copy {
+        /// Where to
+        to: String,
+        /// Only say how many runs there are to copy
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Copy all plans and runs to a new file
+    Backup {
+        /// The file: it must not be there yet
+        file: PathBuf,
+    },
+    /// Count runs, plans and workers
+    Stats,
+    /// Read every journal, and say which make no sense
+    Verify,
+}
+
+fn status(word: &str) -> Result<vastflow_core::RunStatus, String> {
+    vastflow_core::RunStatus::parse(word).ok_or_else(|| {
+        let all: Vec<&str> = vastflow_core::RunStatus::ALL.iter().map(|status| status.as_str()).collect();
+        format!("write one of {}", all.join(", "))
+    })
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,336 @@
+//! Settings: a file, then the environment, then the command line. What comes later wins, and each value knows where it is
+//! from.
+
+use crate::args::{Common, Format};
+use crate::complaint::Complaint;
+use crate::text::{duration, meant};
+use clap::ValueEnum as _;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The file that is read when none is named.
+const FILE: &str = "vastflow.toml";
+
+/// A setting that there is.
+pub(crate) struct Setting {
+    /// As it stands in the file, with a dot for a table: `worker.slots`.
+    pub(crate) key: &'static str,
+    pub(crate) about: &'static str,
+    /// What holds when nobody says anything else, as `doctor` shows it.
+    default: &'static str,
+    check: fn(&str) -> Result<(), String>,
+}
+
+/// All of them. The variable of `worker.slots` is `VASTFLOW_WORKER_SLOTS`.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting { key: "store", about: "the store's URL", default: "none", check: is_url },
+    Setting { key: "output", about: "text or json", default: "text", check: is_format },
+    Setting { key: "by", about: "who is recorded with what is asked for", default: "$USER", check: is_text },
+    Setting { key: "worker.slots", about: "how many calls a worker makes at once", default: "1000", check: is_count },
+    Setting { key: "worker.name", about: "the worker's name", default: "none", check: is_text },
+    Setting { key: "worker.lease", about: "how soon others take over", default: "15s", check: is_span },
+    Setting { key: "worker.lanes", about: "lanes that it serves: gpu=2,mail=10", default: "none", check: is_lanes },
+];
+
+/// Where a value is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Default,
+    File(PathBuf),
+    Variable(String),
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path) => write!(f, "{}", path.display()),
+            Origin::Variable(name) => write!(f, "${name}"),
+            Origin::Flag(name) => write!(f, "--{name}"),
+        }
+    }
+}
+
+/// All settings, with what holds for each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Config(BTreeMap<&'static str, (String, Origin)>);
+
+/// What [`Config::read`] reads besides the command line.
+pub(crate) struct Surroundings {
+    pub(crate) variables: Vec<(String, String)>,
+    /// Where `vastflow.toml` is looked for.
+    pub(crate) dir: PathBuf,
+}
+
+impl Surroundings {
+    pub(crate) fn here() -> Self {
+        // What is no text is no setting of ours.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Surroundings { variables: std::env::vars_os().filter_map(text).collect(), dir: PathBuf::new() }
+    }
+
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Config {
+    /// Reads all settings.
+    pub(crate) fn read(common: &Common, around: &Surroundings) -> Result<Self, Complaint> {
+        let mut config = Config::default();
+        let named = common.config.clone().or_else(|| around.variable("VASTFLOW_CONFIG").map(PathBuf::from));
+        let path = named.clone().unwrap_or_else(|| around.dir.join(FILE));
+        match std::fs::read_to_string(&path) {
+            Ok(text) => config.take_file(&path, &text)?,
+            Err(why) if named.is_some() || why.kind() != std::io::ErrorKind::NotFound => {
+                let text = format!("cannot read the settings in {}: {why}", path.display());
+                return Err(Complaint::usage(text).next("check --config and $VASTFLOW_CONFIG"));
+            }
+            Err(_) => {}
+        }
+        config.take_variables(around)?;
+        config.set_flag("store", common.store.as_deref())?;
+        if let Some(format) = common.output {
+            let word = format.to_possible_value().map(|value| value.get_name().to_owned());
+            config.set_flag("output", word.as_deref())?;
+        }
+        Ok(config)
+    }
+
+    fn take_file(&mut self, path: &Path, text: &str) -> Result<(), Complaint> {
+        let wrong = |why: String| Complaint::usage(format!("{}: {why}", path.display()));
+        let table: toml::Table = text.parse().map_err(|why: toml::de::Error| wrong(why.to_string().trim().into()))?;
+        for (key, value) in flat(&table, "") {
+            let setting = SETTINGS.iter().find(|setting| setting.key == key);
+            let setting = setting.ok_or_else(|| wrong(unknown("setting", &key, SETTINGS.iter().map(|it| it.key))))?;
+            let value = plain(&value)
+                .ok_or_else(|| wrong(format!("{key} is {}, and wants a text or a number", value.type_str())))?;
+            self.set(setting, value, Origin::File(path.to_owned())).map_err(wrong)?;
+        }
+        Ok(())
+    }
+
+    fn take_variables(&mut self, around: &Surroundings) -> Result<(), Complaint> {
+        for (name, value) in &around.variables {
+            let Some(rest) = name.strip_prefix("VASTFLOW_") else { continue };
+            let Some(setting) = SETTINGS.iter().find(|setting| variable_of(setting.key) == *name) else {
+                // Others have variables that begin like this, Kubernetes for a service of that name: only what looks like
+                // a slip of the pen is an error.
+                let known: Vec<String> = SETTINGS.iter().map(|it| variable_of(it.key)).collect();
+                let near = meant(rest, known.iter().filter_map(|name| name.strip_prefix("VASTFLOW_")));
+                match near.filter(|_| rest != "CONFIG") {
+                    Some(near) => {
+                        let text = format!("${name} is no setting; did you mean $VASTFLOW_{near}?");
+                        return Err(Complaint::usage(text));
+                    }
+                    None => continue,
+                }
+            };
+            let origin = Origin::Variable(name.clone());
+            self.set(setting, value.clone(), origin).map_err(|why| Complaint::usage(format!("${name}: {why}")))?;
+        }
+        Ok(())
+    }
+
+    /// Takes what was typed for a setting, if it was.
+    pub(crate) fn set_flag(&mut self, key: &'static str, value: Option<&str>) -> Result<(), Complaint> {
+        let flag = key.rsplit('.').next().unwrap_or(key);
+        let (Some(setting), Some(value)) = (SETTINGS.iter().find(|setting| setting.key == key), value) else {
+            return Ok(());
+        };
+        let set = self.set(setting, value.to_owned(), Origin::Flag(flag));
+        set.map_err(|why| Complaint::usage(format!("--{flag}: {why}")))
+    }
+
+    fn set(&mut self, setting: &'static Setting, value: String, origin: Origin) -> Result<(), String> {
+        (setting.check)(&value).map_err(|why| {
+            let shown = if setting.key == "store" { vastflow_open::without_secret(&value) } else { value.clone() };
+            format!("{} is {shown:?}: {why}", setting.key)
+        })?;
+        self.0.insert(setting.key, (value, origin));
+        Ok(())
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(|(value, _)| value.as_str())
+    }
+
+    /// What holds for a setting, to show it: without passwords, and where it is from.
+    pub(crate) fn shown(&self, setting: &Setting) -> (String, Origin) {
+        match self.0.get(setting.key) {
+            Some((value, origin)) => (vastflow_open::without_secret(value), origin.clone()),
+            None => (setting.default.to_owned(), Origin::Default),
+        }
+    }
+
+    /// How to answer.
+    pub(crate) fn format(&self) -> Format {
+        self.get("output").and_then(|word| Format::from_str(word, true).ok()).unwrap_or_default()
+    }
+
+    /// The store's URL.
+    pub(crate) fn store(&self) -> Result<&str, Complaint> {
+        self.get("store").ok_or_else(|| {
+            Complaint::usage("no store is named, so there is nothing to look at")
+                .next("add --store sqlite:app.db, or set $VASTFLOW_STORE, or write store = \"sqlite:app.db\" in vastflow.toml")
+        })
+    }
+
+    /// Who asks.
+    pub(crate) fn by(&self) -> String {
+        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
+        self.get("by").map(str::to_owned).or_else(user).unwrap_or_else(|| "vastflow".into())
+    }
+
+    /// How soon others take over from a worker.
+    pub(crate) fn lease(&self) -> Option<Duration> {
+        self.get("worker.lease").and_then(|text| duration(text).ok())
+    }
+
+    /// How many calls a worker makes at once.
+    pub(crate) fn slots(&self) -> Option<usize> {
+        self.get("worker.slots").and_then(|text| text.parse().ok())
+    }
+
+    /// The lanes that a worker serves, with how many calls each.
+    pub(crate) fn lanes(&self) -> Vec<(String, usize)> {
+        self.get("worker.lanes").and_then(|text| lanes(text).ok()).unwrap_or_default()
+    }
+}
+
+/// The variable of a setting.
+pub(crate) fn variable_of(key: &str) -> String {
+    format!("VASTFLOW_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// A table's values by their keys, those of inner tables with a dot.
+fn flat(table: &toml::Table, before: &str) -> Vec<(String, toml::Value)> {
+    let one = |(key, value): (&String, &toml::Value)| {
+        let key = format!("{before}{key}");
+        match value {
+            toml::Value::Table(inner) if !inner.is_empty() => flat(inner, &format!("{key}.")),
+            value => vec![(key, value.clone())],
+        }
+    };
+    table.iter().flat_map(one).collect()
+}
+
+fn plain(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn unknown<'a>(what: &str, key: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    match meant(key, known.clone()) {
+        Some(near) => format!("there is no {what} {key:?}; did you mean {near:?}?"),
+        None => format!("there is no {what} {key:?}; there are {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn is_url(text: &str) -> Result<(), String> {
+    const SCHEMES: [&str; 6] = ["sqlite", "redis", "rediss", "postgres", "postgresql", "memory"];
+    match text.split_once(':') {
+        Some((scheme, _)) if SCHEMES.contains(&scheme) => Ok(()),
+        _ => Err("it is no URL of a store; write sqlite:app.db, redis://HOST/ or postgres://USER@HOST/DATABASE".into()),
+    }
+}
+
+fn is_format(text: &str) -> Result<(), String> {
+    Format::from_str(text, true).map(drop).map_err(|_| "write text or json".into())
+}
+
+fn is_text(text: &str) -> Result<(), String> {
+    if text.is_empty() { Err("it is empty".into()) } else { Ok(()) }
+}
+
+fn is_count(text: &str) -> Result<(), String> {
+    match text.parse::<usize>() {
+        Ok(1..) => Ok(()),
+        _ => Err("write a whole number from 1 on".into()),
+    }
+}
+
+fn is_span(text: &str) -> Result<(), String> {
+    duration(text).map(drop)
+}
+
+fn is_lanes(text: &str) -> Result<(), String> {
+    lanes(text).map(drop)
+}
+
+fn lanes(text: &str) -> Result<Vec<(String, usize)>, String> {
+    let one = |lane: &str| {
+        let (name, calls) = lane.trim().split_once('=')?;
+        Some((name.trim().to_owned(), calls.trim().parse().ok()?))
+    };
+    text.split(',').map(|lane| one(lane).ok_or_else(|| "write gpu=2,mail=10".to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn around(dir: &Path, variables: &[(&str, &str)]) -> Surroundings {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Surroundings { variables: variables.collect(), dir: dir.to_owned() }
+    }
+
+    fn read(file: &str, variables: &[(&str, &str)], common: &Common) -> Result<Config, Complaint> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), file).unwrap();
+        Config::read(common, &around(dir.path(), variables))
+    }
+
+    #[test]
+    fn what_comes_later_wins_and_knows_where_it_is_from() {
+        let file = "store = 'sqlite:file.db'\nby = 'ann'\n[worker]\nslots = 7\nlanes = 'gpu=2, mail=10'\n";
+        let variables = [("VASTFLOW_STORE", "sqlite:variable.db"), ("VASTFLOW_WORKER_LEASE", "5s"), ("PATH", "/bin")];
+        let config = read(file, &variables, &Common::default()).unwrap();
+        assert_eq!(config.store().unwrap(), "sqlite:variable.db");
+        assert_eq!((config.by().as_str(), config.slots()), ("ann", Some(7)));
+        assert_eq!(config.lease(), Some(Duration::from_secs(5)));
+        assert_eq!(config.lanes(), [("gpu".to_owned(), 2), ("mail".to_owned(), 10)]);
+        let flags = Common { store: Some("redis://u:secret@h/0".into()), ..Common::default() };
+        let config = read(file, &variables, &flags).unwrap();
+        let shown: Vec<String> = SETTINGS.iter().map(|it| config.shown(it)).map(|(v, o)| format!("{v} {o}")).collect();
+        assert_eq!(shown[0], "redis://…@h/0 --store");
+        assert_eq!(shown[1], "text default");
+        assert!(shown[3].starts_with("7 ") && shown[3].ends_with("vastflow.toml"), "{}", shown[3]);
+        assert_eq!(shown[5], "5s $VASTFLOW_WORKER_LEASE");
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error_with_a_suggestion() {
+        let check = |file: &str, variables: &[(&str, &str)], says: &str| {
+            let complaint = read(file, variables, &Common::default()).unwrap_err();
+            assert!(complaint.text.contains(says), "{complaint}");
+            assert_eq!(complaint.exit, crate::complaint::Exit::Usage);
+        };
+        check("stor = 'sqlite:a.db'", &[], "did you mean \"store\"?");
+        check("[worker]\nslot = 1", &[], "did you mean \"worker.slots\"?");
+        check("colour = 'red'", &[], "there are store, output");
+        check("store = 7", &[], "write sqlite:app.db");
+        check("worker = 7", &[], "there is no setting \"worker\"");
+        check("store = ['a']", &[], "wants a text or a number");
+        check("[worker]\nslots = 0", &[], "from 1 on");
+        check("store =", &[], "vastflow.toml");
+        check("", &[("VASTFLOW_STOR", "x")], "did you mean $VASTFLOW_STORE?");
+        check("", &[("VASTFLOW_WORKER_SLOTS", "many")], "$VASTFLOW_WORKER_SLOTS");
+        check("", &[("VASTFLOW_CONFIG", "/no/such/file")], "/no/such/file");
+    }
+
+    #[test]
+    fn what_is_others_is_passed_over() {
+        let variables = [("VASTFLOW_SERVICE_HOST", "10.0.0.1"), ("VASTFLOW_PORT_8080_TCP", "tcp://10.0.0.1:8080")];
+        let config = read("", &variables, &Common::default()).unwrap();
+        assert!(config.store().unwrap_err().next.unwrap().contains("--store sqlite:app.db"));
+    }
+}

@@ -1,0 +1,5 @@
+//! The `vastflow` command.
+
+fn main() -> std::process::ExitCode {
+    vastflow_cli::app().main()
+}

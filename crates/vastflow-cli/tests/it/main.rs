@@ -1,0 +1,9 @@
+//! The command line as a process: what it prints, where, and the code that it ends with.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "panics are how tests fail")]
+
+mod control;
+mod help;
+mod looks;
+mod place;
+mod settings;
+mod stores;

@@ -1,0 +1,122 @@
+//! A folder with a store, and programs that are run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// What a program said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) code: i32,
+}
+
+impl Said {
+    /// What it printed, when all went well.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{self:?}");
+        self.out
+    }
+
+    /// What it complained of, when it ended with this code.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{self:?}");
+        self.err
+    }
+
+    /// What it printed as JSON of this version, when all went well.
+    #[track_caller]
+    pub(crate) fn json(self) -> serde_json::Value {
+        let value: serde_json::Value = serde_json::from_str(&self.ok()).unwrap();
+        assert_eq!(value["version"], 1);
+        value
+    }
+}
+
+pub(crate) struct Place {
+    dir: TempDir,
+    url: String,
+}
+
+impl Place {
+    /// With a store in a file.
+    pub(crate) fn new() -> Self {
+        Place { dir: tempfile::tempdir().unwrap(), url: "sqlite:app.db".into() }
+    }
+
+    /// With another store.
+    pub(crate) fn at(url: &str) -> Self {
+        Place { dir: tempfile::tempdir().unwrap(), url: url.into() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn command(&self, program: &Path, words: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(words).current_dir(self.path()).env_clear().env("USER", "ann").env("VASTFLOW_STORE", &self.url);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, program: &Path, words: &[&str]) -> Said {
+        let output = self.command(program, words).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { out: text(output.stdout), err: text(output.stderr), code: output.status.code().unwrap_or(-1) }
+    }
+
+    /// Runs `vastflow`, which has no flows.
+    pub(crate) fn vastflow(&self, words: &[&str]) -> Said {
+        self.run(Path::new(env!("CARGO_BIN_EXE_vastflow")), words)
+    }
+
+    /// Runs the example that has flows.
+    pub(crate) fn shop(&self, words: &[&str]) -> Said {
+        self.run(&shop(), words)
+    }
+
+    /// Starts the shop's worker; it ends with what is given back.
+    pub(crate) fn worker(&self) -> Worker {
+        Worker(self.command(&shop(), &["worker"]).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Runs an order of which one item cannot be charged for; its run has this id.
+    pub(crate) fn failed_order(&self, id: &str) {
+        let input = r#"{"id": 7, "items": [1, -2, 3]}"#;
+        self.shop(&["start", "order", "--id", id, "-i", input, "--wait", "--label", "customer=4711"]).fails(1);
+    }
+}
+
+/// A worker under way.
+pub(crate) struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // One that is gone already gets none.
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.wait();
+    }
+}
+
+/// Cargo puts examples beside the tests of the same package.
+fn shop() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().with_file_name("examples").join("shop");
+    assert!(path.exists(), "{} is missing: build it with `cargo build -p vastflow-cli --examples`", path.display());
+    path
+}
+
+/// Tries until it is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(30), "waited 30 s until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
