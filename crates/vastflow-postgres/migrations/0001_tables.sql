@@ -50,7 +50,14 @@ CREATE TABLE {schema}.scope (
     plan     integer,
     priority smallint
 ) WITH (fillfactor = 70);
-CREATE UNIQUE INDEX scope_name ON {schema}.scope (name);
+-- A key of each name that is short enough for an index: keys of items within items may be long.
+CREATE FUNCTION {schema}.digest_of(name text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT encode(sha256(convert_to(name, 'UTF8')), 'hex')
+$$;
+CREATE FUNCTION {schema}.key_of(name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN octet_length(name) <= 1024 THEN name ELSE {schema}.digest_of(name) END
+$$;
+CREATE UNIQUE INDEX scope_name ON {schema}.scope ({schema}.key_of(name));
 CREATE INDEX scope_inner ON {schema}.scope (run) WHERE id <> run;
 
 -- What happened: one row a commit. Partitions follow the keys of runs.

@@ -430,7 +430,7 @@ BEGIN
     WITH mine AS (
         SELECT t.run, t.scope, t.task, l.ord
         FROM unnest(p_scope, p_task, p_token) WITH ORDINALITY l(name, task, token, ord)
-        JOIN {schema}.scope s ON s.name = l.name
+        JOIN {schema}.scope s ON {schema}.key_of(s.name) = {schema}.key_of(l.name)
         JOIN {schema}.task t ON t.run = s.run AND t.scope = s.id AND t.task = l.task
         WHERE t.token = l.token AND t.holder IS NOT NULL
         ORDER BY t.run, t.scope, t.task
@@ -507,7 +507,7 @@ BEGIN
     IF p_ids IS NOT NULL THEN
         SELECT array_agg(x.key) INTO v_doomed
         FROM (SELECT r.key FROM {schema}.scope s JOIN {schema}.run r ON r.key = s.id
-              WHERE s.name = ANY(p_ids) AND r.ended_at IS NOT NULL
+              WHERE {schema}.key_of(s.name) = ANY(p_ids) AND r.ended_at IS NOT NULL
                 AND NOT EXISTS (SELECT FROM {schema}.task t WHERE t.run = r.key)
               ORDER BY r.key LIMIT p_limit + 1) x;
     ELSE

@@ -280,9 +280,11 @@ impl<'a> Runs<'a> {
     }
 }
 
-/// Labels as a JSON list of objects with one member each; none when there are none.
+/// Labels as a JSON list of objects with one member each; none when there are none. They are there to be found by: how
+/// they were written stands in the journal. The server's JSON has no NUL, so it and what is put for it are escaped.
 pub(crate) fn labels(labels: &[(Box<str>, Box<str>)]) -> Option<String> {
-    let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let plain = |text: &str| text.replace('\u{2400}', "\u{2400}\u{2400}").replace('\0', "\u{2400}0");
+    let text = |text: &str| serde_json::to_string(&plain(text)).unwrap_or_default();
     let objects: Vec<String> = labels.iter().map(|(key, value)| format!("{{{}:{}}}", text(key), text(value))).collect();
     (!objects.is_empty()).then(|| format!("[{}]", objects.join(",")))
 }

@@ -56,7 +56,7 @@ pub(crate) async fn history(
              WHERE run = s.run AND scope = s.id AND first >= coalesce((
                  SELECT max(first) FROM {schema}.journal WHERE run = s.run AND scope = s.id AND first <= $2), 0)
              ORDER BY first LIMIT $3) j
-         WHERE s.name = $1 ORDER BY j.first"
+         WHERE {schema}.key_of(s.name) = {schema}.key_of($1) ORDER BY j.first"
     );
     let (name, from) = (scope.to_string(), millis(after.0));
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -141,7 +141,7 @@ fn began(record: Option<&[u8]>) -> Result<Arc<RunStarted>, StoreError> {
 }
 
 pub(crate) async fn run(shared: Arc<Shared>, id: RunId) -> Result<Option<RunRow>, StoreError> {
-    let sql = format!("SELECT {RUN} FROM {{schema}}.scope s JOIN {{schema}}.run r ON r.key = s.id WHERE s.name = $1")
+    let sql = format!("SELECT {RUN} FROM {{schema}}.scope s JOIN {{schema}}.run r ON r.key = s.id WHERE {{schema}}.key_of(s.name) = $1")
         .replace("{schema}", &shared.options.schema);
     let id = id.to_string();
     let rows = shared.read(&sql, &[(&id, Type::TEXT)]).await?;
@@ -255,7 +255,8 @@ pub(crate) async fn tasks(shared: Arc<Shared>, scope: ScopeId) -> Result<Vec<Que
     let schema = &shared.options.schema;
     let sql = format!(
         "SELECT t.task, t.due, t.token, t.state, t.ticket, t.holder, t.deaths, t.crashes
-         FROM {schema}.scope s JOIN {schema}.task t ON t.run = s.run AND t.scope = s.id WHERE s.name = $1"
+         FROM {schema}.scope s JOIN {schema}.task t ON t.run = s.run AND t.scope = s.id
+         WHERE {schema}.key_of(s.name) = {schema}.key_of($1)"
     );
     let read = |row: &Row| {
         let holder: Option<i64> = column(row, "holder")?;
