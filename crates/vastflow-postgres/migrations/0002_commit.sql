@@ -36,7 +36,7 @@ $$;
 -- r_ runs' summaries; *_el counts elements from 1. Elements that must see one another stand in different waves, of which
 -- p_waves gives the last elements. Codes: 0 done, 1 duplicate, 2 conflict, 3 fenced, 4 its run has not begun.
 CREATE FUNCTION {schema}.commit_1(
-    p_clock bigint, p_ripe bigint, p_waves integer[], p_names text[], p_workers bigint[],
+    p_clock bigint, p_ripe bigint, p_patience integer, p_waves integer[], p_names text[], p_workers bigint[],
     p_has_inner boolean, p_has_mail boolean, p_has_control boolean,
     e_op uuid[], e_scope text[], e_run text[], e_expected bigint[], e_at bigint[], e_worker bigint[],
     e_control smallint[], e_count integer[], e_events bytea[],
@@ -70,6 +70,10 @@ DECLARE
     v_fenced integer[];
     c_deliver CONSTANT bigint := 7::bigint << 59;
 BEGIN
+    -- A lock of somebody's own transaction must not keep strangers waiting for long.
+    IF p_patience IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', p_patience::text, true);
+    END IF;
     news := false; code := '{}'; len := '{}'; control := '{}'; revision := '{}';
     FOREACH hi IN ARRAY p_waves LOOP
         -- Heads of runs that begin. The id is free, so nothing can refuse such a commit any more.

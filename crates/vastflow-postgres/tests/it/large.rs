@@ -2,11 +2,15 @@
 
 use crate::races::client;
 use crate::support::Place;
+use std::ops::Range;
 use std::sync::Arc;
+use vastflow_core::{Codec, Payload};
+use vastflow_postgres::PostgresStore;
 use vastflow_postgres::tokio_postgres::Client;
-use vastflow_store::{Claim, Turn};
+use vastflow_store::{Claim, Committed, Message, Store, Turn};
 use vastflow_testsuite::Probe;
-use vastflow_testsuite::fixture::{ALICE, LEASE, T0};
+use vastflow_testsuite::fixture::{self, ALICE, LEASE, T0};
+use vastflow_testsuite::servers::Postgres;
 
 /// A store with one run, and a look into its tables.
 struct Full {
@@ -79,4 +83,26 @@ async fn a_lost_answer_among_many_tasks() {
     );
     let looked: i64 = transaction.query_one(&looked, &[]).await.unwrap().get(0);
     assert!(given_back == 1 && looked < 100, "{given_back} came back, {looked} rows were looked at");
+}
+
+/// However much is submitted at once, each call of the server carries so many commits, and so many bytes, as it can.
+#[tokio::test]
+async fn a_very_large_batch() {
+    let store = Arc::new(PostgresStore::open(&Postgres::shared().fresh_url()).await.unwrap());
+    store.put_plan(fixture::plan()).await.unwrap();
+    let probe = Probe::open(Arc::new(Arc::clone(&store) as Arc<dyn Store>)).await;
+    let starts = |runs: Range<usize>| runs.map(|run| fixture::start_commit(&format!("r{run}"))).collect::<Vec<_>>();
+    let trips = || store.round_trips();
+    let before = trips();
+    assert_eq!(probe.answers(starts(0..2_000)).await.len(), 2_000);
+    assert!(trips() >= before + 4, "2,000 in parts of 512");
+    let mut large = starts(2_000..2_030);
+    for commit in &mut large {
+        let to = commit.scope.clone();
+        commit.messages = vec![Message { to, kind: 1, body: Payload::new(Codec::Bytes, vec![7; 1 << 20]) }];
+    }
+    let before = trips();
+    let answers = probe.answers(large).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Committed::Done { .. })));
+    assert!(trips() >= before + 4, "30 MiB in parts of 8");
 }
