@@ -34,7 +34,8 @@ $$;
 
 -- The arrays are parallel: e_ elements, s_ what they settle, o_ what is obsolete, q_ what they queue, m_ messages,
 -- r_ runs' summaries; *_el counts elements from 1. Elements that must see one another stand in different waves, of which
--- p_waves gives the last elements. Codes: 0 done, 1 duplicate, 2 conflict, 3 fenced, 4 its run has not begun.
+-- p_waves gives the last elements. Codes: 0 done, 1 duplicate, 2 conflict, 3 fenced, 4 its run has not begun,
+-- 5 its run is being deleted.
 CREATE FUNCTION {schema}.commit_1(
     p_clock bigint, p_ripe bigint, p_patience integer, p_waves integer[], p_names text[], p_workers bigint[],
     p_has_inner boolean, p_has_mail boolean, p_has_control boolean,
@@ -144,6 +145,11 @@ BEGIN
         FOR i IN lo..hi LOOP
             -- Only what is rare asks the tables.
             v_code[i - lo + 1] := 0;
+            IF v_control[i - lo + 1] = 4 THEN
+                v_code[i - lo + 1] := 5;
+                v_control[i - lo + 1] := 3;
+                CONTINUE;
+            END IF;
             IF e_expected[i] < v_len[i - lo + 1] THEN
                 IF EXISTS (
                     SELECT FROM {schema}.journal j

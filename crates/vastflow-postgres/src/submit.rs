@@ -205,6 +205,7 @@ pub(crate) fn outcomes(commits: &[&Commit], rows: &[Row]) -> Result<Outcomes, St
                 1 => Ok(Committed::Duplicate { control }),
                 2 => Ok(Committed::Conflict { len: Seq(len.cast_unsigned()) }),
                 3 => Ok(Committed::Fenced),
+                5 => Err(StoreError::unavailable(format!("run {} is being deleted", commit.scope.run()))),
                 _ => Err(not_begun(commit)),
             })
         })

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use vastflow_core::{Codec, Payload};
 use vastflow_postgres::PostgresStore;
 use vastflow_postgres::tokio_postgres::Client;
-use vastflow_store::{Claim, Committed, Message, Store, Turn};
+use vastflow_store::{Claim, Committed, Control, Counts, Doomed, Message, Prune, RunQuery, Store, Turn};
 use vastflow_testsuite::Probe;
-use vastflow_testsuite::fixture::{self, ALICE, LEASE, T0};
+use vastflow_testsuite::fixture::{self, ALICE, LEASE, Story, T0, after, attempt, inner, root};
 use vastflow_testsuite::servers::Postgres;
 
 /// A store with one run, and a look into its tables.
@@ -105,4 +105,83 @@ async fn a_very_large_batch() {
     let answers = probe.answers(large).await;
     assert!(answers.iter().all(|answer| matches!(answer, Committed::Done { .. })));
     assert!(trips() >= before + 4, "30 MiB in parts of 8");
+}
+
+/// One claim hands over about 8 MiB of mail, and says that there is more.
+#[tokio::test]
+async fn very_much_mail() {
+    let probe = Probe::open(Arc::new(Place::fresh())).await;
+    let mut commit = probe.begin("r").await.finish(attempt(0, 1));
+    let letter = |key: usize| Message {
+        to: inner("r", &key.to_string()),
+        kind: 1,
+        body: Payload::new(Codec::Bytes, vec![7; 1 << 20]),
+    };
+    commit.messages = (0..20).map(letter).collect();
+    probe.done(commit).await;
+    let mut counts = Vec::new();
+    loop {
+        let claims = probe.claim_at(T0, 0).await;
+        counts.push(claims.tasks.len());
+        if counts.iter().sum::<usize>() == 20 {
+            break;
+        }
+        assert!(claims.more);
+        assert!(claims.tasks.iter().all(|task| task.messages.len() == 1));
+    }
+    assert_eq!(counts, [8, 8, 4]);
+}
+
+/// A large run is deleted in steps; from the first on nobody sees it or appends to it.
+#[tokio::test]
+async fn a_large_run_is_deleted_in_steps() {
+    let full = Full::new().await;
+    let mut story = Story::load(fixture::plan(), "r", &full.probe.history(&root("r")).await);
+    for node in 0..3 {
+        full.probe.done(story.finish(attempt(node, 1))).await;
+    }
+    full.run(
+        "INSERT INTO {schema}.scope (id, run, name, len)
+         SELECT nextval('{schema}.scope_id'), key, 'r/each[' || n || ']', 1 FROM {schema}.run, generate_series(1, 9000) n;
+         INSERT INTO {schema}.journal SELECT run, id, 0, 1, 0, gen_random_uuid(), '' FROM {schema}.scope WHERE id <> run",
+    )
+    .await;
+    let ask = Prune { which: Doomed::Runs(vec![fixture::run_id("r")]), limit: 10 };
+    let rows = "SELECT (SELECT count(*) FROM {schema}.journal) + (SELECT count(*) FROM {schema}.scope)";
+    let (mut before, mut steps) = (full.number(rows).await, 0);
+    loop {
+        let pruned = full.probe.store().prune(&ask).await.unwrap();
+        let left = full.number(rows).await;
+        assert!(before - left < 5_000, "{} rows in one step", before - left);
+        (before, steps) = (left, steps + 1);
+        assert_eq!(pruned.runs, usize::from(!pruned.more));
+        if !pruned.more {
+            break;
+        }
+        assert!(full.probe.page(&RunQuery::default()).await.rows.is_empty());
+        assert_eq!((full.probe.counts().await, full.probe.history(&root("r")).await), (Counts::default(), Vec::new()));
+        let late = full.probe.store().commit(fixture::commit(&root("r"), 4)).await;
+        assert!(late.unwrap_err().is_transient(), "it will be gone in a moment");
+    }
+    assert!(steps >= 5 && before == 0, "{steps} steps, {before} rows left");
+    full.probe.begin("r").await;
+}
+
+/// What becomes due, or comes back, in a held run is kept back, so that claims do not look at it again and again.
+#[tokio::test]
+async fn very_many_timers_of_a_held_run() {
+    let full = Full::new().await;
+    let claimed = full.probe.claim_one().await;
+    full.more_tasks(200, &format!("state = 0, holder = NULL, due = {} + n", T0.millis())).await;
+    let mut hold = fixture::commit(&root("r"), 1);
+    hold.control = Some(Control::Held);
+    full.probe.done(hold).await;
+    full.probe.release(&[claimed]).await;
+    full.probe.claim_at(after(1), 0).await;
+    let in_state = |state: u8| format!("SELECT count(*) FROM {{schema}}.task WHERE state = {state}");
+    assert_eq!((full.number(&in_state(1)).await, full.number(&in_state(0)).await), (0, 0));
+    let mut resume = fixture::commit(&root("r"), 2);
+    resume.control = Some(Control::Running);
+    full.probe.done(resume).await;
+    assert!(full.probe.claim_at(after(1), 1_000).await.tasks.len() > 200);
 }
