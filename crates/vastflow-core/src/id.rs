@@ -288,9 +288,10 @@ pub fn escape_key(key: &str) -> String {
     escape_marks(&key.replace('%', "%25"))
 }
 
-/// Escapes what stands between the parts of a path, and leaves what is escaped already.
+/// Escapes what stands between the parts of a path, and leaves what is escaped already. With them the one character that
+/// not every database has in a text.
 fn escape_marks(key: &str) -> String {
-    key.replace('/', "%2F").replace('[', "%5B").replace(']', "%5D")
+    key.replace('/', "%2F").replace('[', "%5B").replace(']', "%5D").replace('\0', "%00")
 }
 
 /// The key that was escaped. What is no escape stays as it is.
@@ -298,7 +299,8 @@ fn unescape(key: &str) -> Cow<'_, str> {
     if !key.contains('%') {
         return Cow::Borrowed(key);
     }
-    let plain = key.replace("%5D", "]").replace("%5B", "[").replace("%2F", "/").replace("%25", "%");
+    let plain =
+        key.replace("%00", "\0").replace("%5D", "]").replace("%5B", "[").replace("%2F", "/").replace("%25", "%");
     Cow::Owned(plain)
 }
 

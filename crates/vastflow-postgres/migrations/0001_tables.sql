@@ -22,6 +22,7 @@ CREATE TABLE {schema}.run (
     plan         integer NOT NULL,
     -- Runs of a flow with the same key may be limited in how many are in flight.
     run_key      text COLLATE "C",
+    -- As lists show it, or 'deleted': nobody sees it any more, and it goes in steps.
     status       text COLLATE "C" NOT NULL,
     started_at   bigint NOT NULL,
     ended_at     bigint,
@@ -44,13 +45,20 @@ CREATE TABLE {schema}.scope (
     run      bigint NOT NULL,
     name     text COLLATE "C" NOT NULL,
     len      bigint NOT NULL DEFAULT 0,
-    -- Of roots only. 0 running, 1 held, 2 stopping, 3 killed.
+    -- Of roots only. 0 running, 1 held, 2 stopping, 3 killed, 4 about to be deleted.
     control  smallint,
     revision integer,
     plan     integer,
     priority smallint
 ) WITH (fillfactor = 70);
-CREATE UNIQUE INDEX scope_name ON {schema}.scope (name);
+-- A key of each name that is short enough for an index: keys of items within items may be long.
+CREATE FUNCTION {schema}.digest_of(name text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT encode(sha256(convert_to(name, 'UTF8')), 'hex')
+$$;
+CREATE FUNCTION {schema}.key_of(name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN octet_length(name) <= 1024 THEN name ELSE {schema}.digest_of(name) END
+$$;
+CREATE UNIQUE INDEX scope_name ON {schema}.scope ({schema}.key_of(name));
 CREATE INDEX scope_inner ON {schema}.scope (run) WHERE id <> run;
 
 -- What happened: one row a commit. Partitions follow the keys of runs.
@@ -177,6 +185,7 @@ CREATE VIEW {schema}.run_list AS
            s.len AS events, r.labels,
            CASE WHEN r.output_codec = 'json' THEN convert_from(r.output, 'UTF8') END AS output
     FROM {schema}.run r JOIN {schema}.scope s ON s.id = r.key
+    WHERE r.status <> 'deleted'
     ORDER BY r.key DESC;
 
 CREATE VIEW {schema}.queue AS

@@ -34,9 +34,10 @@ $$;
 
 -- The arrays are parallel: e_ elements, s_ what they settle, o_ what is obsolete, q_ what they queue, m_ messages,
 -- r_ runs' summaries; *_el counts elements from 1. Elements that must see one another stand in different waves, of which
--- p_waves gives the last elements. Codes: 0 done, 1 duplicate, 2 conflict, 3 fenced, 4 its run has not begun.
+-- p_waves gives the last elements. Codes: 0 done, 1 duplicate, 2 conflict, 3 fenced, 4 its run has not begun,
+-- 5 its run is being deleted.
 CREATE FUNCTION {schema}.commit_1(
-    p_clock bigint, p_ripe bigint, p_waves integer[], p_names text[], p_workers bigint[],
+    p_clock bigint, p_ripe bigint, p_patience integer, p_waves integer[], p_names text[], p_workers bigint[],
     p_has_inner boolean, p_has_mail boolean, p_has_control boolean,
     e_op uuid[], e_scope text[], e_run text[], e_expected bigint[], e_at bigint[], e_worker bigint[],
     e_control smallint[], e_count integer[], e_events bytea[],
@@ -56,6 +57,7 @@ AS $$
 DECLARE
     v_clock bigint := coalesce(p_clock, {schema}.clock());
     v_ripe bigint := coalesce(p_ripe, p_clock, v_clock);
+    v_keys text[] := ARRAY(SELECT {schema}.key_of(n) FROM unnest(p_names) n);
     lo integer := 1;
     hi integer;
     v_code smallint[];
@@ -69,6 +71,10 @@ DECLARE
     v_fenced integer[];
     c_deliver CONSTANT bigint := 7::bigint << 59;
 BEGIN
+    -- A lock of somebody's own transaction must not keep strangers waiting for long.
+    IF p_patience IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', p_patience::text, true);
+    END IF;
     news := false; code := '{}'; len := '{}'; control := '{}'; revision := '{}';
     FOREACH hi IN ARRAY p_waves LOOP
         -- Heads of runs that begin. The id is free, so nothing can refuse such a commit any more.
@@ -81,9 +87,9 @@ BEGIN
                         JOIN {schema}.plan p ON p.hash = r.plan
                         WHERE r.el BETWEEN lo AND hi AND e_expected[r.el] = 0
                           AND NOT coalesce(r.el = ANY(s_el), false)
-                          AND NOT EXISTS (SELECT FROM {schema}.scope k WHERE k.name = r.scope)
+                          AND NOT EXISTS (SELECT FROM {schema}.scope k WHERE {schema}.key_of(k.name) = {schema}.key_of(r.scope))
                         ORDER BY r.el) x) n
-            ON CONFLICT (name) DO NOTHING;
+            ON CONFLICT ({schema}.key_of(name)) DO NOTHING;
         END IF;
         -- Heads of inner scopes that are spoken to for the first time.
         IF p_has_inner THEN
@@ -96,16 +102,16 @@ BEGIN
                         UNION ALL
                         SELECT m.to_, split_part(m.to_, '/', 1) FROM unnest(m_el, m_to) m(el, to_)
                         WHERE m.el BETWEEN lo AND hi) x
-                  JOIN {schema}.scope root ON root.name = x.root
-                  WHERE NOT EXISTS (SELECT FROM {schema}.scope k WHERE k.name = x.name)
+                  JOIN {schema}.scope root ON {schema}.key_of(root.name) = x.root
+                  WHERE NOT EXISTS (SELECT FROM {schema}.scope k WHERE {schema}.key_of(k.name) = {schema}.key_of(x.name))
                   ORDER BY x.name) k
-            ON CONFLICT (name) DO NOTHING;
+            ON CONFLICT ({schema}.key_of(name)) DO NOTHING;
         END IF;
 
         -- All heads that matter, locked in the order of their ids.
         WITH locked AS MATERIALIZED (
             SELECT id, run, name, len, control, revision, plan, priority
-            FROM {schema}.scope WHERE name = ANY(p_names) ORDER BY id FOR NO KEY UPDATE)
+            FROM {schema}.scope WHERE {schema}.key_of(name) = ANY(v_keys) ORDER BY id FOR NO KEY UPDATE)
         SELECT array_agg(coalesce(s.id, 0) ORDER BY e.at), array_agg(coalesce(r.id, 0) ORDER BY e.at),
                array_agg(coalesce(s.len, 0) ORDER BY e.at),
                array_agg(coalesce(r.control, 0::smallint) ORDER BY e.at), array_agg(coalesce(r.revision, 0) ORDER BY e.at),
@@ -139,6 +145,11 @@ BEGIN
         FOR i IN lo..hi LOOP
             -- Only what is rare asks the tables.
             v_code[i - lo + 1] := 0;
+            IF v_control[i - lo + 1] = 4 THEN
+                v_code[i - lo + 1] := 5;
+                v_control[i - lo + 1] := 3;
+                CONTINUE;
+            END IF;
             IF e_expected[i] < v_len[i - lo + 1] THEN
                 IF EXISTS (
                     SELECT FROM {schema}.journal j
@@ -208,7 +219,7 @@ BEGIN
                     SELECT DISTINCT ON (k.id, v_id[m.el - lo + 1], m.kind)
                            k.id AS scope, v_id[m.el - lo + 1] AS sender, m.kind, m.codec, m.body, m.ord
                     FROM unnest(m_el, m_to, m_kind, m_codec, m_body) WITH ORDINALITY m(el, to_, kind, codec, body, ord)
-                    JOIN {schema}.scope k ON k.name = m.to_
+                    JOIN {schema}.scope k ON {schema}.key_of(k.name) = {schema}.key_of(m.to_)
                     WHERE m.el BETWEEN lo AND hi AND v_code[m.el - lo + 1] = 0
                     ORDER BY k.id, v_id[m.el - lo + 1], m.kind, m.ord) once
                   WHERE NOT EXISTS (SELECT FROM {schema}.inbox i
@@ -261,7 +272,7 @@ BEGIN
                           UNION ALL
                           SELECT s.el, e_scope[s.el], 1000000 FROM unnest(s_el, s_task) s(el, task)
                           WHERE s.task = c_deliver) m
-                    JOIN {schema}.scope k ON k.name = m.to_
+                    JOIN {schema}.scope k ON {schema}.key_of(k.name) = {schema}.key_of(m.to_)
                     WHERE p_has_mail AND m.el BETWEEN lo AND hi AND v_code[m.el - lo + 1] = 0
                       AND EXISTS (SELECT FROM {schema}.inbox i WHERE i.scope = k.id)
                   ) x ORDER BY x.el, x.place, x.ord) n

@@ -8,6 +8,10 @@ CREATE FUNCTION {schema}.take_turn_1(
     p_now bigint, p_told bigint, p_worker bigint, p_lease bigint, p_slack bigint, p_turn bigint, p_heard bigint,
     OUT is_mine boolean, OUT given_back bigint)
 LANGUAGE plpgsql AS $$
+DECLARE
+    v_run bigint[];
+    v_scope bigint[];
+    v_task bigint[];
 BEGIN
     is_mine := true;
     given_back := 0;
@@ -32,12 +36,16 @@ BEGIN
             WHERE t.state = 2 AND t.holder = p_worker AND t.turn > p_heard AND t.turn > 0
             ORDER BY t.run, t.scope, t.task
             FOR UPDATE OF t),
-        placed AS (SELECT u.*, nextval('{schema}.ticket') AS ticket FROM (SELECT * FROM unheard ORDER BY run, scope, task) u)
-        UPDATE {schema}.task t
-        SET holder = NULL, ticket = p.ticket, state = CASE WHEN t.due > p_now THEN 0 ELSE 1 END,
-            since = greatest(p_now, t.due)
-        FROM placed p WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task;
-        GET DIAGNOSTICS given_back = ROW_COUNT;
+        placed AS (SELECT u.*, nextval('{schema}.ticket') AS ticket FROM (SELECT * FROM unheard ORDER BY run, scope, task) u),
+        back AS (
+            UPDATE {schema}.task t
+            SET holder = NULL, ticket = p.ticket, state = CASE WHEN t.due > p_now THEN 0 ELSE 1 END,
+                since = greatest(p_now, t.due)
+            FROM placed p WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task
+            RETURNING t.run, t.scope, t.task)
+        SELECT array_agg(b.run), array_agg(b.scope), array_agg(b.task) INTO v_run, v_scope, v_task FROM back b;
+        given_back := coalesce(cardinality(v_run), 0);
+        PERFORM {schema}.keep_back_1(v_run, v_scope, v_task);
     END IF;
 END
 $$;
@@ -105,12 +113,31 @@ BEGIN
 END
 $$;
 
+-- Of tasks that have just become claimable, keeps back those of held runs: each claim would look at them again. Who marks
+-- them must hold the lock of the root's head, or a resume that goes on at the same time passes them over; where somebody
+-- else has it, they stay as they are, as the word is read where tasks are claimed, too.
+CREATE FUNCTION {schema}.keep_back_1(p_run bigint[], p_scope bigint[], p_task bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_held bigint[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM {schema}.scope r WHERE r.id = ANY(p_run) AND r.control NOT IN (0, 2)) THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(x.id) INTO v_held
+    FROM (SELECT r.id FROM {schema}.scope r WHERE r.id = ANY(p_run) AND r.control NOT IN (0, 2)
+          FOR NO KEY UPDATE SKIP LOCKED) x;
+    UPDATE {schema}.task t SET state = 3
+    FROM unnest(p_run, p_scope, p_task) p(run, scope, task)
+    WHERE p.run = ANY(v_held) AND t.run = p.run AND t.scope = p.scope AND t.task = p.task AND t.state = 1;
+END
+$$;
+
 -- What is due becomes claimable, the oldest first and so many at once that a claim stays short; whether there is more.
--- Tasks of held runs, too: the word is read where tasks are claimed. Who marks a task as kept back must hold the lock of
--- the root's head, or a resume that goes on at the same time passes it over.
 CREATE FUNCTION {schema}.ripen_1(p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    v_count bigint;
+    v_run bigint[];
+    v_scope bigint[];
+    v_task bigint[];
     c_most CONSTANT bigint := 4096;
 BEGIN
     IF NOT EXISTS (SELECT FROM {schema}.task WHERE state = 0 AND due <= p_now) THEN
@@ -118,11 +145,14 @@ BEGIN
     END IF;
     WITH ripe AS (
         SELECT t.run, t.scope, t.task FROM {schema}.task t WHERE t.state = 0 AND t.due <= p_now
-        ORDER BY t.due LIMIT c_most FOR UPDATE OF t SKIP LOCKED)
-    UPDATE {schema}.task t SET state = 1
-    FROM ripe WHERE t.run = ripe.run AND t.scope = ripe.scope AND t.task = ripe.task;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    RETURN v_count = c_most;
+        ORDER BY t.due LIMIT c_most FOR UPDATE OF t SKIP LOCKED),
+    changed AS (
+        UPDATE {schema}.task t SET state = 1
+        FROM ripe WHERE t.run = ripe.run AND t.scope = ripe.scope AND t.task = ripe.task
+        RETURNING t.run, t.scope, t.task)
+    SELECT array_agg(c.run), array_agg(c.scope), array_agg(c.task) INTO v_run, v_scope, v_task FROM changed c;
+    PERFORM {schema}.keep_back_1(v_run, v_scope, v_task);
+    RETURN coalesce(cardinality(v_run), 0) = c_most;
 END
 $$;
 
@@ -169,6 +199,8 @@ DECLARE
     w_scope bigint[];
     w_task bigint[];
     v_ripens boolean;
+    v_rest boolean := false;
+    v_upto bigint[];
     v_internal integer;
     v_calls integer;
     c_deliver CONSTANT bigint := 7::bigint << 59;
@@ -191,6 +223,24 @@ BEGIN
             AND r.control IN (0, 2)
           ORDER BY t.priority DESC, t.ticket LIMIT 1024 FOR UPDATE OF t SKIP LOCKED) x;
     v_internal := coalesce(cardinality(v_run), 0);
+    IF c_deliver = ANY(v_task) THEN
+        -- A delivery is given the oldest messages, at most 512, and after the first only what has 1 MiB together. All
+        -- together have about 8 MiB: whose turn then is comes with the next claim.
+        SELECT array_agg(x.run ORDER BY x.ord), array_agg(x.scope ORDER BY x.ord), array_agg(x.task ORDER BY x.ord),
+               array_agg(x.upto ORDER BY x.ord)
+        INTO v_run, v_scope, v_task, v_upto
+        FROM (SELECT d.*, m.upto, sum(m.bytes) OVER (ORDER BY d.ord) - m.bytes AS before
+              FROM unnest(v_run, v_scope, v_task) WITH ORDINALITY d(run, scope, task, ord)
+              CROSS JOIN LATERAL (
+                  SELECT max(i.id) AS upto, max(i.sum) AS bytes
+                  FROM (SELECT o.id, row_number() OVER (ORDER BY o.id) AS at,
+                               sum(octet_length(o.body)) OVER (ORDER BY o.id) AS sum
+                        FROM (SELECT id, body FROM {schema}.inbox
+                              WHERE d.task = c_deliver AND inbox.scope = d.scope ORDER BY id LIMIT 512) o) i
+                  WHERE i.at = 1 OR i.sum <= 1048576) m) x
+        WHERE coalesce(x.before, 0) < 8388608;
+        v_rest := v_internal > cardinality(v_run);
+    END IF;
 
     SELECT a.run, a.scope, a.task, a.in_flight, a.waits INTO w_run, w_scope, w_task, in_flight, waits
     FROM {schema}.admit_1(v_except, w_kind, w_flow, w_most) a;
@@ -229,10 +279,8 @@ BEGIN
         WITH taken AS (
             UPDATE {schema}.task t
             SET holder = p_worker, turn = coalesce(p_turn, 0), state = 2, token = t.token + 1,
-                upto = CASE WHEN t.task = c_deliver THEN (
-                    SELECT max(i.id) FROM (SELECT id FROM {schema}.inbox WHERE inbox.scope = t.scope ORDER BY id LIMIT 512) i
-                ) END
-            FROM unnest(v_run, v_scope, v_task) WITH ORDINALITY p(run, scope, task, ord)
+                upto = p.upto
+            FROM unnest(v_run, v_scope, v_task, v_upto) WITH ORDINALITY p(run, scope, task, upto, ord)
             WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task
             RETURNING t.run, t.scope, t.task, t.token, t.lane, t.crashes, t.plan, p.ord)
         SELECT array_agg(s.name ORDER BY x.ord), array_agg(x.task ORDER BY x.ord), array_agg(x.token ORDER BY x.ord),
@@ -247,9 +295,8 @@ BEGIN
             SELECT array_agg(x.at), array_agg(x.name), array_agg(x.kind), array_agg(x.codec), array_agg(x.body)
             INTO m_at, m_from, m_kind, m_codec, m_body
             FROM (SELECT d.ord::integer AS at, s.name, i.kind, i.codec, i.body
-                  FROM unnest(v_run, v_scope, v_task) WITH ORDINALITY d(run, scope, task, ord)
-                  JOIN {schema}.task t ON t.run = d.run AND t.scope = d.scope AND t.task = d.task
-                  JOIN {schema}.inbox i ON i.scope = d.scope AND i.id <= t.upto
+                  FROM unnest(v_run, v_scope, v_task, v_upto) WITH ORDINALITY d(run, scope, task, upto, ord)
+                  JOIN {schema}.inbox i ON i.scope = d.scope AND i.id <= d.upto
                   JOIN {schema}.scope s ON s.id = i.sender
                   WHERE d.task = c_deliver
                   ORDER BY d.ord, i.id) x;
@@ -265,7 +312,7 @@ BEGIN
     IF p_alone THEN
         more := alone_waits;
     ELSE
-        more := v_internal >= 1024 OR v_calls >= p_max AND EXISTS (
+        more := v_internal >= 1024 OR v_rest OR v_calls >= p_max AND EXISTS (
             SELECT FROM unnest(v_lanes) l(lane)
             CROSS JOIN LATERAL (
                 SELECT FROM {schema}.task t JOIN {schema}.scope r ON r.id = t.run
@@ -425,23 +472,28 @@ AS $$
 DECLARE
     v_clock bigint := coalesce(p_clock, {schema}.clock());
     v_ripe bigint := coalesce(p_ripe, p_clock, v_clock);
-    v_count bigint;
+    v_run bigint[];
+    v_scope bigint[];
+    v_task bigint[];
 BEGIN
     WITH mine AS (
         SELECT t.run, t.scope, t.task, l.ord
         FROM unnest(p_scope, p_task, p_token) WITH ORDINALITY l(name, task, token, ord)
-        JOIN {schema}.scope s ON s.name = l.name
+        JOIN {schema}.scope s ON {schema}.key_of(s.name) = {schema}.key_of(l.name)
         JOIN {schema}.task t ON t.run = s.run AND t.scope = s.id AND t.task = l.task
         WHERE t.token = l.token AND t.holder IS NOT NULL
         ORDER BY t.run, t.scope, t.task
         FOR UPDATE OF t),
-    placed AS (SELECT m.*, nextval('{schema}.ticket') AS ticket FROM (SELECT * FROM mine ORDER BY ord) m)
-    UPDATE {schema}.task t
-    SET holder = NULL, ticket = p.ticket, state = CASE WHEN t.due > v_ripe THEN 0 ELSE 1 END,
-        since = CASE WHEN t.due > v_ripe THEN t.due ELSE greatest(v_clock, t.due) END
-    FROM placed p WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    RETURN v_count;
+    placed AS (SELECT m.*, nextval('{schema}.ticket') AS ticket FROM (SELECT * FROM mine ORDER BY ord) m),
+    back AS (
+        UPDATE {schema}.task t
+        SET holder = NULL, ticket = p.ticket, state = CASE WHEN t.due > v_ripe THEN 0 ELSE 1 END,
+            since = CASE WHEN t.due > v_ripe THEN t.due ELSE greatest(v_clock, t.due) END
+        FROM placed p WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task
+        RETURNING t.run, t.scope, t.task)
+    SELECT array_agg(b.run), array_agg(b.scope), array_agg(b.task) INTO v_run, v_scope, v_task FROM back b;
+    PERFORM {schema}.keep_back_1(v_run, v_scope, v_task);
+    RETURN coalesce(cardinality(v_run), 0);
 END
 $$;
 
@@ -453,6 +505,9 @@ DECLARE
     v_now bigint := coalesce(p_now, {schema}.clock());
     v_ripe bigint := coalesce(p_ripe, p_now, v_now);
     v_dead bigint[];
+    v_run bigint[];
+    v_scope bigint[];
+    v_task bigint[];
 BEGIN
     -- One sweep at a time.
     IF p_now IS NULL THEN
@@ -482,46 +537,56 @@ BEGIN
     calls AS (SELECT holder, count(*) AS count FROM lost WHERE class = 2 GROUP BY holder),
     placed AS (
         SELECT l.*, coalesce(c.count, 0) AS calls, nextval('{schema}.ticket') AS ticket
-        FROM (SELECT * FROM lost ORDER BY run, scope, task) l LEFT JOIN calls c ON c.holder = l.holder)
+        FROM (SELECT * FROM lost ORDER BY run, scope, task) l LEFT JOIN calls c ON c.holder = l.holder),
+    back AS (
     UPDATE {schema}.task t
     SET holder = NULL, ticket = p.ticket, state = CASE WHEN t.due > v_ripe THEN 0 ELSE 1 END,
         since = CASE WHEN t.due > v_ripe THEN t.due ELSE greatest(v_now, t.due) END,
         deaths = CASE WHEN p.suspect THEN least(t.deaths + 1, 255) ELSE t.deaths END,
         crashes = CASE WHEN p.suspect AND p.calls = 1 THEN least(t.crashes + 1, 255) ELSE t.crashes END
-    FROM placed p WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task;
-    GET DIAGNOSTICS tasks = ROW_COUNT;
+    FROM placed p WHERE t.run = p.run AND t.scope = p.scope AND t.task = p.task
+    RETURNING t.run, t.scope, t.task)
+    SELECT array_agg(b.run), array_agg(b.scope), array_agg(b.task) INTO v_run, v_scope, v_task FROM back b;
+    tasks := coalesce(cardinality(v_run), 0);
+    PERFORM {schema}.keep_back_1(v_run, v_scope, v_task);
     DELETE FROM {schema}.worker WHERE id = ANY(v_dead);
     DELETE FROM {schema}.stranger WHERE id = ANY(v_dead);
     UPDATE {schema}.incident SET taken_over = taken_over + sweep_1.tasks WHERE sweep_1.tasks > 0;
 END
 $$;
 
--- Deletes runs that are over. Gives how many, and whether there are more.
+-- Deletes runs that are over. Gives how many are gone, and whether there is more to do. A run that is to go is marked, and
+-- from then on nobody sees it or appends to it; what belongs to it goes in steps, so that no call grows with a large run,
+-- and the run itself last: until then its id is not free.
 CREATE FUNCTION {schema}.prune_1(
     p_ids text[], p_flow text, p_except text[], p_since bigint, p_newest bigint, p_limit bigint,
     OUT runs bigint, OUT more boolean)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET enable_seqscan = off
+AS $$
 #variable_conflict use_column
 DECLARE
     v_key bigint;
     v_doomed bigint[];
+    v_count bigint;
+    c_step CONSTANT bigint := 4096;
 BEGIN
     IF p_ids IS NOT NULL THEN
         SELECT array_agg(x.key) INTO v_doomed
         FROM (SELECT r.key FROM {schema}.scope s JOIN {schema}.run r ON r.key = s.id
-              WHERE s.name = ANY(p_ids) AND r.ended_at IS NOT NULL
+              WHERE {schema}.key_of(s.name) = ANY(p_ids) AND r.ended_at IS NOT NULL AND r.status <> 'deleted'
                 AND NOT EXISTS (SELECT FROM {schema}.task t WHERE t.run = r.key)
               ORDER BY r.key LIMIT p_limit + 1) x;
     ELSE
         IF p_newest IS NOT NULL THEN
             SELECT r.key INTO v_key FROM {schema}.run r
-            WHERE (p_flow IS NULL OR r.flow = p_flow) AND r.flow <> ALL(p_except)
+            WHERE (p_flow IS NULL OR r.flow = p_flow) AND r.flow <> ALL(p_except) AND r.status <> 'deleted'
             ORDER BY r.key DESC OFFSET p_newest LIMIT 1;
         END IF;
         SELECT array_agg(x.key) INTO v_doomed
         FROM (SELECT r.key FROM {schema}.run r
               WHERE (p_flow IS NULL OR r.flow = p_flow) AND r.flow <> ALL(p_except) AND r.ended_at IS NOT NULL
-                AND (r.ended_at < p_since OR r.key <= v_key)
+                AND (r.ended_at < p_since OR r.key <= v_key) AND r.status <> 'deleted'
                 AND NOT EXISTS (SELECT FROM {schema}.task t WHERE t.run = r.key)
               ORDER BY r.key LIMIT p_limit + 1) x;
     END IF;
@@ -529,17 +594,50 @@ BEGIN
     -- Nobody appends to what is locked, so what has no task now stays without one.
     SELECT array_agg(x.id) INTO v_doomed
     FROM (SELECT s.id FROM {schema}.scope s WHERE s.id = ANY(v_doomed[1:p_limit]) ORDER BY s.id FOR UPDATE) x;
-    SELECT array_agg(r.key) INTO v_doomed FROM {schema}.run r
-    WHERE r.key = ANY(v_doomed) AND r.ended_at IS NOT NULL
-      AND NOT EXISTS (SELECT FROM {schema}.task t WHERE t.run = r.key);
-    runs := coalesce(cardinality(v_doomed), 0);
-    IF runs > 0 THEN
-        DELETE FROM {schema}.inbox WHERE scope IN (SELECT id FROM {schema}.scope WHERE run = ANY(v_doomed) AND id <> run);
-        DELETE FROM {schema}.inbox WHERE scope = ANY(v_doomed);
-        DELETE FROM {schema}.journal WHERE run = ANY(v_doomed);
-        DELETE FROM {schema}.scope WHERE run = ANY(v_doomed) AND id <> run;
-        DELETE FROM {schema}.scope WHERE id = ANY(v_doomed);
-        DELETE FROM {schema}.run WHERE key = ANY(v_doomed);
+    WITH gone AS (
+        UPDATE {schema}.run r SET status = 'deleted'
+        WHERE r.key = ANY(v_doomed) AND r.ended_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM {schema}.task t WHERE t.run = r.key)
+        RETURNING r.key)
+    UPDATE {schema}.scope s SET control = 4 FROM gone WHERE s.id = gone.key;
+
+    -- What was marked, now or before. One call at a time: the next finds what this one leaves.
+    runs := 0;
+    SELECT array_agg(x.id) INTO v_doomed
+    FROM (SELECT s.id FROM {schema}.run r JOIN {schema}.scope s ON s.id = r.key
+          WHERE r.status = 'deleted' ORDER BY r.key LIMIT p_limit FOR UPDATE OF s SKIP LOCKED) x;
+    IF v_doomed IS NULL THEN
+        RETURN;
     END IF;
+    -- How a run began stays until the end: lists read it there.
+    DELETE FROM {schema}.journal j
+    USING (SELECT x.run, x.scope, x.first
+           FROM (SELECT l.run, l.scope, l.first, sum(octet_length(l.events)) OVER (ORDER BY l.run, l.scope, l.first) AS bytes,
+                        row_number() OVER (ORDER BY l.run, l.scope, l.first) AS at
+                 FROM (SELECT run, scope, first, events FROM {schema}.journal
+                       WHERE run = ANY(v_doomed) AND NOT (scope = run AND first = 0) LIMIT c_step) l) x
+           WHERE x.at = 1 OR x.bytes <= 67108864) d
+    WHERE j.run = d.run AND j.scope = d.scope AND j.first = d.first;
+    IF EXISTS (SELECT FROM {schema}.journal WHERE run = ANY(v_doomed) AND NOT (scope = run AND first = 0)) THEN
+        more := true;
+        RETURN;
+    END IF;
+    WITH inner_scopes AS (
+        DELETE FROM {schema}.scope s
+        USING (SELECT id FROM {schema}.scope WHERE run = ANY(v_doomed) AND id <> run LIMIT c_step) d
+        WHERE s.id = d.id
+        RETURNING s.id),
+    mail AS (DELETE FROM {schema}.inbox i USING inner_scopes s WHERE i.scope = s.id)
+    SELECT count(*) INTO v_count FROM inner_scopes;
+    IF v_count = c_step THEN
+        more := true;
+        RETURN;
+    END IF;
+    DELETE FROM {schema}.inbox WHERE scope = ANY(v_doomed);
+    DELETE FROM {schema}.journal WHERE run = ANY(v_doomed);
+    DELETE FROM {schema}.scope WHERE id = ANY(v_doomed);
+    DELETE FROM {schema}.run WHERE key = ANY(v_doomed);
+    runs := cardinality(v_doomed);
+    more := more OR EXISTS (SELECT FROM {schema}.run WHERE status = 'deleted');
 END
 $$;

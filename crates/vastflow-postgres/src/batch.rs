@@ -9,6 +9,9 @@ use vastflow_core::run::RunSummary;
 use vastflow_core::{Event, Task, codec};
 use vastflow_store::{Commit, Control, StoreError};
 
+/// With how many bytes of events, messages and results a call is full.
+const BYTES: usize = 8 << 20;
+
 /// What the server's function is called with; the names are its.
 #[derive(Default)]
 pub(crate) struct Batch<'a> {
@@ -18,6 +21,7 @@ pub(crate) struct Batch<'a> {
     has_inner: bool,
     has_mail: bool,
     has_control: bool,
+    bytes: usize,
     elements: Elements<'a>,
     settles: Settles,
     obsolete: (Vec<i32>, Vec<i64>),
@@ -101,18 +105,29 @@ pub(crate) fn control_word(number: i16) -> Result<Control, StoreError> {
 }
 
 impl<'a> Batch<'a> {
+    /// The first of these commits, as many as go in one call; at least one.
+    ///
     /// # Errors
     /// [`StoreError::Invalid`] when something in a commit cannot be kept by this kind of store.
     pub(crate) fn new(commits: &[&'a Commit]) -> Result<Self, StoreError> {
-        let mut batch = Batch { waves: waves(commits), ..Batch::default() };
+        let mut batch = Batch::default();
         for (at, commit) in commits.iter().enumerate() {
             batch.add(i32::try_from(at + 1).unwrap_or(i32::MAX), commit)?;
+            if batch.bytes >= BYTES {
+                break;
+            }
         }
+        batch.waves = commits.get(..batch.len()).map(waves).unwrap_or_default();
         batch.names.sort_unstable();
         batch.names.dedup();
         batch.workers.sort_unstable();
         batch.workers.dedup();
         Ok(batch)
+    }
+
+    /// How many of the commits are in it.
+    pub(crate) fn len(&self) -> usize {
+        self.elements.op.len()
     }
 
     fn add(&mut self, el: i32, commit: &'a Commit) -> Result<(), StoreError> {
@@ -135,10 +150,13 @@ impl<'a> Batch<'a> {
         self.add_queue(el, commit)?;
         self.add_messages(el, commit);
         if let Some(summary) = &commit.summary {
+            self.bytes += summary.output.as_ref().map_or(0, |output| output.bytes().len());
             self.runs.add(el, commit.scope.run(), summary)?;
         }
         self.has_control |= commit.control.is_some();
-        self.elements.add(scope, commit)
+        self.elements.add(scope, commit)?;
+        self.bytes += self.elements.events.last().map_or(0, Vec::len);
+        Ok(())
     }
 
     fn add_queue(&mut self, el: i32, commit: &'a Commit) -> Result<(), StoreError> {
@@ -167,6 +185,7 @@ impl<'a> Batch<'a> {
             self.messages.to.push(to);
             self.messages.kind.push(i64::from(message.kind));
             self.messages.codec.push(message.body.codec().name());
+            self.bytes += message.body.bytes().len();
             self.messages.body.push(message.body.bytes());
         }
     }
@@ -280,9 +299,11 @@ impl<'a> Runs<'a> {
     }
 }
 
-/// Labels as a JSON list of objects with one member each; none when there are none.
+/// Labels as a JSON list of objects with one member each; none when there are none. They are there to be found by: how
+/// they were written stands in the journal. The server's JSON has no NUL, so it and what is put for it are escaped.
 pub(crate) fn labels(labels: &[(Box<str>, Box<str>)]) -> Option<String> {
-    let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let plain = |text: &str| text.replace('\u{2400}', "\u{2400}\u{2400}").replace('\0', "\u{2400}0");
+    let text = |text: &str| serde_json::to_string(&plain(text)).unwrap_or_default();
     let objects: Vec<String> = labels.iter().map(|(key, value)| format!("{{{}:{}}}", text(key), text(value))).collect();
     (!objects.is_empty()).then(|| format!("[{}]", objects.join(",")))
 }

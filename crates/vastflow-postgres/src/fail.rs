@@ -14,6 +14,8 @@ pub(crate) fn refused(code: &str, why: impl std::fmt::Display) -> StoreError {
 pub(crate) enum Kind {
     /// The same again may well work at once: two transactions were in each other's way.
     Again,
+    /// Somebody held a lock for too long, or it took too long: less at once may work.
+    Blocked,
     /// The same again may work later.
     Later,
     /// What was sent cannot be kept.
@@ -32,7 +34,8 @@ pub(crate) fn kind(error: &tokio_postgres::Error) -> Kind {
     let code = state.code();
     match *state {
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Kind::Again,
-        SqlState::CHECK_VIOLATION if says(error, "no partition") => Kind::NoPartition,
+        SqlState::CHECK_VIOLATION if is_about(error, "journal") => Kind::NoPartition,
+        SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => Kind::Blocked,
         SqlState::INSUFFICIENT_PRIVILEGE | SqlState::INVALID_PASSWORD | SqlState::INVALID_CATALOG_NAME => Kind::Refused,
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION => Kind::Refused,
         SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_FUNCTION | SqlState::INVALID_SCHEMA_NAME => Kind::Refused,
@@ -44,6 +47,11 @@ pub(crate) fn kind(error: &tokio_postgres::Error) -> Kind {
 
 fn is_io(error: &tokio_postgres::Error) -> bool {
     error.source().is_some_and(|source| source.downcast_ref::<std::io::Error>().is_some())
+}
+
+/// Whether it is about that table. What the server says of it may be in any language.
+fn is_about(error: &tokio_postgres::Error, table: &str) -> bool {
+    error.as_db_error().is_some_and(|db| db.table() == Some(table))
 }
 
 fn says(error: &tokio_postgres::Error, words: &str) -> bool {

@@ -92,6 +92,7 @@ mod batch;
 mod connect;
 mod fail;
 mod hints;
+mod line;
 mod migrate;
 mod options;
 mod read;

@@ -51,12 +51,12 @@ pub(crate) async fn history(
     // The commit in the middle of which the position is comes first; each holds at least one event.
     let sql = format!(
         "SELECT j.first, j.at, j.events
-         FROM {schema}.scope s CROSS JOIN LATERAL (
+         FROM {schema}.scope s JOIN {schema}.scope r ON r.id = s.run AND r.control < 4 CROSS JOIN LATERAL (
              SELECT first, at, events FROM {schema}.journal
              WHERE run = s.run AND scope = s.id AND first >= coalesce((
                  SELECT max(first) FROM {schema}.journal WHERE run = s.run AND scope = s.id AND first <= $2), 0)
              ORDER BY first LIMIT $3) j
-         WHERE s.name = $1 ORDER BY j.first"
+         WHERE {schema}.key_of(s.name) = {schema}.key_of($1) ORDER BY j.first"
     );
     let (name, from) = (scope.to_string(), millis(after.0));
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -141,7 +141,7 @@ fn began(record: Option<&[u8]>) -> Result<Arc<RunStarted>, StoreError> {
 }
 
 pub(crate) async fn run(shared: Arc<Shared>, id: RunId) -> Result<Option<RunRow>, StoreError> {
-    let sql = format!("SELECT {RUN} FROM {{schema}}.scope s JOIN {{schema}}.run r ON r.key = s.id WHERE s.name = $1")
+    let sql = format!("SELECT {RUN} FROM {{schema}}.scope s JOIN {{schema}}.run r ON r.key = s.id WHERE {{schema}}.key_of(s.name) = $1 AND r.status <> 'deleted'")
         .replace("{schema}", &shared.options.schema);
     let id = id.to_string();
     let rows = shared.read(&sql, &[(&id, Type::TEXT)]).await?;
@@ -156,8 +156,9 @@ pub(crate) async fn runs(shared: Arc<Shared>, query: RunQuery) -> Result<RunPage
     let pairs: Vec<_> =
         query.labels.iter().map(|(key, value)| (Box::from(key.as_str()), Box::from(value.as_str()))).collect();
     let wanted = labels(&pairs);
-    let mut sql =
-        format!("SELECT {RUN} FROM {{schema}}.run r JOIN {{schema}}.scope s ON s.id = r.key WHERE r.key < $1");
+    let mut sql = format!(
+        "SELECT {RUN} FROM {{schema}}.run r JOIN {{schema}}.scope s ON s.id = r.key WHERE r.key < $1 AND r.status <> 'deleted'"
+    );
     let mut with: Vec<Parameter<'_>> = vec![(&before, Type::INT8), (&most, Type::INT8)];
     if flow.is_some() {
         with.push((&flow, Type::TEXT));
@@ -180,7 +181,8 @@ pub(crate) async fn runs(shared: Arc<Shared>, query: RunQuery) -> Result<RunPage
 }
 
 pub(crate) async fn counts(shared: Arc<Shared>) -> Result<Counts, StoreError> {
-    let sql = format!("SELECT status, count(*) FROM {}.run GROUP BY status", shared.options.schema);
+    let sql =
+        format!("SELECT status, count(*) FROM {}.run WHERE status <> 'deleted' GROUP BY status", shared.options.schema);
     let mut counts = Counts::default();
     for row in shared.read(&sql, &[]).await? {
         let status =
@@ -255,7 +257,8 @@ pub(crate) async fn tasks(shared: Arc<Shared>, scope: ScopeId) -> Result<Vec<Que
     let schema = &shared.options.schema;
     let sql = format!(
         "SELECT t.task, t.due, t.token, t.state, t.ticket, t.holder, t.deaths, t.crashes
-         FROM {schema}.scope s JOIN {schema}.task t ON t.run = s.run AND t.scope = s.id WHERE s.name = $1"
+         FROM {schema}.scope s JOIN {schema}.task t ON t.run = s.run AND t.scope = s.id
+         WHERE {schema}.key_of(s.name) = {schema}.key_of($1)"
     );
     let read = |row: &Row| {
         let holder: Option<i64> = column(row, "holder")?;

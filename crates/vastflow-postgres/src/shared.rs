@@ -34,7 +34,7 @@ impl Statements {
             format!("SELECT * FROM {schema}.{function}({})", places.join(", "))
         };
         Statements {
-            commit: call("commit_1", 46),
+            commit: call("commit_1", 47),
             claim: call("claim_1", 17),
             release: call("release_1", 5),
             heartbeat: call("heartbeat_1", 5),

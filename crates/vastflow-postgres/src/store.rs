@@ -2,11 +2,12 @@
 
 use crate::connect::{self, Connections};
 use crate::hints;
+use crate::line::{Part, parts};
 use crate::migrate;
 use crate::options::Options;
 use crate::runtime::Runtime;
 use crate::shared::Shared;
-use crate::submit::{self, Job};
+use crate::submit;
 use crate::upkeep;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
@@ -19,7 +20,7 @@ pub struct PostgresStore {
     pub(crate) shared: Arc<Shared>,
     pub(crate) runtime: Runtime,
     pub(crate) durability: Durability,
-    jobs: Mutex<Option<UnboundedSender<Job>>>,
+    jobs: Mutex<Option<UnboundedSender<Vec<Part>>>>,
     /// Ends when all jobs are answered and no more can come.
     dispatcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -73,7 +74,7 @@ impl PostgresStore {
     }
 
     pub(crate) fn send(&self, batch: Vec<vastflow_store::Commit>, reply: Reply) {
-        let job = Job::new(batch, reply);
+        let job = parts(batch, reply);
         if self.shared.open().is_err() {
             return;
         }

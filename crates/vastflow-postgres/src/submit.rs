@@ -4,25 +4,23 @@ use crate::batch::{Batch, control_word};
 use crate::connect::Parameter;
 use crate::fail::Kind;
 use crate::hints::jitter;
+use crate::line::{Line, Outcome, Part};
 use crate::shared::{Shared, closed};
 use crate::upkeep;
-use rustc_hash::FxHashSet;
-use std::collections::VecDeque;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use vastflow_core::{RunId, ScopeId, Seq, Timestamp};
-use vastflow_store::{Answer, Commit, Committed, ControlWord, Reply, StoreError};
+use vastflow_core::{RunId, Seq, Timestamp};
+use vastflow_store::{Commit, Committed, ControlWord, StoreError};
 
-/// The most elements that go in one call.
-const MOST: usize = 512;
 /// How often a batch is sent again that another transaction was in the way of.
 const TRIES: usize = 5;
-
-type Outcome = Result<Committed, StoreError>;
+/// How long a batch waits for a lock. Somebody's own transaction may hold one for long, and strangers wait with it.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What became of a batch.
 #[derive(Default)]
@@ -32,66 +30,36 @@ pub(crate) struct Outcomes {
     news: bool,
 }
 
-impl Outcomes {
-    fn failed(commits: &[&Commit], error: &StoreError) -> Self {
-        Outcomes { each: commits.iter().map(|_| Err(error.clone())).collect(), news: false }
-    }
+/// Why a batch was not applied.
+struct Refusal {
+    error: StoreError,
+    /// It may be the fault of one element, or of how many there are: smaller batches may go through.
+    divides: bool,
 }
 
-/// A batch of somebody, who is answered whatever happens to it.
-pub(crate) struct Job {
-    batch: Vec<Commit>,
-    reply: Option<Reply>,
-}
-
-impl Job {
-    pub(crate) fn new(batch: Vec<Commit>, reply: Reply) -> Self {
-        Job { batch, reply: Some(reply) }
-    }
-
-    fn answer(&mut self, outcomes: Vec<Outcome>) {
-        let Some(reply) = self.reply.take() else { return };
-        let batch = std::mem::take(&mut self.batch);
-        let taken = |(mut commit, outcome): (Commit, Outcome)| {
-            if let Ok(Committed::Done { .. }) = outcome {
-                commit.events.clear();
-                commit.messages.clear();
-            }
-            (commit, outcome)
-        };
-        let answer: Answer = batch.into_iter().zip(outcomes).map(taken).collect();
-        reply(answer);
-    }
-
-    fn runs(&self) -> impl Iterator<Item = &RunId> {
-        self.batch.iter().map(|commit| commit.scope.run())
-    }
-}
-
-impl Drop for Job {
-    fn drop(&mut self) {
-        let outcomes = self.batch.iter().map(|_| Err(closed())).collect();
-        self.answer(outcomes);
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Refusal { divides: matches!(error, StoreError::Invalid(_)), error }
     }
 }
 
 /// Sends what is submitted, for as long as the store is open.
-pub(crate) async fn dispatch(shared: Arc<Shared>, mut jobs: UnboundedReceiver<Job>) {
+pub(crate) async fn dispatch(shared: Arc<Shared>, mut jobs: UnboundedReceiver<Vec<Part>>) {
     let mut line = Line::default();
     let mut calls: JoinSet<Vec<RunId>> = JoinSet::new();
     let mut is_open = true;
     while is_open || !calls.is_empty() {
         tokio::select! {
             job = jobs.recv(), if is_open => match job {
-                Some(job) => line.waiting.push_back(job),
+                Some(parts) => line.waiting.extend(parts),
                 None => is_open = false,
             },
             Some(done) = calls.join_next() => {
                 done.unwrap_or_default().iter().for_each(|run| { line.under_way.remove(run); });
             }
         }
-        while let Ok(job) = jobs.try_recv() {
-            line.waiting.push_back(job);
+        while let Ok(parts) = jobs.try_recv() {
+            line.waiting.extend(parts);
         }
         while calls.len() < shared.options.writers {
             let next = line.next();
@@ -103,112 +71,109 @@ pub(crate) async fn dispatch(shared: Arc<Shared>, mut jobs: UnboundedReceiver<Jo
     }
 }
 
-/// What waits to be sent, and the runs of what is under way.
-#[derive(Default)]
-struct Line {
-    waiting: VecDeque<Job>,
-    under_way: FxHashSet<RunId>,
-}
-
-impl Line {
-    /// The next jobs that go together. A run's commits stay in order: none passes another that is under way or waits.
-    fn next(&mut self) -> Vec<Job> {
-        let mut next: Vec<Job> = Vec::new();
-        let mut size = 0;
-        let mut scopes: FxHashSet<ScopeId> = FxHashSet::default();
-        let mut behind: FxHashSet<RunId> = FxHashSet::default();
-        let mut rest = VecDeque::new();
-        for job in std::mem::take(&mut self.waiting) {
-            let fits = size == 0 || size + job.batch.len() <= MOST;
-            let is_free = job.runs().all(|run| !self.under_way.contains(run) && !behind.contains(run));
-            if fits && is_free && job.batch.iter().all(|commit| !scopes.contains(&commit.scope)) {
-                size += job.batch.len();
-                scopes.extend(job.batch.iter().map(|commit| commit.scope.clone()));
-                next.push(job);
-            } else {
-                behind.extend(job.runs().cloned());
-                rest.push_back(job);
-            }
-        }
-        self.waiting = rest;
-        self.under_way.extend(next.iter().flat_map(Job::runs).cloned());
-        next
-    }
-}
-
-/// Sends jobs as one batch and answers them; gives the runs that are free again.
-async fn send(shared: Arc<Shared>, mut jobs: Vec<Job>) -> Vec<RunId> {
-    let commits: Vec<&Commit> = jobs.iter().flat_map(|job| &job.batch).collect();
+/// Sends parts as one batch and answers them; gives the runs that are free again.
+async fn send(shared: Arc<Shared>, parts: Vec<Part>) -> Vec<RunId> {
+    let commits: Vec<&Commit> = parts.iter().flat_map(|part| &part.commits).collect();
     let Outcomes { each: outcomes, news } = commit(&shared, &commits).await;
     if news {
         shared.hints.everywhere();
     }
-    let runs = jobs.iter().flat_map(Job::runs).cloned().collect();
+    let runs = parts.iter().flat_map(Part::runs).cloned().collect();
     let mut outcomes = outcomes.into_iter();
-    for job in &mut jobs {
-        let own = outcomes.by_ref().take(job.batch.len()).collect();
-        job.answer(own);
+    for part in parts {
+        let own = outcomes.by_ref().take(part.commits.len()).collect();
+        part.answer(own);
     }
     runs
 }
 
-/// The answers to commits, each of another scope.
+/// The answers to commits, each of another scope: all in one call; and when that is refused for something that may be one
+/// element's fault, or is too large, each half for itself, until only that one is refused. Not for ever: when so much is in
+/// the way that it takes long, what is left is not divided further.
 async fn commit(shared: &Shared, commits: &[&Commit]) -> Outcomes {
     let mut outcomes: Vec<Option<Outcome>> = commits.iter().map(|commit| commit.check().err().map(Err)).collect();
-    let well_formed: Vec<usize> = (0..commits.len()).filter(|at| outcomes[*at].is_none()).collect();
     let mut news = false;
-    if !well_formed.is_empty() {
-        let asked: Vec<&Commit> = well_formed.iter().map(|at| commits[*at]).collect();
-        let answered = whole(shared, &asked).await;
-        news = answered.news;
-        for (at, outcome) in well_formed.into_iter().zip(answered.each) {
-            outcomes[at] = Some(outcome);
+    let mut failed: FxHashMap<&RunId, StoreError> = FxHashMap::default();
+    let until = Instant::now() + shared.options.statement_timeout;
+    let mut waiting: Vec<Vec<usize>> = vec![(0..commits.len()).collect()];
+    while let Some(mut places) = waiting.pop() {
+        // What comes after something of its run that did not get through, must not pass it.
+        for place in &places {
+            if let Some(error) = failed.get(commits[*place].scope.run()) {
+                outcomes[*place].get_or_insert_with(|| Err(error.clone()));
+            }
+        }
+        places.retain(|place| outcomes[*place].is_none());
+        if places.is_empty() {
+            continue;
+        }
+        let asked: Vec<&Commit> = places.iter().map(|place| commits[*place]).collect();
+        match call(shared, &asked).await {
+            Ok(answered) => {
+                news |= answered.news;
+                // Those that did not go with it.
+                waiting.push(places.split_off(answered.each.len()));
+                places.into_iter().zip(answered.each).for_each(|(place, outcome)| outcomes[place] = Some(outcome));
+            }
+            Err(refusal) if refusal.divides && places.len() > 1 && Instant::now() < until => {
+                let second = places.split_off(places.len() / 2);
+                waiting.extend([second, places]);
+            }
+            Err(Refusal { error, .. }) => {
+                let error = if places.len() > 1 { of_many(error) } else { error };
+                for place in places {
+                    if error.is_transient() {
+                        failed.insert(commits[place].scope.run(), error.clone());
+                    }
+                    outcomes[place] = Some(Err(error.clone()));
+                }
+            }
         }
     }
     let each = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(closed_answer)).collect();
     Outcomes { each, news }
 }
 
-/// All in one call; and when something in one of them cannot be kept, each in its own, so that only that one is refused.
-async fn whole(shared: &Shared, commits: &[&Commit]) -> Outcomes {
-    match call(shared, commits).await {
-        Ok(outcomes) => outcomes,
-        Err(StoreError::Invalid(_)) if commits.len() > 1 => {
-            let mut all = Outcomes::default();
-            for commit in commits {
-                let one = [*commit];
-                let answered = call(shared, &one).await.unwrap_or_else(|error| Outcomes::failed(&one, &error));
-                all.each.extend(answered.each);
-                all.news |= answered.news;
-            }
-            all
-        }
-        Err(error) => Outcomes::failed(commits, &error),
+/// What many are told of which one cannot be kept, and nobody knows which.
+fn of_many(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Invalid(why) => StoreError::unavailable(format!("it was sent together with something else: {why}")),
+        other => other,
     }
 }
 
 const DOING: &str = "committing";
 
-async fn call(shared: &Shared, commits: &[&Commit]) -> Result<Outcomes, StoreError> {
+async fn call(shared: &Shared, commits: &[&Commit]) -> Result<Outcomes, Refusal> {
     let batch = Batch::new(commits)?;
+    let commits = commits.get(..batch.len()).unwrap_or_default();
     let now = commits.iter().map(|commit| commit.at).max().unwrap_or(Timestamp::ZERO);
     let clock = shared.hear(now);
-    let mut with: Vec<Parameter<'_>> = vec![(&clock.heard, Type::INT8), (&clock.ripe, Type::INT8)];
+    let patience = millis(shared.options.lock_timeout.min(PATIENCE));
+    let mut with: Vec<Parameter<'_>> =
+        vec![(&clock.heard, Type::INT8), (&clock.ripe, Type::INT8), (&patience, Type::INT4)];
     with.extend(batch.parameters());
     for attempt in 1.. {
         shared.open()?;
         let failed = match shared.connections.lend().await?.try_rows(&shared.sql.commit, &with).await {
-            Ok(rows) => return outcomes(commits, &rows),
+            Ok(rows) => return Ok(outcomes(commits, &rows)?),
             Err(failed) => failed,
         };
-        match failed.kind() {
-            _ if attempt >= TRIES => return Err(failed.into_error(DOING)),
-            Kind::Again => tokio::time::sleep(jitter(Duration::from_millis(4 << attempt))).await,
-            Kind::NoPartition => upkeep::partitions(shared).await?,
-            _ => return Err(failed.into_error(DOING)),
+        let kind = failed.kind();
+        match kind {
+            Kind::Again if attempt < TRIES => tokio::time::sleep(jitter(Duration::from_millis(4 << attempt))).await,
+            Kind::NoPartition if attempt < TRIES => upkeep::partitions(shared).await?,
+            _ => {
+                let divides = matches!(kind, Kind::Data | Kind::Blocked);
+                return Err(Refusal { error: failed.into_error(DOING), divides });
+            }
         }
     }
-    Err(closed())
+    Err(closed().into())
+}
+
+fn millis(time: Duration) -> i32 {
+    i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
 }
 
 /// The answer to a commit that got none.
@@ -240,6 +205,7 @@ pub(crate) fn outcomes(commits: &[&Commit], rows: &[Row]) -> Result<Outcomes, St
                 1 => Ok(Committed::Duplicate { control }),
                 2 => Ok(Committed::Conflict { len: Seq(len.cast_unsigned()) }),
                 3 => Ok(Committed::Fenced),
+                5 => Err(StoreError::unavailable(format!("run {} is being deleted", commit.scope.run()))),
                 _ => Err(not_begun(commit)),
             })
         })
@@ -254,37 +220,5 @@ fn not_begun(commit: &Commit) -> StoreError {
             summary.started.plan
         )),
         _ => StoreError::Invalid(format!("it belongs to run {}, which has not begun", commit.scope.run())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use vastflow_testsuite::fixture;
-
-    fn job(commits: Vec<Commit>) -> Job {
-        Job::new(commits, Box::new(|_| {}))
-    }
-
-    #[test]
-    fn commits_of_one_run_do_not_pass_each_other() {
-        let mut line = Line::default();
-        let (r, other) = (fixture::root("r"), fixture::root("other"));
-        line.waiting.push_back(job(vec![fixture::commit(&r, 1)]));
-        line.waiting.push_back(job(vec![fixture::commit(&r, 2), fixture::commit(&other, 1)]));
-        line.waiting.push_back(job(vec![fixture::commit(&other, 2)]));
-        assert_eq!(line.next().len(), 1, "the second is of the same scope, and the third waits behind the second");
-        assert!(line.next().is_empty(), "the first is under way");
-        line.under_way.clear();
-        assert_eq!(line.next()[0].batch.len(), 2);
-    }
-
-    #[test]
-    fn who_is_forgotten_is_answered() {
-        let (send, receive) = std::sync::mpsc::channel();
-        drop(Job::new(vec![fixture::start_commit("r")], Box::new(move |answer| send.send(answer).unwrap())));
-        let answer = receive.recv().unwrap();
-        assert!(matches!(answer[0].1, Err(StoreError::Closed { .. })));
-        assert!(!answer[0].0.events.is_empty(), "it comes back whole");
     }
 }

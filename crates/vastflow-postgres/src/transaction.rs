@@ -37,7 +37,10 @@ impl PostgresStore {
         let commits = [&commit];
         let batch = Batch::new(&commits)?;
         let clock = self.shared.hear(commit.at);
-        let mut with: Vec<Parameter<'_>> = vec![(&clock.heard, Type::INT8), (&clock.ripe, Type::INT8)];
+        // How long the user's transaction waits for locks is the user's business.
+        let patience: Option<i32> = None;
+        let mut with: Vec<Parameter<'_>> =
+            vec![(&clock.heard, Type::INT8), (&clock.ripe, Type::INT8), (&patience, Type::INT4)];
         with.extend(batch.parameters());
         let failed = |error| driver("committing in a transaction", error);
         let rows = transaction.query_typed(&self.shared.sql.commit, &with).await.map_err(failed)?;

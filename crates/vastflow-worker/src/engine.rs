@@ -138,7 +138,8 @@ impl EngineBuilder {
         self
     }
 
-    /// How many runs of all flows together may be in flight at once; the others wait in line, recorded.
+    /// How many runs of all flows together may be in flight at once; the others wait in line, recorded. Runs that a run
+    /// starts do not wait: their parent holds a place already, and would wait for itself.
     pub fn window(mut self, window: Window) -> Self {
         self.windows.insert(WindowOf::All, window);
         self

@@ -72,8 +72,11 @@ fn what_is_not_a_scope_is_refused() {
 fn what_means_something_in_a_path_is_escaped_in_a_key_and_so_is_the_escape() {
     let (root, node) = (ScopeId::root(RunId::new("r").unwrap()), Name::new("n").unwrap());
     let cases = [("a/b", "n[a%2Fb]"), ("a%2Fb", "n[a%252Fb]"), ("]/n[", "n[%5D%2Fn%5B]"), ("é 🦀", "n[é 🦀]")];
-    for (key, path) in cases {
-        assert_eq!(root.child(&node, key).path(), path);
+    let others = [("a\0b", "n[a%00b]"), ("a%00b", "n[a%2500b]")];
+    for (key, path) in cases.into_iter().chain(others) {
+        let scope = root.child(&node, key);
+        assert_eq!(scope.path(), path);
+        assert_eq!(scope.parent().unwrap().2, key);
     }
 }
 

@@ -2,11 +2,15 @@
 
 use crate::races::client;
 use crate::support::Place;
+use std::ops::Range;
 use std::sync::Arc;
+use vastflow_core::{Codec, Payload};
+use vastflow_postgres::PostgresStore;
 use vastflow_postgres::tokio_postgres::Client;
-use vastflow_store::{Claim, Turn};
+use vastflow_store::{Claim, Committed, Control, Counts, Doomed, Message, Prune, RunQuery, Store, Turn};
 use vastflow_testsuite::Probe;
-use vastflow_testsuite::fixture::{ALICE, LEASE, T0};
+use vastflow_testsuite::fixture::{self, ALICE, LEASE, Story, T0, after, attempt, inner, root};
+use vastflow_testsuite::servers::Postgres;
 
 /// A store with one run, and a look into its tables.
 struct Full {
@@ -79,4 +83,105 @@ async fn a_lost_answer_among_many_tasks() {
     );
     let looked: i64 = transaction.query_one(&looked, &[]).await.unwrap().get(0);
     assert!(given_back == 1 && looked < 100, "{given_back} came back, {looked} rows were looked at");
+}
+
+/// However much is submitted at once, each call of the server carries so many commits, and so many bytes, as it can.
+#[tokio::test]
+async fn a_very_large_batch() {
+    let store = Arc::new(PostgresStore::open(&Postgres::shared().fresh_url()).await.unwrap());
+    store.put_plan(fixture::plan()).await.unwrap();
+    let probe = Probe::open(Arc::new(Arc::clone(&store) as Arc<dyn Store>)).await;
+    let starts = |runs: Range<usize>| runs.map(|run| fixture::start_commit(&format!("r{run}"))).collect::<Vec<_>>();
+    let trips = || store.round_trips();
+    let before = trips();
+    assert_eq!(probe.answers(starts(0..2_000)).await.len(), 2_000);
+    assert!(trips() >= before + 4, "2,000 in parts of 512");
+    let mut large = starts(2_000..2_030);
+    for commit in &mut large {
+        let to = commit.scope.clone();
+        commit.messages = vec![Message { to, kind: 1, body: Payload::new(Codec::Bytes, vec![7; 1 << 20]) }];
+    }
+    let before = trips();
+    let answers = probe.answers(large).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Committed::Done { .. })));
+    assert!(trips() >= before + 4, "30 MiB in parts of 8");
+}
+
+/// One claim hands over about 8 MiB of mail, and says that there is more.
+#[tokio::test]
+async fn very_much_mail() {
+    let probe = Probe::open(Arc::new(Place::fresh())).await;
+    let mut commit = probe.begin("r").await.finish(attempt(0, 1));
+    let letter = |key: usize| Message {
+        to: inner("r", &key.to_string()),
+        kind: 1,
+        body: Payload::new(Codec::Bytes, vec![7; 1 << 20]),
+    };
+    commit.messages = (0..20).map(letter).collect();
+    probe.done(commit).await;
+    let mut counts = Vec::new();
+    loop {
+        let claims = probe.claim_at(T0, 0).await;
+        counts.push(claims.tasks.len());
+        if counts.iter().sum::<usize>() == 20 {
+            break;
+        }
+        assert!(claims.more);
+        assert!(claims.tasks.iter().all(|task| task.messages.len() == 1));
+    }
+    assert_eq!(counts, [8, 8, 4]);
+}
+
+/// A large run is deleted in steps; from the first on nobody sees it or appends to it.
+#[tokio::test]
+async fn a_large_run_is_deleted_in_steps() {
+    let full = Full::new().await;
+    let mut story = Story::load(fixture::plan(), "r", &full.probe.history(&root("r")).await);
+    for node in 0..3 {
+        full.probe.done(story.finish(attempt(node, 1))).await;
+    }
+    full.run(
+        "INSERT INTO {schema}.scope (id, run, name, len)
+         SELECT nextval('{schema}.scope_id'), key, 'r/each[' || n || ']', 1 FROM {schema}.run, generate_series(1, 9000) n;
+         INSERT INTO {schema}.journal SELECT run, id, 0, 1, 0, gen_random_uuid(), '' FROM {schema}.scope WHERE id <> run",
+    )
+    .await;
+    let ask = Prune { which: Doomed::Runs(vec![fixture::run_id("r")]), limit: 10 };
+    let rows = "SELECT (SELECT count(*) FROM {schema}.journal) + (SELECT count(*) FROM {schema}.scope)";
+    let (mut before, mut steps) = (full.number(rows).await, 0);
+    loop {
+        let pruned = full.probe.store().prune(&ask).await.unwrap();
+        let left = full.number(rows).await;
+        assert!(before - left < 5_000, "{} rows in one step", before - left);
+        (before, steps) = (left, steps + 1);
+        assert_eq!(pruned.runs, usize::from(!pruned.more));
+        if !pruned.more {
+            break;
+        }
+        assert!(full.probe.page(&RunQuery::default()).await.rows.is_empty());
+        assert_eq!((full.probe.counts().await, full.probe.history(&root("r")).await), (Counts::default(), Vec::new()));
+        let late = full.probe.store().commit(fixture::commit(&root("r"), 4)).await;
+        assert!(late.unwrap_err().is_transient(), "it will be gone in a moment");
+    }
+    assert!(steps >= 5 && before == 0, "{steps} steps, {before} rows left");
+    full.probe.begin("r").await;
+}
+
+/// What becomes due, or comes back, in a held run is kept back, so that claims do not look at it again and again.
+#[tokio::test]
+async fn very_many_timers_of_a_held_run() {
+    let full = Full::new().await;
+    let claimed = full.probe.claim_one().await;
+    full.more_tasks(200, &format!("state = 0, holder = NULL, due = {} + n", T0.millis())).await;
+    let mut hold = fixture::commit(&root("r"), 1);
+    hold.control = Some(Control::Held);
+    full.probe.done(hold).await;
+    full.probe.release(&[claimed]).await;
+    full.probe.claim_at(after(1), 0).await;
+    let in_state = |state: u8| format!("SELECT count(*) FROM {{schema}}.task WHERE state = {state}");
+    assert_eq!((full.number(&in_state(1)).await, full.number(&in_state(0)).await), (0, 0));
+    let mut resume = fixture::commit(&root("r"), 2);
+    resume.control = Some(Control::Running);
+    full.probe.done(resume).await;
+    assert!(full.probe.claim_at(after(1), 1_000).await.tasks.len() > 200);
 }

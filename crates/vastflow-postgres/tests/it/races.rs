@@ -2,6 +2,7 @@
 
 use crate::support::Place;
 use std::sync::Arc;
+use std::time::Duration;
 use vastflow_core::Timestamp;
 use vastflow_postgres::tokio_postgres::{Client, NoTls, connect};
 use vastflow_postgres::{Options, PostgresStore};
@@ -56,6 +57,29 @@ async fn a_claim_waits_for_nobody() {
     assert_eq!(tasks.iter().map(|task| &task.scope).collect::<Vec<_>>(), [&free.scope]);
     transaction.rollback().await.unwrap();
     assert_eq!(probe.claim(9).await.len(), 1);
+}
+
+/// A user's own transaction that holds one run keeps no other from going on, and that one not for longer than it lasts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_locked_run_among_strangers() {
+    let place = Place::fresh();
+    let schema = place.schema();
+    let probe = Probe::open(Arc::new(place)).await;
+    let mut stories = Vec::new();
+    for run in 0..40 {
+        stories.push(probe.begin(&format!("r{run}")).await);
+    }
+    let mut other = client().await;
+    let transaction = other.transaction().await.unwrap();
+    let lock = format!("SELECT FROM {schema}.scope WHERE name = 'r17' FOR UPDATE");
+    transaction.query(&lock, &[]).await.unwrap();
+    let batch: Vec<_> = stories.iter_mut().map(|story| story.finish(attempt(0, 1))).collect();
+    let answers = tokio::time::timeout(Duration::from_secs(15), probe.batch(batch)).await.expect("in time");
+    let failed: Vec<usize> = (0..40).filter(|at| answers[*at].1.is_err()).collect();
+    assert_eq!(failed, [17]);
+    assert!(answers[17].1.as_ref().unwrap_err().is_transient());
+    transaction.rollback().await.unwrap();
+    probe.done(answers[17].0.clone()).await;
 }
 
 /// Batches that name the same scopes in other orders do not wait for each other for ever.

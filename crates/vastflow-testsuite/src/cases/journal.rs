@@ -23,6 +23,36 @@ pub async fn events_come_back_as_recorded(probe: Probe) {
     assert_eq!(history.iter().map(|recorded| recorded.at).collect::<Vec<_>>(), [T0, after(7)]);
 }
 
+/// Keys of inner scopes hold any character, and those of scopes within scopes may be long together.
+pub async fn keys_hold_any_character_and_may_be_long(probe: Probe) {
+    let story = probe.begin("r").await;
+    let node = fixture::name("each");
+    let mut deep = story.scope.clone();
+    let strange = ["a\0b", "a%00b", "", "]/each[", "\u{1}\n\\'\""];
+    let mut scopes: Vec<_> = strange.map(|key| deep.child(&node, key)).into();
+    for _ in 0..16 {
+        deep = deep.child(&node, &"/".repeat(256));
+        scopes.push(deep.clone());
+    }
+    scopes.push(deep.child(&node, "other"));
+    for scope in &scopes {
+        let mut commit = fixture::commit(scope, 0);
+        commit.messages = vec![fixture::message(scope, 1)];
+        probe.done(commit).await;
+    }
+    let claimed = probe.claim(0).await;
+    assert_eq!(claimed.iter().map(|one| &one.scope).collect::<Vec<_>>(), scopes.iter().collect::<Vec<_>>());
+    probe.release(&claimed).await;
+    let claimed = probe.claim(0).await;
+    for (scope, claimed) in scopes.iter().zip(&claimed) {
+        assert_eq!(claimed.messages[0].0, *scope);
+        let mut commit = fixture::commit(scope, 1);
+        commit.settle = vec![(claimed.task, claimed.token)];
+        probe.done(commit).await;
+        assert_eq!((probe.history(scope).await.len(), probe.tasks(scope).await.len()), (2, 0), "{scope}");
+    }
+}
+
 /// `after` and `limit` cut a journal anywhere, also inside what one commit appended.
 pub async fn history_pages_across_commits(probe: Probe) {
     let mut story = probe.begin_with(Story::new(fixture::wide(9), "r")).await;

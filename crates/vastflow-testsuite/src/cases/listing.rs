@@ -155,6 +155,24 @@ pub async fn runs_are_found_by_labels(probe: Probe) {
     assert_eq!(listed(&probe, of(&[label("team", "re")])).await, Vec::<String>::new());
 }
 
+/// Labels hold any character, and runs are found by them.
+pub async fn labels_hold_any_character(probe: Probe) {
+    let strange = ["r\0d", "r\u{2400}0d", "r\\0d", "r\u{2400}\u{2400}0d", "\"\n\u{1}{}[]", "é 🦀"];
+    for (run, text) in strange.iter().enumerate() {
+        let mut story = Story::new(fixture::plan(), &format!("r{run}"));
+        story.info.labels = vec![("team".into(), (*text).into()), ((*text).into(), "team".into())];
+        probe.begin_with(story).await;
+    }
+    for (run, text) in strange.iter().enumerate() {
+        let labels = vec![label("team", text), label(text, "team")];
+        assert_eq!(
+            probe.row(&fixture::run_id(&format!("r{run}"))).await.summary.started.info.labels[0].1,
+            (*text).into()
+        );
+        assert_eq!(listed(&probe, RunQuery { labels, ..RunQuery::default() }).await, [format!("r{run}")], "{text:?}");
+    }
+}
+
 /// Filters work together.
 pub async fn filters_work_together(probe: Probe) {
     varied(&probe).await;

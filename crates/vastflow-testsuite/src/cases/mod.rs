@@ -51,6 +51,7 @@ macro_rules! conformance {
                 a_late_commit_conflicts a_commit_from_the_future_conflicts a_conflict_is_all_or_nothing
                 a_second_start_of_an_id_conflicts an_ended_run_keeps_its_id scopes_have_journals_of_their_own
                 the_commit_comes_back one_writer_wins_each_position persistent_writers_all_get_in
+                keys_hold_any_character_and_may_be_long
             }
             form {
                 a_commit_without_events a_message_to_another_run a_control_word_from_an_inner_scope
@@ -150,7 +151,7 @@ macro_rules! conformance {
             listing {
                 a_row_shows_the_run a_summary_stays_until_the_next the_newest_run_is_first a_run_keeps_its_place
                 pages_are_complete_while_runs_come a_page_says_whether_more_follow a_page_has_100_rows
-                runs_are_found_by_flow runs_are_found_by_status runs_are_found_by_labels filters_work_together
+                runs_are_found_by_flow runs_are_found_by_status runs_are_found_by_labels labels_hold_any_character filters_work_together
                 filtered_pages_are_full runs_are_counted
             }
             prune {
