@@ -23,14 +23,19 @@ end
 
 -- Gives back what was handed out by claims whose answers the worker did not hear; whether there was any.
 local function give_back_unheard()
-  local unheard, heard = {}, ask.turn[2]
-  for member, value in pairs(hall(P .. 'w:' .. ask.worker)) do
-    if value and tonumber(value:match('^%d+')) > heard then unheard[#unheard + 1] = member end
+  local unheard, entries, heard = {}, {}, ask.turn[2]
+  for run, tasks in pairs(in_the_hands_of(ask.worker)) do
+    for field, e in pairs(tasks) do
+      if select(2, holder_of(e)) > heard then
+        local member = run .. ' ' .. field
+        unheard[#unheard + 1], entries[member] = member, e
+      end
+    end
   end
   table.sort(unheard)
   for _, member in ipairs(unheard) do
     local run, field = run_of(member)
-    give_back(run, field, entry_of(hget(P .. 't:' .. run, field)))
+    give_back(run, field, entries[member])
   end
   return #unheard > 0
 end
@@ -101,7 +106,7 @@ end
 -- Keeps a task back because its run is held.
 local function hold(r, run, field, e)
   e.state, e.x = 'h', ''
-  hset(P .. 't:' .. run, field, text_of(e))
+  task_set(run, field, text_of(e))
   if field == 'l' then
     local of = hload(P .. 'r:' .. run, { 'f', 'x' })
     hset(P .. 'heldline', run, of.x and of.f .. ' ' .. of.x or of.f)
@@ -112,16 +117,16 @@ end
 local function hand_out(line, member)
   local run, field = run_of(member)
   local task, path = parts_of(field)
-  local r = hload(P .. 'r:' .. run, { 'k', 'c', 'v', 'p', 'y', 'l' .. path })
-  local e = entry_of(hget(P .. 't:' .. run, field))
+  local r = hload(P .. 'r:' .. run, { 'k', 'c', 'v', 'p', 'y', 'l' .. path, 'T' .. field })
+  local e = entry_of(r['T' .. field])
   if not r.k or not e or e.state ~= 'q' then return false end
   if not hands_out(r.c) then
     hold(r, run, field, e)
     return false
   end
-  e.token, e.state, e.x = e.token + 1, 'c', ask.worker
-  hset(P .. 't:' .. run, field, text_of(e))
-  put_in_hand(r, ask.worker, ask.turn and ask.turn[1] or 0, run, field, e.lane)
+  e.token, e.state, e.x = e.token + 1, 'c', ask.worker .. ' ' .. whole(ask.turn and ask.turn[1] or 0)
+  task_set(run, field, text_of(e))
+  put_in_hand(r, ask.worker, run, field, e.lane)
   local mail = task == 'm' and hand_over(run, path) or {}
   plans[line.plan] = hget(P .. 'plans', '#' .. line.plan):match('^%S+')
   claimed[#claimed + 1] = {

@@ -9,11 +9,11 @@ local function put_plan()
   return { writes = true }
 end
 
-local ROW = { 'k', 't', 'f' }
+local ROW = { 'k', 't', 'f', 'n' }
 
 local function is_over(run)
   local r = hload(P .. 'r:' .. run, ROW)
-  return r.k and r.t >= '5' and redis.call('EXISTS', P .. 't:' .. run) == 0
+  return r.k and r.t >= '5' and not r.n
 end
 
 -- The flows whose runs are looked at.
@@ -77,7 +77,7 @@ local function delete(run)
   zset(P .. 'runs:of:' .. r.f, run, false)
   zset(P .. 'runs:is:' .. r.t, run, false)
   zset(P .. 'runs:ended:' .. r.f, run, false)
-  hset(P .. 'counts', r.t, whole(tonumber(hget(P .. 'counts', r.t)) - 1))
+  count(P .. 'counts', r.t, -1)
   hset(P .. 'held', run, false)
   gone[#gone + 1] = P .. 'r:' .. run
   gone[#gone + 1] = P .. 'm:' .. run
