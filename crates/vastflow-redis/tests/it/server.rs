@@ -1,10 +1,10 @@
 //! Servers that are set up wrongly, full, emptied, demoted, silent; and callers that are gone, or ask for much.
 
 use std::time::{Duration, Instant};
+use vastflow_core::{Codec, Payload};
 use vastflow_redis::{RedisOptions, RedisStore};
 use vastflow_store::{
-    Answer, ClaimToken, Commit, Committed, Doomed, Durability, Heartbeat, Prune, Store, StoreError, WorkerId,
-    WorkerInfo,
+    Answer, Commit, Committed, Doomed, Durability, Heartbeat, Prune, Store, StoreError, WindowOf, WorkerId, WorkerInfo,
 };
 use vastflow_testsuite::fixture::{self, Story};
 use vastflow_testsuite::servers::{Redis, Sync};
@@ -84,14 +84,7 @@ async fn a_full_server_says_so_and_takes_commits_when_there_is_room() {
 async fn a_full_server_can_be_emptied() {
     let server = Redis::start(Sync::Always);
     let store = open(&server).await;
-    store.put_plan(fixture::wide(1)).await.unwrap();
-    let mut story = Story::new(fixture::wide(1), "r");
-    let mut start = story.start();
-    start.queue.iter_mut().for_each(|task| task.keep = true);
-    commit(&store, start).await.unwrap();
-    let mut end = story.finish(fixture::attempt(0, 1));
-    end.settle.iter_mut().for_each(|(_, token)| *token = ClaimToken::FIRST);
-    assert!(matches!(commit(&store, end).await, Ok(Committed::Done { .. })));
+    end_one(&store, "r").await;
     server.command("CONFIG SET maxmemory 1");
     assert!(commit(&store, fixture::start_commit("s")).await.is_err(), "it is full");
     let ask = Prune { which: Doomed::Runs(vec![fixture::run_id("r")]), limit: 9 };
@@ -99,6 +92,15 @@ async fn a_full_server_can_be_emptied() {
     server.command("CONFIG SET maxmemory 0");
     assert_eq!(store.run(&fixture::run_id("r")).await.unwrap(), None);
     assert_eq!(store.counts().await.unwrap().succeeded, 0);
+}
+
+/// A run that has begun and ended.
+async fn end_one(store: &RedisStore, run: &str) {
+    store.put_plan(fixture::wide(1)).await.unwrap();
+    let mut story = Story::new(fixture::wide(1), run);
+    for one in [story.start(), story.finish(fixture::attempt(0, 1))] {
+        assert!(matches!(commit(store, one).await, Ok(Committed::Done { .. })));
+    }
 }
 
 /// How long leases are in tests that wait for their end.
@@ -201,6 +203,26 @@ async fn a_server_that_became_a_replica_is_unavailable_until_it_is_none() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_set_up_wrongly_later_is_unavailable_until_that_is_mended() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    server.command("CONFIG SET maxmemory-policy allkeys-lru");
+    server.command("CLIENT KILL TYPE pubsub");
+    let start = fixture::start_commit("r");
+    let told = Instant::now();
+    // The first calls may meet the end of the connection.
+    let error = loop {
+        let error = commit(&store, start.clone()).await.unwrap_err();
+        if error.to_string().contains("maxmemory-policy") || told.elapsed() > Duration::from_secs(10) {
+            break error;
+        }
+    };
+    assert!(error.is_transient() && error.to_string().contains("config set maxmemory-policy noeviction"), "{error}");
+    server.command("CONFIG SET maxmemory-policy noeviction");
+    assert!(matches!(commit(&store, start).await, Ok(Committed::Done { .. })));
+}
+
+#[tokio::test]
 async fn a_call_that_is_never_answered_ends() {
     let server = Redis::start(Sync::Always);
     let patience = Duration::from_millis(300);
@@ -292,7 +314,7 @@ async fn what_waits_when_a_store_goes_is_answered() {
 fn with_letter(run: &str, len: usize) -> Commit {
     let mut start = fixture::start_commit(run);
     let mut letter = fixture::message(&fixture::inner(run, "1"), 1);
-    letter.body = vastflow_core::Payload::new(vastflow_core::Codec::Bytes, vec![7_u8; len]);
+    letter.body = Payload::new(Codec::Bytes, vec![7_u8; len]);
     start.messages.push(letter);
     start
 }
