@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 use vastflow_core::{Codec, Payload};
 use vastflow_redis::{RedisOptions, RedisStore};
 use vastflow_store::{
-    Answer, Commit, Committed, Doomed, Durability, Heartbeat, Prune, Store, StoreError, WindowOf, WorkerId, WorkerInfo,
+    Answer, Commit, Committed, Doomed, Durability, Heartbeat, Keep, Prune, Pruned, Store, StoreError, WindowOf,
+    WorkerId, WorkerInfo,
 };
 use vastflow_testsuite::fixture::{self, Story};
 use vastflow_testsuite::servers::{Redis, Sync};
@@ -94,6 +95,14 @@ async fn a_full_server_can_be_emptied() {
     assert_eq!(store.counts().await.unwrap().succeeded, 0);
 }
 
+/// Begins runs of a flow and leaves them as they are.
+async fn begin_many(store: &RedisStore, flow: &str, number: usize) {
+    store.put_plan(fixture::chain(flow)).await.unwrap();
+    let starts = (0..number).map(|run| Story::new(fixture::chain(flow), &format!("{flow}{run}")).start());
+    let answer = answered(submit(store, starts.collect())).await;
+    assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
+}
+
 /// A run that has begun and ended.
 async fn end_one(store: &RedisStore, run: &str) {
     store.put_plan(fixture::wide(1)).await.unwrap();
@@ -101,6 +110,32 @@ async fn end_one(store: &RedisStore, run: &str) {
     for one in [story.start(), story.finish(fixture::attempt(0, 1))] {
         assert!(matches!(commit(store, one).await, Ok(Committed::Done { .. })));
     }
+}
+
+/// How often the server was given a command.
+fn calls_of(server: &Redis, command: &str) -> usize {
+    let stats = server.command("INFO commandstats");
+    let line = stats.split_once(&format!("cmdstat_{command}:calls=")).map_or("0,", |(_, rest)| rest);
+    line.split(',').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn pruning_by_number_looks_at_the_flows_it_covers_and_at_some_runs_at_once() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    begin_many(&store, "other", 4_200).await;
+    for run in ["a", "b", "c"] {
+        end_one(&store, run).await;
+    }
+    let keep = Keep { newest: Some(1), except: vec![fixture::name("other")], ..Keep::default() };
+    let prune = async |keep| store.prune(&Prune { which: Doomed::Old(keep), limit: 9 }).await.unwrap();
+    let before = calls_of(&server, "hmget");
+    assert_eq!(prune(keep).await, Pruned { runs: 2, more: false });
+    assert!(calls_of(&server, "hmget") - before < 20, "it looked at what it does not cover");
+    // All older ones go on, and hide the one that has ended from the first look.
+    let before = store.round_trips();
+    assert_eq!(prune(Keep { newest: Some(0), ..Keep::default() }).await, Pruned { runs: 1, more: false });
+    assert_eq!(store.round_trips() - before, 2, "4,096 runs a look");
 }
 
 /// How long leases are in tests that wait for their end.
