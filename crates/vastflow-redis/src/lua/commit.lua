@@ -53,19 +53,22 @@ local function commit_at(i)
 end
 
 -- Reads at once what a commit needs of its run.
-local function load(rkey, length, c, settle, obsolete, queue)
+local function load(rkey, length, c, s1, s2, o1, o2, q1, q2)
   local fields, size = { 'k', 'c', 'v', 'p', 'y', 'n', length }, 7
-  local function also(field)
-    size = size + 1
-    fields[size] = field
-  end
-  for at = settle[1], settle[2], 3 do also('T' .. SETTLE[at + 1]) end
-  for at = obsolete[1], obsolete[2], 2 do also('T' .. OBSOLETE[at + 1]) end
-  for at = queue[1], queue[2], 5 do also('T' .. QUEUE[at + 1]) end
   if c.summary then
-    also('t')
-    also('f')
-    also('x')
+    fields[8], fields[9], fields[10], size = 't', 'f', 'x', 10
+  end
+  for at = s1, s2, 3 do
+    size = size + 1
+    fields[size] = 'T' .. SETTLE[at + 1]
+  end
+  for at = o1, o2, 2 do
+    size = size + 1
+    fields[size] = 'T' .. OBSOLETE[at + 1]
+  end
+  for at = q1, q2, 5 do
+    size = size + 1
+    fields[size] = 'T' .. QUEUE[at + 1]
   end
   return hload(rkey, fields)
 end
@@ -224,12 +227,15 @@ local DONE = { 'done', 0, 0 }
 local function apply(i)
   local c = commit_at(i)
   local rkey, length = P .. 'r:' .. c.run, 'l' .. c.path
-  local settles, obsoletes = { rows_of(i, SETTLE, 3) }, { rows_of(i, OBSOLETE, 2) }
-  local queues, letters = { rows_of(i, QUEUE, 5) }, { rows_of(i, LETTERS, 4) }
-  local r = load(rkey, length, c, settles, obsoletes, queues)
+  -- Where its rows begin and end in the lists of tasks that it settles, drops and queues, and of messages.
+  local s1, s2 = rows_of(i, SETTLE, 3)
+  local o1, o2 = rows_of(i, OBSOLETE, 2)
+  local q1, q2 = rows_of(i, QUEUE, 5)
+  local m1, m2 = rows_of(i, LETTERS, 4)
+  local r = load(rkey, length, c, s1, s2, o1, o2, q1, q2)
   local len = tonumber(r[length] or 0)
   if is_known(rkey, c, len) then return { 'duplicate', tonumber(r.c), tonumber(r.v) } end
-  if not holds_all(rkey, settles[1], settles[2]) then
+  if not holds_all(rkey, s1, s2) then
     incident('fenced', 1)
     return { 'fenced', 0, 0 }
   end
@@ -239,7 +245,7 @@ local function apply(i)
   if why then return { why, 0, 0 } end
   if c.summary then summarise(rkey, c) end
   if c.control then set_control(r, rkey, c) end
-  for at = letters[1], letters[2], 4 do
+  for at = m1, m2, 4 do
     local to = LETTERS[at + 1]
     if receive(P .. 'm:' .. c.run, c.path, to, LETTERS[at + 2], LETTERS[at + 3]) then
       insert(r, c.run, field_of('m', to), '0', '')
@@ -247,9 +253,9 @@ local function apply(i)
   end
   hset(rkey, 'j' .. c.expected .. ' ' .. c.path, c.record)
   hset(rkey, length, whole(len + c.count))
-  for at = settles[1], settles[2], 3 do settle(r, rkey, c, SETTLE[at + 1]) end
-  for at = obsoletes[1], obsoletes[2], 2 do drop(r, rkey, c, OBSOLETE[at + 1]) end
-  for at = queues[1], queues[2], 5 do
+  for at = s1, s2, 3 do settle(r, rkey, c, SETTLE[at + 1]) end
+  for at = o1, o2, 2 do drop(r, rkey, c, OBSOLETE[at + 1]) end
+  for at = q1, q2, 5 do
     queue(r, rkey, c, QUEUE[at + 1], QUEUE[at + 2], QUEUE[at + 3], QUEUE[at + 4])
   end
   if r.c == '0' and r.v == '0' then return DONE end

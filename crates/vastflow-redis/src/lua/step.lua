@@ -320,16 +320,20 @@ local function take_out(kind, member)
   zset(P .. 's:' .. kind, member, false)
 end
 
+-- What is known of a kind: all of it can be claimed, or there may be tasks that are visible later.
+local AT_ONCE, WITH_LATER = '1', '2'
+
 -- Puts a task at the end of its line, or among those that are visible later.
 local function push(r, run, field, e)
   local kind, member = kind_of(field, r.p, e.lane, e.deaths), run .. ' ' .. field
   local rank, due = next_rank(r.y), tonumber(e.due)
   if due > 0 and due > visible_by() then
     zset(P .. 'l:' .. kind, rank .. ' ' .. member, e.due)
+    hset(P .. 'kinds', kind, WITH_LATER)
   else
     take_up(kind, rank, member, math.max(latest(), due))
+    if not hget(P .. 'kinds', kind) then hset(P .. 'kinds', kind, AT_ONCE) end
   end
-  hset(P .. 'kinds', kind, '1')
   e.state, e.x = 'q', rank
   task_set(run, field, text_of(e))
   news = true

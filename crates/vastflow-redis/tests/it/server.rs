@@ -1,10 +1,10 @@
 //! Servers that are set up wrongly, full, emptied, demoted, silent; and callers that are gone, or ask for much.
 
 use std::time::{Duration, Instant};
-use vastflow_core::{Codec, Payload};
+use vastflow_core::{Codec, Payload, RunInfo};
 use vastflow_redis::{RedisOptions, RedisStore};
 use vastflow_store::{
-    Answer, Commit, Committed, Doomed, Durability, Heartbeat, Keep, Prune, Pruned, Store, StoreError, WindowOf,
+    Answer, Claim, Commit, Committed, Doomed, Durability, Heartbeat, Keep, Prune, Pruned, Store, StoreError, WindowOf,
     WorkerId, WorkerInfo,
 };
 use vastflow_testsuite::fixture::{self, Story};
@@ -136,6 +136,54 @@ async fn pruning_by_number_looks_at_the_flows_it_covers_and_at_some_runs_at_once
     let before = store.round_trips();
     assert_eq!(prune(Keep { newest: Some(0), ..Keep::default() }).await, Pruned { runs: 1, more: false });
     assert_eq!(store.round_trips() - before, 2, "4,096 runs a look");
+}
+
+/// What one claim hands a delivery is bounded in bytes, and all of it comes in the end.
+#[tokio::test]
+async fn long_messages_come_a_mebibyte_at_a_time() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    let item = fixture::inner("r", "1");
+    let mut start = fixture::start_commit("r");
+    start.queue.clear();
+    for (kind, len) in (1..).zip([2 << 20, 700_000, 348_576, 1, 10]) {
+        let mut letter = fixture::message(&item, kind);
+        letter.body = Payload::new(Codec::Bytes, vec![7_u8; len]);
+        start.messages.push(letter);
+    }
+    assert!(matches!(commit(&store, start).await, Ok(Committed::Done { .. })));
+    let mut given = Vec::new();
+    for at in 0..3 {
+        let claims = store.claim(Claim::new(fixture::ALICE, 9, fixture::LEASE, fixture::T0)).await.unwrap();
+        let [one] = &claims.tasks[..] else { panic!("{claims:?} instead of a delivery") };
+        given.push(one.messages.iter().map(|(_, message)| message.kind).collect::<Vec<_>>());
+        let mut settle = fixture::commit(&item, at);
+        settle.settle.push((one.task, one.token));
+        assert!(matches!(commit(&store, settle).await, Ok(Committed::Done { .. })));
+    }
+    assert_eq!(given, [vec![1], vec![2, 3], vec![4, 5]]);
+}
+
+/// Every key that waits is a line of its own: a claim asks the server once for each, however many it lets in.
+#[tokio::test]
+async fn a_claim_asks_once_for_each_key_that_waits() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    let start = |run: usize| {
+        let mut story = Story::new(fixture::plan(), &format!("r{run}"));
+        story.info = RunInfo { key: Some(fixture::name(&format!("key{}", run % 300))), ..RunInfo::default() };
+        story.queued = true;
+        story.start()
+    };
+    let answer = answered(submit(&store, (0..600).map(start).collect())).await;
+    assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
+    let reads = || ["zrange", "zrangebyscore", "zcard"].map(|command| calls_of(&server, command)).iter().sum::<usize>();
+    let before = reads();
+    let windows = [(WindowOf::KeyOf(fixture::plan().flow().clone()), 1)];
+    let claim = Claim { windows: windows.into(), ..Claim::new(fixture::ALICE, 9, fixture::LEASE, fixture::T0) };
+    let claims = store.claim(claim).await.unwrap();
+    assert_eq!(claims.tasks.len(), 256, "the most that one claim lets in");
+    assert!((300..320).contains(&(reads() - before)), "{} reads for 300 keys", reads() - before);
 }
 
 /// How long leases are in tests that wait for their end.
