@@ -80,7 +80,7 @@ impl Server {
     }
 
     /// Refuses a replica: it takes no writes, and what it shows is old.
-    pub(crate) fn check_role(&self) -> Result<(), StoreError> {
+    fn check_role(&self) -> Result<(), StoreError> {
         match self.says("role") {
             "slave" | "replica" => Err(StoreError::unavailable(format!(
                 "the Redis server is a replica of {}:{}; give the address of that one",

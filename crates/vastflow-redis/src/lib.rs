@@ -49,11 +49,10 @@
 //!
 //! | key | type | what is in it |
 //! |---|---|---|
-//! | `r:<run>` | hash | the run: its place `k`, control word `c` and its revision `v`, plan `p`, priority `y`, flow `f`, status `t`, summary `z`; the length `l<scope>` of each journal, and its records `j<position> <scope>` |
-//! | `t:<run>` | hash | its tasks: `<task> <scope>` to `state\|token\|due\|deaths\|crashes\|lane\|rank or worker`; states are `q`ueued, `c`laimed, `h`eld |
+//! | `r:<run>` | hash | the run: its place `k`, control word `c` and its revision `v`, plan `p`, priority `y`, flow `f`, status `t`, summary `z`; the length `l<scope>` of each journal, and its records `j<position> <scope>`; its tasks `T<task> <scope>`, as `state\|token\|due\|deaths\|crashes\|lane\|rank, or worker and number of its claim` (states are `q`ueued, `c`laimed, `h`eld), and how many they are, `n` |
 //! | `m:<run>` | hash | messages that wait in the inboxes of its scopes |
 //! | `q:<kind>`, `s:<kind>`, `l:<kind>` | sorted sets | tasks that can be claimed, by rank and by the time since which they can, and those that can later, by when. A kind is the class (`c`alls, `s`olo calls, `a`dmissions, `i`nternal), the plan's number, the lane |
-//! | `w:<worker>` | hash | what a worker has in hand |
+//! | `w:<worker>` | hash | how many tasks of each run a worker has in hand, `r<run>`, and how many calls of each kind |
 //! | `workers`, `about`, `strangers` | hashes | who lives until when, what they tell of themselves, who kept tasks without living |
 //! | `incidents` | hash | how many tasks were taken over, how many commits fenced |
 //! | `lanes`, `buckets` | hashes | how many calls of a lane are in hand, and when its token bucket is full again |

@@ -11,10 +11,10 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind};
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use tokio::runtime::Handle;
-use vastflow_store::StoreError;
+use vastflow_store::{Durability, StoreError};
 
 /// The store on its server, as one process sees it.
 pub(crate) struct Link {
@@ -36,6 +36,9 @@ pub(crate) struct Link {
     /// How often the server was asked.
     trips: AtomicU64,
     is_closed: AtomicBool,
+    /// What an acknowledged commit must be worth at least, and what it was worth when the store was opened.
+    at_least: Durability,
+    worth: OnceLock<Durability>,
     pub(crate) service: Service,
     pub(crate) hints: Arc<Hints>,
     /// Where the connection is at home.
@@ -82,13 +85,14 @@ impl Link {
             lost: AtomicU64::new(0),
             trips: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
+            at_least,
+            worth: OnceLock::new(),
             service: Service::default(),
             hints,
             runtime,
         };
         let mut live = link.live().await?;
         let server = Server::ask(&mut live.connection).await.map_err(fail::of)?;
-        server.check(at_least)?;
         link.id = link.make(&mut live.connection).await?;
         Ok((link, server))
     }
@@ -242,11 +246,25 @@ impl Link {
         let config = self.config.clone();
         let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
         let mut connection = connected.map_err(fail::of)?;
-        Server::ask(&mut connection).await.map_err(fail::of)?.check_role()?;
+        self.look_at(&Server::ask(&mut connection).await.map_err(fail::of)?)?;
         let hashes = load(&mut connection, self.prelude).await.map_err(fail::of)?;
         connection.subscribe(self.channel()).await.map_err(fail::of)?;
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Ok(Live { number: NUMBERS.fetch_add(1, Ordering::Relaxed), connection, hashes })
+    }
+
+    /// Whether a server does, also one that took the place of the one that was there when the store was opened: then
+    /// somebody set it up wrongly while work goes on, and it goes on when that is mended.
+    fn look_at(&self, server: &Server) -> Result<(), StoreError> {
+        let looked = server.check(self.at_least);
+        match (looked, self.worth.get()) {
+            (Err(StoreError::Refused(why)), Some(_)) => return Err(StoreError::unavailable(why)),
+            (looked, _) => looked?,
+        }
+        if server.durability() < *self.worth.get_or_init(|| server.durability()) {
+            tracing::warn!("an acknowledged commit is worth less than when the store was opened: {}", server.word());
+        }
+        Ok(())
     }
 
     fn working(&self) -> Option<Live> {

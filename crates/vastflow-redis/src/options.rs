@@ -1,6 +1,7 @@
 //! What can be chosen when a store is opened.
 
 use redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
+use std::fmt;
 use std::time::Duration;
 use vastflow_store::{Durability, StoreError};
 
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///     .patience(Duration::from_secs(2));
 /// # let _ = options;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct RedisOptions {
     url: String,
@@ -110,6 +111,22 @@ impl RedisOptions {
     }
 }
 
+impl fmt::Debug for RedisOptions {
+    /// Without the password that the URL may hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = redis::parse_redis_url(&self.url).and_then(|mut url| {
+            let hidden = url.password().map(|_| "***");
+            url.set_password(hidden).ok().map(|()| url.to_string())
+        });
+        f.debug_struct("RedisOptions")
+            .field("url", &shown.as_deref().unwrap_or("(no URL of a Redis server)"))
+            .field("namespace", &self.namespace)
+            .field("at_least", &self.at_least)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Where the store is, and what is asked of it.
 pub(crate) struct Resolved {
     pub(crate) info: ConnectionInfo,
@@ -128,6 +145,15 @@ mod tests {
         let resolved = RedisOptions::new("redis://h/3?namespace=n&durability=synced").resolve().unwrap();
         assert_eq!((resolved.prefix.as_str(), resolved.at_least), ("{n:0}:", Durability::Synced));
         assert_eq!(resolved.info.redis_settings().db(), 3);
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let shown = format!("{:?}", RedisOptions::new("redis://ann:secret@h:7/3"));
+        assert!(shown.contains("ann:***@h:7/3") && !shown.contains("secret"), "{shown}");
+        let plain = format!("{:?}", RedisOptions::new("redis://h/3"));
+        assert!(plain.contains("redis://h/3"), "{plain}");
+        assert!(!format!("{:?}", RedisOptions::new("http://:secret@h")).contains("secret"));
     }
 
     #[test]

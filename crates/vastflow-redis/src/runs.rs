@@ -79,6 +79,8 @@ told! {
         except: Vec<&'a str>,
         since: String,
         newest: Option<usize>,
+        /// Where the look for those that have too many newer ones begins.
+        first: String,
         limit: usize,
     }
 }
@@ -87,6 +89,9 @@ told! {
 struct PruneTold {
     runs: usize,
     more: bool,
+    /// Where the next look begins, when this one was too short.
+    #[serde(default)]
+    first: Option<String>,
 }
 
 /// Deletes runs that are over, in steps of a bounded size.
@@ -94,23 +99,27 @@ pub(crate) async fn prune(link: &Arc<Link>, ask: &Prune) -> Result<Pruned, Store
     match &ask.which {
         Doomed::Runs(ids) => {
             let runs = ids.iter().map(RunId::as_str).collect();
-            step(link, &PruneAsk { by_name: true, runs, limit: ask.limit.min(ids.len()), ..PruneAsk::default() }).await
+            let ask = PruneAsk { by_name: true, runs, limit: ask.limit.min(ids.len()), ..PruneAsk::default() };
+            let PruneTold { runs, more, .. } = link.step(script::UPKEEP, "prune", &ask).await?;
+            Ok(Pruned { runs, more })
         }
         Doomed::Old(keep) => {
-            let mut all = Pruned::default();
+            let (mut all, mut place) = (Pruned::default(), "-inf".to_owned());
             loop {
                 let limit = PRUNED.min(ask.limit - all.runs);
-                let Pruned { runs, more } = step(link, &of_keep(keep, limit)).await?;
-                all = Pruned { runs: all.runs + runs, more };
-                if !more || all.runs >= ask.limit {
+                let step = of_keep(keep, &place, limit);
+                let PruneTold { runs, more, first } = link.step(script::UPKEEP, "prune", &step).await?;
+                all = Pruned { runs: all.runs + runs, more: more || first.is_some() };
+                if !all.more || all.runs >= ask.limit {
                     return Ok(all);
                 }
+                place = first.unwrap_or(place);
             }
         }
     }
 }
 
-fn of_keep(keep: &Keep, limit: usize) -> PruneAsk<'_> {
+fn of_keep<'a>(keep: &'a Keep, first: &str, limit: usize) -> PruneAsk<'a> {
     PruneAsk {
         by_name: false,
         runs: Vec::new(),
@@ -118,11 +127,7 @@ fn of_keep(keep: &Keep, limit: usize) -> PruneAsk<'_> {
         except: keep.except.iter().map(Name::as_str).collect(),
         since: keep.ended_since.map(text_of).unwrap_or_default(),
         newest: keep.newest,
+        first: first.to_owned(),
         limit,
     }
-}
-
-async fn step(link: &Arc<Link>, ask: &PruneAsk<'_>) -> Result<Pruned, StoreError> {
-    let told: PruneTold = link.step(script::UPKEEP, "prune", ask).await?;
-    Ok(Pruned { runs: told.runs, more: told.more })
 }

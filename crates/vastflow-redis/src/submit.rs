@@ -1,11 +1,10 @@
 //! Committing: what is waiting goes out as one step, while the step before is on its way.
 
-use crate::element::Element;
+use crate::element::{Columns, Element};
 use crate::link::Link;
 use crate::record;
 use crate::script;
 use crate::service::closed;
-use crate::wire::told;
 use serde::Deserialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,12 +66,6 @@ impl Drop for Job {
     }
 }
 
-told! {
-    struct Ask<'a> {
-        commits: Vec<Element<'a>>,
-    }
-}
-
 #[derive(Deserialize)]
 struct Answers {
     answers: Vec<(String, u64, u32)>,
@@ -116,6 +109,8 @@ impl Outbox {
     /// Sends until nothing waits.
     async fn send_all(&self, link: &Arc<Link>) {
         let mut sender = Sender { outbox: self, is_done: false };
+        // Who submits one commit mostly submits another at once: they go together.
+        tokio::task::yield_now().await;
         while let Some(jobs) = self.next() {
             send(link, jobs).await;
         }
@@ -208,7 +203,7 @@ async fn commit(link: &Arc<Link>, commits: &[&Commit]) -> Vec<Outcome> {
 }
 
 async fn step(link: &Arc<Link>, commits: Vec<Element<'_>>) -> Result<Vec<(String, u64, u32)>, StoreError> {
-    let told: Answers = link.step(script::COMMIT, "commit", &Ask { commits }).await?;
+    let told: Answers = link.step(script::COMMIT, "commit", &Columns::of(commits)).await?;
     Ok(told.answers)
 }
 

@@ -1,8 +1,10 @@
 -- Claims: to whom there is room for, the best first.
 
--- The most timers and deliveries that one claim hands out, the most runs that it lets in, the most messages of one
--- delivery, and the most tasks of a kind that become visible in one claim.
-local INTERNAL, ADMITTED, MESSAGES, RIPE = 1024, 256, 512, 4096
+-- The most timers and deliveries that one claim hands out, the most runs that it lets in, and the most tasks of a kind that
+-- become visible in one claim.
+local INTERNAL, ADMITTED, RIPE = 1024, 256, 4096
+-- The most messages of one delivery, the most bytes of several together, and how many are looked at at once.
+local MESSAGES, MAIL, MAIL_PAGE = 512, 1048576, 32
 local now = time_told()
 local except = {}
 local asked = now
@@ -23,20 +25,25 @@ end
 
 -- Gives back what was handed out by claims whose answers the worker did not hear; whether there was any.
 local function give_back_unheard()
-  local unheard, heard = {}, ask.turn[2]
-  for member, value in pairs(hall(P .. 'w:' .. ask.worker)) do
-    if value and tonumber(value:match('^%d+')) > heard then unheard[#unheard + 1] = member end
+  local unheard, entries, heard = {}, {}, ask.turn[2]
+  for run, tasks in pairs(in_the_hands_of(ask.worker)) do
+    for field, e in pairs(tasks) do
+      if select(2, holder_of(e)) > heard then
+        local member = run .. ' ' .. field
+        unheard[#unheard + 1], entries[member] = member, e
+      end
+    end
   end
   table.sort(unheard)
   for _, member in ipairs(unheard) do
     local run, field = run_of(member)
-    give_back(run, field, entry_of(hget(P .. 't:' .. run, field)))
+    give_back(run, field, entries[member])
   end
   return #unheard > 0
 end
 
 local function by_rank(a, b)
-  return tonumber(a[1]) < tonumber(b[1])
+  return a[1] < b[1]
 end
 
 -- What has become visible of a kind, by rank; notes when the next does.
@@ -47,7 +54,7 @@ local function ripen(kind)
     local rank, member = due[i]:match('^(%d+) (.*)$')
     zset(key, due[i], false)
     take_up(kind, rank, member, tonumber(due[i + 1]))
-    ripe[#ripe + 1] = { rank, member }
+    ripe[#ripe + 1] = { tonumber(rank), member }
   end
   table.sort(ripe, by_rank)
   local after = redis.call('ZRANGE', key, #ripe, #ripe, 'WITHSCORES')
@@ -55,21 +62,27 @@ local function ripen(kind)
   return ripe, after[2] ~= nil
 end
 
+-- How much of a line is read at once. Of runs with a key few are let in, and each key is a line of its own.
+local PAGE, SHORT_PAGE = 256, 8
+
 -- The tasks of one kind that can be claimed: those that could be before, a page at a time, and those that are ripe.
-local function line_of(kind)
+local function line_of(kind, what)
   local class, plan, lane = parts_of_kind(kind)
-  local ripe, has_later = ripen(kind)
+  local ripe, has_later = {}, false
+  if what == WITH_LATER then ripe, has_later = ripen(kind) end
   return {
     kind = kind, class = class, plan = plan, lane = lane, ripe = ripe, first = 1, has_later = has_later,
-    page = {}, at = 1, read = 0, size = redis.call('ZCARD', P .. 'q:' .. kind),
+    page = {}, at = 1, read = 0, is_read = false, size = class == 'a' and lane ~= '' and SHORT_PAGE or PAGE,
   }
 end
 
 local function peek(line)
-  if line.at > #line.page and line.read < line.size then
-    local found = redis.call('ZRANGE', P .. 'q:' .. line.kind, line.read, line.read + 255, 'WITHSCORES')
-    line.page, line.at, line.read = {}, 1, line.read + #found / 2
-    for i = 1, #found, 2 do line.page[#line.page + 1] = { found[i + 1], found[i] } end
+  if line.at > #line.page and not line.is_read then
+    local from = line.read
+    local found = redis.call('ZRANGE', P .. 'q:' .. line.kind, from, from + line.size - 1, 'WITHSCORES')
+    line.page, line.at, line.read, line.is_read = {}, 1, from + #found / 2, #found < 2 * line.size
+    for i = 1, #found, 2 do line.page[#line.page + 1] = { tonumber(found[i + 1]), found[i] } end
+    line.size = PAGE
   end
   local old, ripe = line.page[line.at], line.ripe[line.first]
   if old and ripe then return by_rank(old, ripe) and old or ripe end
@@ -82,26 +95,37 @@ local function pop(line, best)
 end
 
 local function length(line)
-  return line.size - line.read + #line.page - line.at + 1 + #line.ripe - line.first + 1
+  peek(line)
+  local unread = line.is_read and 0 or redis.call('ZCARD', P .. 'q:' .. line.kind) - line.read
+  return unread + #line.page - line.at + 1 + #line.ripe - line.first + 1
 end
 
--- The mail of a delivery, as it is kept.
+-- The mail of a delivery, as it is kept: the oldest messages, and after the first only while their bodies together are not
+-- too long for one answer.
 local function hand_over(run, path)
-  local key, mail, fields = P .. 'm:' .. run, {}, {}
+  local key, mail, bytes = P .. 'm:' .. run, {}, 0
   local first, last = inbox(key, path)
-  local given = math.min(last - first, MESSAGES)
-  for at = first, first + given - 1 do fields[#fields + 1] = 'm' .. at .. ' ' .. path end
-  if given == 0 then return mail end
-  local is = hload(key, fields)
-  for i, field in ipairs(fields) do mail[i] = is[field] end
-  hset(key, 'h' .. path, first .. ' ' .. last .. ' ' .. given)
+  local at, upto = first, math.min(last, first + MESSAGES)
+  while at < upto do
+    local fields = {}
+    for next_at = at, math.min(upto, at + MAIL_PAGE) - 1 do fields[#fields + 1] = 'm' .. next_at .. ' ' .. path end
+    local is = hload(key, fields)
+    for _, field in ipairs(fields) do
+      -- Before the body stands the letter of its codec.
+      bytes = bytes + #cmsgpack.unpack(is[field])[3] - 1
+      if #mail > 0 and bytes > MAIL then upto = at end
+      if at >= upto then break end
+      mail[#mail + 1], at = is[field], at + 1
+    end
+  end
+  if #mail > 0 then hset(key, 'h' .. path, first .. ' ' .. last .. ' ' .. #mail) end
   return mail
 end
 
 -- Keeps a task back because its run is held.
 local function hold(r, run, field, e)
   e.state, e.x = 'h', ''
-  hset(P .. 't:' .. run, field, text_of(e))
+  task_set(run, field, text_of(e))
   if field == 'l' then
     local of = hload(P .. 'r:' .. run, { 'f', 'x' })
     hset(P .. 'heldline', run, of.x and of.f .. ' ' .. of.x or of.f)
@@ -112,16 +136,16 @@ end
 local function hand_out(line, member)
   local run, field = run_of(member)
   local task, path = parts_of(field)
-  local r = hload(P .. 'r:' .. run, { 'k', 'c', 'v', 'p', 'y', 'l' .. path })
-  local e = entry_of(hget(P .. 't:' .. run, field))
+  local r = hload(P .. 'r:' .. run, { 'k', 'c', 'v', 'p', 'y', 'l' .. path, 'T' .. field })
+  local e = entry_of(r['T' .. field])
   if not r.k or not e or e.state ~= 'q' then return false end
   if not hands_out(r.c) then
     hold(r, run, field, e)
     return false
   end
-  e.token, e.state, e.x = e.token + 1, 'c', ask.worker
-  hset(P .. 't:' .. run, field, text_of(e))
-  put_in_hand(r, ask.worker, ask.turn and ask.turn[1] or 0, run, field, e.lane)
+  e.token, e.state, e.x = e.token + 1, 'c', ask.worker .. ' ' .. whole(ask.turn and ask.turn[1] or 0)
+  task_set(run, field, text_of(e))
+  put_in_hand(r, ask.worker, run, field, e.lane)
   local mail = task == 'm' and hand_over(run, path) or {}
   plans[line.plan] = hget(P .. 'plans', '#' .. line.plan):match('^%S+')
   claimed[#claimed + 1] = {
@@ -131,29 +155,62 @@ local function hand_out(line, member)
   return true
 end
 
--- The best task of any line that is wanted, with its line.
-local function best_of(wanted)
-  local best, from
-  for _, line in ipairs(lines) do
-    local first = not except[line.plan] and wanted(line) and peek(line)
-    if first and (not best or by_rank(first, best)) then best, from = first, line end
-  end
-  return best, from
+local function by_head(a, b)
+  return a.head < b.head
 end
 
--- Hands out the best task of any line that is wanted; gives its line.
-local function claim_one(wanted)
-  while true do
-    local best, from = best_of(wanted)
-    if not best then return nil end
-    pop(from, best)
-    if hand_out(from, best[2]) then return from end
+-- The lines that are wanted, as a heap: the one with the best task is the first.
+local function heap_of(wanted)
+  local heap = {}
+  for _, line in ipairs(lines) do
+    local best = not except[line.plan] and wanted(line) and peek(line)
+    if best then
+      line.head = best[1]
+      heap[#heap + 1] = line
+    end
+  end
+  table.sort(heap, by_head)
+  return heap
+end
+
+-- The first line of a heap has another head: it goes where it belongs, and away when it has none.
+local function settle_first(heap, head)
+  local line, size, at = heap[1], #heap, 1
+  if not head then
+    line, heap[size], size = heap[size], nil, size - 1
+    if size == 0 then return end
+  else
+    line.head = head
+  end
+  while 2 * at <= size do
+    local child = 2 * at
+    if child < size and heap[child + 1].head < heap[child].head then child = child + 1 end
+    if line.head <= heap[child].head then break end
+    heap[at], at = heap[child], child
+  end
+  heap[at] = line
+end
+
+-- Hands out the best task of the lines of a heap that are still wanted; gives its line.
+local function claim_one(heap, wanted)
+  while heap[1] do
+    local line = heap[1]
+    local best = wanted(line) and peek(line)
+    local is_given = false
+    if best then
+      pop(line, best)
+      is_given = hand_out(line, best[2])
+      best = peek(line)
+    end
+    settle_first(heap, best and best[1])
+    if is_given then return line end
   end
 end
 
 local function claim_internal()
-  local is_internal = function(line) return line.class == 'i' end
-  while #claimed < INTERNAL and claim_one(is_internal) do end
+  local wanted = function(line) return line.class == 'i' end
+  local heap = heap_of(wanted)
+  while #claimed < INTERNAL and claim_one(heap, wanted) do end
 end
 
 local function flow_of(plan)
@@ -212,24 +269,12 @@ end
 local function claim_admits()
   local waits, add = {}, function() end
   if ask.windows then waits, add = waiting() end
-  local full = {}
-  local function is_open(line)
-    return line.class == 'a' and not full[line]
-  end
-  local admitted = 0
-  while admitted < ADMITTED do
-    local best, from = best_of(is_open)
-    if not best then break end
-    if not has_place(waits, from) then
-      full[from] = true
-    else
-      pop(from, best)
-      if hand_out(from, best[2]) then
-        admitted = admitted + 1
-        local flow, keyed = crowds_of(from)
-        add(flow, keyed, -1)
-      end
-    end
+  local heap = heap_of(function(line) return line.class == 'a' end)
+  for _ = 1, ADMITTED do
+    local line = claim_one(heap, function(line) return has_place(waits, line) end)
+    if not line then break end
+    local flow, keyed = crowds_of(line)
+    add(flow, keyed, -1)
   end
   local states = {}
   for _, w in ipairs(ask.windows or {}) do
@@ -278,8 +323,13 @@ local function claim_calls()
     return line.lane == '' or (rooms[line.lane] or 0) > 0
   end
   local class = ask.alone and 's' or 'c'
-  for _ = 1, ask.alone and math.min(ask.max, 1) or ask.max do
-    local line = claim_one(function(line) return line.class == class and has_room(line) end)
+  local function wanted(line)
+    return line.class == class and has_room(line)
+  end
+  local most = ask.alone and math.min(ask.max, 1) or ask.max
+  local heap = most > 0 and heap_of(wanted) or {}
+  for _ = 1, most do
+    local line = claim_one(heap, wanted)
     if not line then break end
     if line.lane ~= '' then
       rooms[line.lane] = rooms[line.lane] - 1
@@ -324,7 +374,7 @@ local function main()
     local number = hget(P .. 'plans', plan)
     if number then except[number] = true end
   end
-  for kind in pairs(hall(P .. 'kinds')) do lines[#lines + 1] = line_of(kind) end
+  for kind, what in pairs(hall(P .. 'kinds')) do lines[#lines + 1] = line_of(kind, what) end
   claim_internal()
   local windows = claim_admits()
   local has_room, given = claim_calls()
@@ -332,7 +382,7 @@ local function main()
   local more, alone_waits = false, false
   for _, line in ipairs(lines) do
     local is_left = peek(line) ~= nil
-    if not is_left and not line.has_later then hset(P .. 'kinds', line.kind, false) end
+    if not line.has_later then hset(P .. 'kinds', line.kind, is_left and AT_ONCE) end
     local is_known = is_left and not except[line.plan]
     local has_call = is_known and is_call(line) and has_room(line)
     more = more or is_known and line.class == 'i' or has_call and (line.class == 's') == (ask.alone or false)

@@ -15,15 +15,62 @@ local function forget_mail(key, path, count)
 end
 
 -- Takes in a message; false when one of its kind and sender waits already.
-local function receive(key, from, message)
-  local to = message.to
-  local known = known_by(message.kind, to, from)
+local function receive(key, from, to, kind, body)
+  local known = known_by(kind, to, from)
   if hget(key, known) then return false end
   local first, last, given = inbox(key, to)
   hset(key, known, '1')
-  hset(key, 'm' .. last .. ' ' .. to, cmsgpack.pack({ from, message.kind, message.body }))
+  hset(key, 'm' .. last .. ' ' .. to, cmsgpack.pack({ from, kind, body }))
   hset(key, 'h' .. to, first .. ' ' .. (last + 1) .. ' ' .. given)
   return true
+end
+
+-- A list of one value a commit is a column; a list of what only some commits have holds rows, each with the number of its
+-- commit first. Gives where the rows of a commit begin and end; commits are asked for in order.
+local NONE = {}
+local reached = {}
+
+local function rows_of(i, list, width)
+  local from = reached[list] or 1
+  local upto = from
+  while list[upto] == i do upto = upto + width end
+  reached[list] = upto
+  return from, upto - 1
+end
+
+local SETTLE, OBSOLETE, QUEUE = ask.settle or NONE, ask.obsolete or NONE, ask.queue or NONE
+local LETTERS, CONTROL, SUMMARY = ask.messages or NONE, ask.control or NONE, ask.summary or NONE
+
+local function commit_at(i)
+  local c = {
+    run = ask.run[i], path = ask.path[i], expected = ask.expected[i], count = ask.count[i], record = ask.record[i],
+    worker = ask.worker[i], at = ask.at and ask.at[i], control = nil, summary = nil,
+  }
+  local control, summary = rows_of(i, CONTROL, 2), rows_of(i, SUMMARY, 2)
+  if CONTROL[control] == i then c.control = CONTROL[control + 1] end
+  if SUMMARY[summary] == i then c.summary = SUMMARY[summary + 1] end
+  return c
+end
+
+-- Reads at once what a commit needs of its run.
+local function load(rkey, length, c, s1, s2, o1, o2, q1, q2)
+  local fields, size = { 'k', 'c', 'v', 'p', 'y', 'n', length }, 7
+  if c.summary then
+    fields[8], fields[9], fields[10], size = 't', 'f', 'x', 10
+  end
+  for at = s1, s2, 3 do
+    size = size + 1
+    fields[size] = 'T' .. SETTLE[at + 1]
+  end
+  for at = o1, o2, 2 do
+    size = size + 1
+    fields[size] = 'T' .. OBSOLETE[at + 1]
+  end
+  for at = q1, q2, 5 do
+    size = size + 1
+    fields[size] = 'T' .. QUEUE[at + 1]
+  end
+  return hload(rkey, fields)
 end
 
 -- Whether a commit at this position was made before.
@@ -33,15 +80,13 @@ local function is_known(rkey, c, len)
   return record and record:sub(1, 16) == c.record:sub(1, 16)
 end
 
--- The entries that a commit settles; none when one of them is not the caller's.
-local function settled(tkey, c)
-  local entries = {}
-  for i, s in ipairs(c.settle or {}) do
-    local e = entry_of(hget(tkey, field_of(s[1], c.path)))
-    if not e or e.state ~= 'c' or e.token ~= s[2] then return nil end
-    entries[i] = e
+-- Whether the tasks that a commit settles are all the caller's.
+local function holds_all(rkey, from, upto)
+  for at = from, upto, 3 do
+    local text, mine = hget(rkey, 'T' .. SETTLE[at + 1]), 'c|' .. SETTLE[at + 2] .. '|'
+    if not text or text:sub(1, #mine) ~= mine then return false end
   end
-  return entries
+  return true
 end
 
 -- Counts a run that is not over: among all, among those of its flow, and among those that have its key.
@@ -52,6 +97,8 @@ local function count_open(flow, key, by)
 end
 
 local FINAL = '567'
+-- No list by status for the runs that succeeded: mostly they are nearly all, and stand in the list of all.
+local UNLISTED = '5'
 
 -- Moves a run in the lists from how it stood to how it stands.
 local function move(run, r, is, ended)
@@ -59,10 +106,10 @@ local function move(run, r, is, ended)
   if was == is then return end
   local was_open, is_open = was and not FINAL:find(was, 1, true), not FINAL:find(is, 1, true)
   if was then
-    zset(P .. 'runs:is:' .. was, run, false)
+    if was ~= UNLISTED then zset(P .. 'runs:is:' .. was, run, false) end
     count(counts, was, -1)
   end
-  zset(P .. 'runs:is:' .. is, run, r.k)
+  if is ~= UNLISTED then zset(P .. 'runs:is:' .. is, run, r.k) end
   count(counts, is, 1)
   if is_open and not was_open then count_open(r.f, r.x, 1) end
   if was_open and not is_open then count_open(r.f, r.x, -1) end
@@ -77,8 +124,13 @@ local function admit(rkey, c)
   local plan = hget(P .. 'plans', s.plan)
   if not plan then return 'no plan' end
   local key = whole(next_of('key'))
-  local new = { k = key, c = '0', v = '0', p = plan, y = whole(s.priority), f = s.flow, x = s.key }
-  for field, value in pairs(new) do hset(rkey, field, value) end
+  hset(rkey, 'k', key)
+  hset(rkey, 'c', '0')
+  hset(rkey, 'v', '0')
+  hset(rkey, 'p', plan)
+  hset(rkey, 'y', whole(s.priority))
+  hset(rkey, 'f', s.flow)
+  if s.key then hset(rkey, 'x', s.key) end
   if s.started then hset(rkey, 's', s.started) end
   zset(P .. 'runs', c.run, key)
   zset(P .. 'runs:of:' .. s.flow, c.run, key)
@@ -90,9 +142,7 @@ local function summarise(rkey, c)
   move(c.run, r, s.status, s.ended)
   hset(rkey, 't', s.status)
   hset(rkey, 'z', s.tail)
-  if s.ended ~= '' then
-    for kind in pairs(hall(P .. 'kinds')) do news = news or kind:sub(1, 1) == 'a' end
-  end
+  if s.ended ~= '' then news = news or waits_in('a') end
 end
 
 -- Changes a run's word. What was held back becomes claimable again when the word allows it.
@@ -101,69 +151,91 @@ local function set_control(r, rkey, c)
   hset(rkey, 'c', c.control)
   hset(rkey, 'v', whole(tonumber(r.v) + 1))
   hset(P .. 'held', c.run, not hands_out(c.control) and '1' or false)
-  local fields = {}
-  for field, text in pairs(hall(P .. 't:' .. c.run)) do
-    if text then fields[#fields + 1] = field end
-  end
+  local tasks, fields = tasks_of(c.run), {}
+  for field in pairs(tasks) do fields[#fields + 1] = field end
   table.sort(fields)
   for _, field in ipairs(fields) do
-    local e = entry_of(hget(P .. 't:' .. c.run, field))
+    local e = entry_of(tasks[field])
     -- What is left to do of a run that stops is mostly not to begin, and that needs no room.
     local leaves = c.control == '2' and e.lane ~= '' and class_of(field) == 'c'
     if leaves and e.state == 'q' then pull(r, c.run, field, e) end
     if leaves and e.state == 'c' then
-      leave_lane(field, e.lane)
-      put_in_hand(r, e.x, hget(P .. 'w:' .. e.x, c.run .. ' ' .. field):match('^%d+'), c.run, field, '')
+      take_from_hand(r, e, c.run, field)
+      put_in_hand(r, holder_of(e), c.run, field, '')
     end
     if leaves then e.lane = '' end
     if leaves and e.state == 'q' or hands_out(c.control) and e.state == 'h' then
       leave_line(e, c.run, field)
       push(r, c.run, field, e)
     elseif leaves then
-      hset(P .. 't:' .. c.run, field, text_of(e))
+      task_set(c.run, field, text_of(e))
     end
   end
 end
 
-local function queue(r, c, new)
-  local field, lane = field_of(new.task, c.path), new.lane or ''
-  if not (new.under_way or new.keep and hands_out(r.c)) then
-    return insert(r, c.run, field, new.due, lane)
+-- The text of a task in the hands of a worker that kept it; mostly it is the same for all of a worker.
+local kept_by = {}
+
+local function kept_text(worker, due, lane)
+  if due ~= '0' or lane ~= '' then return 'c|1|' .. due .. '|0|0|' .. lane .. '|' .. worker .. ' 0' end
+  local text = kept_by[worker]
+  if not text then
+    text = 'c|1|0|0|0||' .. worker .. ' 0'
+    kept_by[worker] = text
   end
+  return text
+end
+
+-- A new task: its field, from when on, what its worker does with it (k: keep, u: it is under way), its lane.
+local function queue(r, rkey, c, field, due, how, lane)
+  if not (how == 'u' or how == 'k' and hands_out(r.c)) then return insert(r, c.run, field, due, lane) end
   if not hget(P .. 'workers', c.worker) then hset(P .. 'strangers', c.worker, '1') end
-  if not hget(P .. 't:' .. c.run, field) then
-    hset(P .. 't:' .. c.run, field, 'c|1|' .. new.due .. '|0|0|' .. lane .. '|' .. c.worker)
-    put_in_hand(r, c.worker, 0, c.run, field, lane)
+  if not hget(rkey, 'T' .. field) then
+    count(rkey, 'n', 1)
+    hset(rkey, 'T' .. field, kept_text(c.worker, due, lane))
+    put_in_hand(r, c.worker, c.run, field, lane)
   end
 end
 
-local function settle(r, tkey, c, entries)
-  for i, s in ipairs(c.settle or {}) do
-    forget(c.run, field_of(s[1], c.path), entries[i])
-    if s[1] == 'm' then
-      local mail = P .. 'm:' .. c.run
-      local first, last, given = inbox(mail, c.path)
-      if forget_mail(mail, c.path, math.min(given, last - first)) then
-        insert(r, c.run, field_of('m', c.path), '0', '')
-      end
+local function settle(r, rkey, c, field)
+  local text = hget(rkey, 'T' .. field)
+  if text == kept_text(c.worker, '0', '') then
+    count(rkey, 'n', -1)
+    hset(rkey, 'T' .. field, false)
+    count_in_hand(c.worker, c.run, field, r.p, '', -1)
+  elseif text then
+    forget(r, c.run, field, entry_of(text))
+  end
+  if field:byte() == 109 then -- m: a delivery
+    local mail = P .. 'm:' .. c.run
+    local first, last, given = inbox(mail, c.path)
+    if forget_mail(mail, c.path, math.min(given, last - first)) then
+      insert(r, c.run, field_of('m', c.path), '0', '')
     end
   end
-  for _, task in ipairs(c.obsolete or {}) do
-    local field = field_of(task, c.path)
-    local e = entry_of(hget(tkey, field))
-    if e and e.state == 'q' then pull(r, c.run, field, e) end
-    if e then forget(c.run, field, e) end
-  end
 end
 
-local function apply(c)
-  local rkey, tkey, length = P .. 'r:' .. c.run, P .. 't:' .. c.run, 'l' .. c.path
-  local r = hash(rkey).is
-  if r.k == nil then hload(rkey, { 'k', 'c', 'v', 'p', 'y', length }) end
-  local len = tonumber(hget(rkey, length) or 0)
+local function drop(r, rkey, c, field)
+  local e = entry_of(hget(rkey, 'T' .. field))
+  if e and e.state == 'q' then pull(r, c.run, field, e) end
+  if e then forget(r, c.run, field, e) end
+end
+
+-- What most commits are answered.
+local DONE = { 'done', 0, 0 }
+
+local function apply(i)
+  local c = commit_at(i)
+  local rkey, length = P .. 'r:' .. c.run, 'l' .. c.path
+  -- Where its rows begin and end in the lists of tasks that it settles, drops and queues, and of messages.
+  local s1, s2 = rows_of(i, SETTLE, 3)
+  local o1, o2 = rows_of(i, OBSOLETE, 2)
+  local q1, q2 = rows_of(i, QUEUE, 5)
+  local m1, m2 = rows_of(i, LETTERS, 4)
+  local r = load(rkey, length, c, s1, s2, o1, o2, q1, q2)
+  local len = tonumber(r[length] or 0)
   if is_known(rkey, c, len) then return { 'duplicate', tonumber(r.c), tonumber(r.v) } end
-  local entries = settled(tkey, c)
-  if not entries then
+  if not holds_all(rkey, s1, s2) then
     incident('fenced', 1)
     return { 'fenced', 0, 0 }
   end
@@ -173,20 +245,27 @@ local function apply(c)
   if why then return { why, 0, 0 } end
   if c.summary then summarise(rkey, c) end
   if c.control then set_control(r, rkey, c) end
-  for _, message in ipairs(c.messages or {}) do
-    if receive(P .. 'm:' .. c.run, c.path, message) then insert(r, c.run, field_of('m', message.to), '0', '') end
+  for at = m1, m2, 4 do
+    local to = LETTERS[at + 1]
+    if receive(P .. 'm:' .. c.run, c.path, to, LETTERS[at + 2], LETTERS[at + 3]) then
+      insert(r, c.run, field_of('m', to), '0', '')
+    end
   end
   hset(rkey, 'j' .. c.expected .. ' ' .. c.path, c.record)
   hset(rkey, length, whole(len + c.count))
-  settle(r, tkey, c, entries)
-  for _, new in ipairs(c.queue or {}) do queue(r, c, new) end
+  for at = s1, s2, 3 do settle(r, rkey, c, SETTLE[at + 1]) end
+  for at = o1, o2, 2 do drop(r, rkey, c, OBSOLETE[at + 1]) end
+  for at = q1, q2, 5 do
+    queue(r, rkey, c, QUEUE[at + 1], QUEUE[at + 2], QUEUE[at + 3], QUEUE[at + 4])
+  end
+  if r.c == '0' and r.v == '0' then return DONE end
   return { 'done', tonumber(r.c), tonumber(r.v) }
 end
 
 local function main()
   local answers, writes = {}, false
-  for i, c in ipairs(ask.commits) do
-    answers[i] = apply(c)
+  for i = 1, #ask.run do
+    answers[i] = apply(i)
     writes = writes or answers[i][1] == 'done' or answers[i][1] == 'fenced'
   end
   return { answers = answers, writes = writes }

@@ -35,11 +35,12 @@ end
 
 local function tasks()
   local found = {}
-  for field, text in pairs(hall(P .. 't:' .. ask.run)) do
+  for field, text in pairs(tasks_of(ask.run)) do
     local task, path = parts_of(field)
     if path == ask.path then
       local e = entry_of(text)
-      found[#found + 1] = { task, e.due, e.token, e.state, e.x, e.deaths, e.crashes }
+      local x = e.state == 'c' and holder_of(e) or e.x
+      found[#found + 1] = { task, e.due, e.token, e.state, x, e.deaths, e.crashes }
     end
   end
   return { tasks = found }
@@ -58,12 +59,13 @@ local function run()
   return { rows = { row } }
 end
 
--- Runs, newest first, as far as one look reaches; labels are the caller's to compare.
+-- Runs, newest first, as far as one look reaches; labels are the caller's to compare. There is no list by status for those
+-- that succeeded (5).
 local function runs()
   local key = P .. 'runs'
   local of, is = P .. 'runs:of:' .. ask.flow, P .. 'runs:is:' .. ask.status
   if ask.flow ~= '' then key = of end
-  if ask.status ~= '' and (ask.flow == '' or redis.call('ZCARD', is) < redis.call('ZCARD', of)) then key = is end
+  if ask.status ~= '' and ask.status ~= '5' and (ask.flow == '' or redis.call('ZCARD', is) < redis.call('ZCARD', of)) then key = is end
   local found = redis.call('ZREVRANGEBYSCORE', key, ask.before, '-inf', 'WITHSCORES', 'LIMIT', 0, ask.look)
   local rows, bytes = {}, 0
   for i = 1, #found, 2 do
@@ -81,9 +83,8 @@ local function workers()
   local rows, about = {}, hall(P .. 'about')
   for id, text in pairs(hall(P .. 'workers')) do
     local calls = 0
-    for member in pairs(hall(P .. 'w:' .. id)) do
-      local _, field = run_of(member)
-      calls = calls + (class_of(field) == 'c' and 1 or 0)
+    for kind, number in pairs(hall(P .. 'w:' .. id)) do
+      calls = calls + (kind:sub(1, 1) == 'c' and tonumber(number) or 0)
     end
     rows[#rows + 1] = { id, text:match('^%d+'), calls, about[id] or '' }
   end
@@ -129,18 +130,19 @@ local function queues()
   end
   for _, list in ipairs({ 'workers', 'strangers' }) do
     for id in pairs(hall(P .. list)) do
-      for _, value in pairs(list == 'strangers' and hall(P .. 'workers')[id] and {} or hall(P .. 'w:' .. id)) do
-        local class, plan, lane = parts_of_kind(value:match(' (.*)$'))
-        if class == 'c' then
+      local in_hand = list == 'strangers' and hall(P .. 'workers')[id] and {} or hall(P .. 'w:' .. id)
+      for kind, number in pairs(in_hand) do
+        if kind:sub(1, 1) == 'c' then
+          local _, plan, lane = parts_of_kind(kind)
           local row = row_for(plan, lane)
-          row.in_hand = row.in_hand + 1
+          row.in_hand = row.in_hand + tonumber(number)
         end
       end
     end
   end
   for run in pairs(held) do
     local plan = redis.call('HGET', P .. 'r:' .. run, 'p')
-    for field, text in pairs(hall(P .. 't:' .. run)) do
+    for field, text in pairs(tasks_of(run)) do
       local e = entry_of(text)
       if class_of(field) == 'c' and e.state ~= 'c' then
         local row, kind = row_for(plan, e.lane), kind_of(field, plan, e.lane, e.deaths)

@@ -22,16 +22,25 @@ local function hash(key)
   return h
 end
 
--- Reads fields of a hash. A field that is not there is `false`.
+-- Reads fields of a hash, as far as they are not known. A field that is not there is `false`.
 local function hload(key, fields)
   local h = hash(key)
-  if not h.all then
-    local is, values = h.is, redis.call('HMGET', key, unpack(fields))
+  local is, unknown, size = h.is, fields, #fields
+  if h.all then return is end
+  if next(is) ~= nil then
+    unknown, size = {}, 0
     for i = 1, #fields do
-      if is[fields[i]] == nil then is[fields[i]] = values[i] end
+      if is[fields[i]] == nil then
+        size = size + 1
+        unknown[size] = fields[i]
+      end
     end
   end
-  return h.is
+  if size > 0 then
+    local values = redis.call('HMGET', key, unpack(unknown))
+    for i = 1, size do is[unknown[i]] = values[i] end
+  end
+  return is
 end
 
 -- Reads all of a hash. Fields that this step takes out of it are `false`.
@@ -57,10 +66,16 @@ local function hget(key, field)
   return value
 end
 
--- Sets a field; `false` takes it out.
+-- Sets a field; `false` takes it out. `new` holds what it was before, and `true` where that is not known.
 local function hset(key, field, value)
-  local h = hash(key)
-  h.is[field], h.new[field] = value, true
+  local h = H[key] or hash(key)
+  local is, new = h.is, h.new
+  if new[field] == nil then
+    local was = is[field]
+    if was == nil then was = not h.all end
+    new[field] = was
+  end
+  is[field] = value
 end
 
 local function zset(key, member, score)
@@ -91,16 +106,19 @@ local function write_all(makes_room)
   local sets, outs = {}, {}
   for key, h in pairs(H) do
     local set, out = {}, {}
-    for field in pairs(h.new) do
-      local value = h.is[field]
-      if value then
-        set[#set + 1] = field
-        set[#set + 1] = value
+    local is, size = h.is, 0
+    for field, was in pairs(h.new) do
+      local value = is[field]
+      if value == was then
+        -- It stays as it is.
+      elseif value then
+        set[size + 1], set[size + 2] = field, value
+        size = size + 2
       else
         out[#out + 1] = field
       end
     end
-    if #set > 0 then sets[#sets + 1] = { 'HSET', key, set } end
+    if size > 0 then sets[#sets + 1] = { 'HSET', key, set } end
     if #out > 0 then outs[#outs + 1] = { 'HDEL', key, out } end
   end
   for key, z in pairs(Z) do
@@ -122,12 +140,6 @@ local function write_all(makes_room)
   end
 end
 
--- Counts something that happened.
-local function incident(what, times)
-  local key = P .. 'incidents'
-  hset(key, what, string.format('%d', (tonumber(hget(key, what)) or 0) + times))
-end
-
 ---------------------------------------------------------------- the store itself
 
 local META = P .. 'meta'
@@ -136,6 +148,38 @@ local meta = hload(META, { 'id', 'step', 'ticket', 'key', 'plans', 'now', 'clock
 -- A whole number as text: Lua would shorten large ones.
 local function whole(number)
   return string.format('%.0f', number)
+end
+
+-- Numbers that change in this step, by how much: most that go up go down again in the same step, and are not touched.
+local D = {}
+
+-- Changes a number. One that is 0 is not kept. It has changed when the step has been decided.
+local function count(key, field, by)
+  local d = D[key]
+  if not d then
+    d = {}
+    D[key] = d
+  end
+  d[field] = (d[field] or 0) + by
+end
+
+local function settle_counts()
+  for key, d in pairs(D) do
+    local fields = {}
+    for field, by in pairs(d) do
+      if by ~= 0 then fields[#fields + 1] = field end
+    end
+    for from = 1, #fields, MOST do hload(key, { unpack(fields, from, math.min(from + MOST - 1, #fields)) }) end
+    for _, field in ipairs(fields) do
+      local number = tonumber(hget(key, field) or 0) + d[field]
+      hset(key, field, number ~= 0 and whole(number))
+    end
+  end
+end
+
+-- Counts something that happened.
+local function incident(what, times)
+  count(P .. 'incidents', what, times)
 end
 
 -- The next number of a counter of the store.
@@ -205,7 +249,8 @@ end
 
 local ENTRY = '^(%a)|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$'
 
--- A task as it stands in its hash: q(ueued, with its rank), c(laimed, with its worker) or h(eld).
+-- A task as it is kept: q(ueued, with its rank), c(laimed, with its worker and the number of the worker's claim, 0 when it
+-- has it by none) or h(eld).
 local function entry_of(text)
   if not text then return nil end
   local state, token, due, deaths, crashes, lane, x = text:match(ENTRY)
@@ -213,6 +258,36 @@ local function entry_of(text)
     state = state, token = tonumber(token), due = due, deaths = tonumber(deaths), crashes = tonumber(crashes),
     lane = lane, x = x,
   }
+end
+
+-- Who has a claimed task in hand, and by which of its claims.
+local function holder_of(e)
+  local worker, turn = e.x:match('^(%S+) (%d+)$')
+  return worker, tonumber(turn)
+end
+
+-- A run's tasks are fields of its hash, with a letter before them that no other field begins with.
+local function task_get(run, field)
+  return hget(P .. 'r:' .. run, 'T' .. field)
+end
+
+local function task_set(run, field, text)
+  hset(P .. 'r:' .. run, 'T' .. field, text)
+end
+
+-- All tasks of a run, by their fields, as this step sees them.
+local function tasks_of(run)
+  local key, found, cursor = P .. 'r:' .. run, {}, '0'
+  repeat
+    local page = redis.call('HSCAN', key, cursor, 'MATCH', 'T*', 'COUNT', MOST)
+    cursor = page[1]
+    for i = 1, #page[2], 2 do found[page[2][i]:sub(2)] = page[2][i + 1] end
+  until cursor == '0'
+  local h = hash(key)
+  for field in pairs(h.new) do
+    if field:sub(1, 1) == 'T' then found[field:sub(2)] = h.is[field] or nil end
+  end
+  return found
 end
 
 local function text_of(e)
@@ -245,18 +320,22 @@ local function take_out(kind, member)
   zset(P .. 's:' .. kind, member, false)
 end
 
+-- What is known of a kind: all of it can be claimed, or there may be tasks that are visible later.
+local AT_ONCE, WITH_LATER = '1', '2'
+
 -- Puts a task at the end of its line, or among those that are visible later.
 local function push(r, run, field, e)
   local kind, member = kind_of(field, r.p, e.lane, e.deaths), run .. ' ' .. field
   local rank, due = next_rank(r.y), tonumber(e.due)
   if due > 0 and due > visible_by() then
     zset(P .. 'l:' .. kind, rank .. ' ' .. member, e.due)
+    hset(P .. 'kinds', kind, WITH_LATER)
   else
     take_up(kind, rank, member, math.max(latest(), due))
+    if not hget(P .. 'kinds', kind) then hset(P .. 'kinds', kind, AT_ONCE) end
   end
-  hset(P .. 'kinds', kind, '1')
   e.state, e.x = 'q', rank
-  hset(P .. 't:' .. run, field, text_of(e))
+  task_set(run, field, text_of(e))
   news = true
 end
 
@@ -269,12 +348,24 @@ end
 
 -- A task exists from now on, waiting in the queue. One that exists already stays as it is.
 local function insert(r, run, field, due, lane)
-  if hget(P .. 't:' .. run, field) then return end
+  if task_get(run, field) then return end
+  count(P .. 'r:' .. run, 'n', 1)
   push(r, run, field, { token = 0, due = due, deaths = 0, crashes = 0, lane = lane })
 end
 
-local function count(key, field, by)
-  hset(key, field, whole(tonumber(hget(key, field) or 0) + by))
+-- The classes of tasks, and the lanes of calls, that somebody may be waiting in.
+local waiting_in
+
+local function waits_in(what)
+  if not waiting_in then
+    waiting_in = {}
+    for kind in pairs(hall(P .. 'kinds')) do
+      local class, _, lane = parts_of_kind(kind)
+      waiting_in[class] = true
+      if class == 'c' or class == 's' then waiting_in[':' .. lane] = true end
+    end
+  end
+  return waiting_in[what] or false
 end
 
 -- A call of a lane is in somebody's hands now.
@@ -286,22 +377,43 @@ end
 local function leave_lane(field, lane)
   if lane == '' or class_of(field) ~= 'c' then return end
   count(P .. 'lanes', lane, -1)
-  for kind in pairs(hall(P .. 'kinds')) do
-    local class, _, of = parts_of_kind(kind)
-    news = news or of == lane and (class == 'c' or class == 's')
-  end
+  news = news or waits_in(':' .. lane)
 end
 
--- A worker has a task in hand: by which of its claims it has it, 0 by none, and which kind of work it is.
-local function put_in_hand(r, worker, turn, run, field, lane)
-  hset(P .. 'w:' .. worker, run .. ' ' .. field, turn .. ' ' .. kind_of(field, r.p, lane, 0))
+-- How many tasks of each run a worker has in hand, and how many calls of each kind.
+local function count_in_hand(worker, run, field, plan, lane, by)
+  local key = P .. 'w:' .. worker
+  count(key, 'r' .. run, by)
+  if class_of(field) == 'c' then count(key, kind_of(field, plan, lane, 0), by) end
+end
+
+-- A worker has a task in hand.
+local function put_in_hand(r, worker, run, field, lane)
+  count_in_hand(worker, run, field, r.p, lane, 1)
   enter_lane(field, lane)
 end
 
-local function take_from_hand(e, run, field)
+local function take_from_hand(r, e, run, field)
   if e.state ~= 'c' then return end
-  hset(P .. 'w:' .. e.x, run .. ' ' .. field, false)
+  count_in_hand(holder_of(e), run, field, r.p, e.lane, -1)
   leave_lane(field, e.lane)
+end
+
+-- The tasks that a worker has in hand, by run and field.
+local function in_the_hands_of(worker)
+  local found = {}
+  for field in pairs(hall(P .. 'w:' .. worker)) do
+    local run = field:match('^r(.*)$')
+    local tasks = run and tasks_of(run) or {}
+    for of, text in pairs(tasks) do
+      local e = entry_of(text)
+      if e.state == 'c' and holder_of(e) == worker then
+        found[run] = found[run] or {}
+        found[run][of] = e
+      end
+    end
+  end
+  return found
 end
 
 -- What is known of a run besides its scopes: its key, control word, plan and priority.
@@ -309,8 +421,9 @@ local RUN = { 'k', 'c', 'v', 'p', 'y' }
 
 -- A task goes back into the queue. Its token stays, so that the next claim's is higher.
 local function give_back(run, field, e)
-  take_from_hand(e, run, field)
-  push(hload(P .. 'r:' .. run, RUN), run, field, e)
+  local r = hload(P .. 'r:' .. run, RUN)
+  take_from_hand(r, e, run, field)
+  push(r, run, field, e)
 end
 
 -- A run that is held in line takes no place in a window.
@@ -319,10 +432,11 @@ local function leave_line(e, run, field)
 end
 
 -- A task exists no more.
-local function forget(run, field, e)
-  take_from_hand(e, run, field)
+local function forget(r, run, field, e)
+  take_from_hand(r, e, run, field)
   leave_line(e, run, field)
-  hset(P .. 't:' .. run, field, false)
+  count(P .. 'r:' .. run, 'n', -1)
+  task_set(run, field, false)
 end
 
 local function hands_out(control)
@@ -366,6 +480,7 @@ local function step_by(main)
   if next(Z) or next(H[META].new) or body.writes then
     step = step + 1
     hset(META, 'step', whole(step))
+    settle_counts()
     write_all(body.makes_room)
   end
   return cmsgpack.pack({ step = step, forgot = forgot, news = news, body = body })

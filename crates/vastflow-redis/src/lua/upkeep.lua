@@ -9,11 +9,12 @@ local function put_plan()
   return { writes = true }
 end
 
-local ROW = { 'k', 't', 'f' }
+local ROW = { 'k', 't', 'f', 'n' }
 
+-- Read past what the step keeps in mind: many are looked at, and few go.
 local function is_over(run)
-  local r = hload(P .. 'r:' .. run, ROW)
-  return r.k and r.t >= '5' and redis.call('EXISTS', P .. 't:' .. run) == 0
+  local v = redis.call('HMGET', P .. 'r:' .. run, unpack(ROW))
+  return v[1] and v[2] >= '5' and not v[4]
 end
 
 -- The flows whose runs are looked at.
@@ -41,24 +42,44 @@ local function add_old(doomed, flows)
   end
 end
 
--- Adds runs that have too many newer ones, oldest first, up to one more than are wanted.
-local function add_many(doomed, flows)
-  local total = 0
-  for flow in pairs(flows) do total = total + redis.call('ZCARD', P .. 'runs:of:' .. flow) end
-  local key = ask.flow ~= '' and P .. 'runs:of:' .. ask.flow or P .. 'runs'
-  local place, count, from = 0, 0, 0
-  while place < total - ask.newest and count <= ask.limit do
-    local page = redis.call('ZRANGE', key, from, from + 255)
-    if #page == 0 then return end
-    for _, run in ipairs(page) do
-      if flows[hload(P .. 'r:' .. run, ROW).f] then
-        place = place + 1
-        if place <= total - ask.newest and count <= ask.limit and is_over(run) then
-          doomed[run], count = true, count + 1
-        end
-      end
+-- The most runs that one step looks at for those that have too many newer ones.
+local LOOK, PAGE = 4096, 128
+
+-- The runs of a flow from a place on, oldest first, a page at a time.
+local function line_from(key, first)
+  local line = { page = {}, at = 1, read = 0 }
+  function line.peek()
+    if line.at > #line.page and line.read then
+      line.page = redis.call('ZRANGEBYSCORE', key, first, '+inf', 'WITHSCORES', 'LIMIT', line.read, PAGE)
+      line.at, line.read = 1, #line.page == 2 * PAGE and line.read + PAGE or nil
     end
-    from = from + 256
+    local key_of = line.page[line.at + 1]
+    return key_of and tonumber(key_of), line.page[line.at]
+  end
+  return line
+end
+
+-- Adds runs that have too many newer ones, oldest first, up to one more than are wanted. Gives where the next look begins,
+-- when there may be more of them behind those that had to stay.
+local function add_many(doomed, flows)
+  local left, count, lines = -ask.newest, 0, {}
+  for flow in pairs(flows) do
+    local key = P .. 'runs:of:' .. flow
+    left = left + redis.call('ZCOUNT', key, ask.first, '+inf')
+    lines[#lines + 1] = line_from(key, ask.first)
+  end
+  for looked = 0, left - 1 do
+    local oldest, run, from
+    for _, line in ipairs(lines) do
+      local key, id = line.peek()
+      if key and (not oldest or key < oldest) then oldest, run, from = key, id, line end
+    end
+    if looked == LOOK then return whole(oldest) end
+    from.at = from.at + 2
+    if is_over(run) then
+      doomed[run], count = true, count + 1
+      if count > ask.limit then return nil end
+    end
   end
 end
 
@@ -77,14 +98,14 @@ local function delete(run)
   zset(P .. 'runs:of:' .. r.f, run, false)
   zset(P .. 'runs:is:' .. r.t, run, false)
   zset(P .. 'runs:ended:' .. r.f, run, false)
-  hset(P .. 'counts', r.t, whole(tonumber(hget(P .. 'counts', r.t)) - 1))
+  count(P .. 'counts', r.t, -1)
   hset(P .. 'held', run, false)
   gone[#gone + 1] = P .. 'r:' .. run
   gone[#gone + 1] = P .. 'm:' .. run
 end
 
 local function prune()
-  local doomed = {}
+  local doomed, next_look = {}, nil
   if ask.by_name then
     local seen = {}
     for _, run in ipairs(ask.runs or {}) do
@@ -95,12 +116,13 @@ local function prune()
     local flows = covered()
     local set = {}
     if ask.since ~= '' then add_old(set, flows) end
-    if ask.newest then add_many(set, flows) end
+    if ask.newest then next_look = add_many(set, flows) end
     doomed = in_order(set)
   end
   local count = math.min(#doomed, ask.limit)
   for i = 1, count do delete(doomed[i]) end
-  return { runs = count, more = #doomed > ask.limit, writes = count > 0, makes_room = true }
+  local more = #doomed > ask.limit
+  return { runs = count, more = more, first = not more and next_look or nil, writes = count > 0, makes_room = true }
 end
 
 local VERBS = { put_plan = put_plan, prune = prune }

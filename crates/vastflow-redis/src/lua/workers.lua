@@ -40,7 +40,7 @@ end
 local function release()
   for _, lease in ipairs(ask.leases or {}) do
     local run, field = lease.run, field_of(lease.task, lease.path)
-    local e = entry_of(hget(P .. 't:' .. run, field))
+    local e = entry_of(task_get(run, field))
     if e and e.state == 'c' and e.token == lease.token then give_back(run, field, e) end
   end
   return { writes = news }
@@ -67,12 +67,11 @@ local function lost_by(ids)
   local lost = {}
   for _, id in ipairs(ids) do
     local calls, from = 0, #lost + 1
-    for member in pairs(hall(P .. 'w:' .. id)) do
-      local run, field = run_of(member)
-      local e = entry_of(hget(P .. 't:' .. run, field))
-      if e and e.state == 'c' and e.x == id then
+    for run, tasks in pairs(in_the_hands_of(id)) do
+      local key = tonumber(hload(P .. 'r:' .. run, RUN).k)
+      for field, e in pairs(tasks) do
         calls = calls + (class_of(field) == 'c' and 1 or 0)
-        lost[#lost + 1] = { run = run, field = field, e = e, key = tonumber(hload(P .. 'r:' .. run, RUN).k) }
+        lost[#lost + 1] = { run = run, field = field, e = e, key = key }
       end
     end
     local text = hget(P .. 'workers', id)

@@ -1,10 +1,11 @@
 //! Servers that are set up wrongly, full, emptied, demoted, silent; and callers that are gone, or ask for much.
 
 use std::time::{Duration, Instant};
+use vastflow_core::{Codec, Payload, RunInfo};
 use vastflow_redis::{RedisOptions, RedisStore};
 use vastflow_store::{
-    Answer, ClaimToken, Commit, Committed, Doomed, Durability, Heartbeat, Prune, Store, StoreError, WorkerId,
-    WorkerInfo,
+    Answer, Claim, Commit, Committed, Doomed, Durability, Heartbeat, Keep, Prune, Pruned, Store, StoreError, WindowOf,
+    WorkerId, WorkerInfo,
 };
 use vastflow_testsuite::fixture::{self, Story};
 use vastflow_testsuite::servers::{Redis, Sync};
@@ -84,14 +85,7 @@ async fn a_full_server_says_so_and_takes_commits_when_there_is_room() {
 async fn a_full_server_can_be_emptied() {
     let server = Redis::start(Sync::Always);
     let store = open(&server).await;
-    store.put_plan(fixture::wide(1)).await.unwrap();
-    let mut story = Story::new(fixture::wide(1), "r");
-    let mut start = story.start();
-    start.queue.iter_mut().for_each(|task| task.keep = true);
-    commit(&store, start).await.unwrap();
-    let mut end = story.finish(fixture::attempt(0, 1));
-    end.settle.iter_mut().for_each(|(_, token)| *token = ClaimToken::FIRST);
-    assert!(matches!(commit(&store, end).await, Ok(Committed::Done { .. })));
+    end_one(&store, "r").await;
     server.command("CONFIG SET maxmemory 1");
     assert!(commit(&store, fixture::start_commit("s")).await.is_err(), "it is full");
     let ask = Prune { which: Doomed::Runs(vec![fixture::run_id("r")]), limit: 9 };
@@ -99,6 +93,97 @@ async fn a_full_server_can_be_emptied() {
     server.command("CONFIG SET maxmemory 0");
     assert_eq!(store.run(&fixture::run_id("r")).await.unwrap(), None);
     assert_eq!(store.counts().await.unwrap().succeeded, 0);
+}
+
+/// Begins runs of a flow and leaves them as they are.
+async fn begin_many(store: &RedisStore, flow: &str, number: usize) {
+    store.put_plan(fixture::chain(flow)).await.unwrap();
+    let starts = (0..number).map(|run| Story::new(fixture::chain(flow), &format!("{flow}{run}")).start());
+    let answer = answered(submit(store, starts.collect())).await;
+    assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
+}
+
+/// A run that has begun and ended.
+async fn end_one(store: &RedisStore, run: &str) {
+    store.put_plan(fixture::wide(1)).await.unwrap();
+    let mut story = Story::new(fixture::wide(1), run);
+    for one in [story.start(), story.finish(fixture::attempt(0, 1))] {
+        assert!(matches!(commit(store, one).await, Ok(Committed::Done { .. })));
+    }
+}
+
+/// How often the server was given a command.
+fn calls_of(server: &Redis, command: &str) -> usize {
+    let stats = server.command("INFO commandstats");
+    let line = stats.split_once(&format!("cmdstat_{command}:calls=")).map_or("0,", |(_, rest)| rest);
+    line.split(',').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn pruning_by_number_looks_at_the_flows_it_covers_and_at_some_runs_at_once() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    begin_many(&store, "other", 4_200).await;
+    for run in ["a", "b", "c"] {
+        end_one(&store, run).await;
+    }
+    let keep = Keep { newest: Some(1), except: vec![fixture::name("other")], ..Keep::default() };
+    let prune = async |keep| store.prune(&Prune { which: Doomed::Old(keep), limit: 9 }).await.unwrap();
+    let before = calls_of(&server, "hmget");
+    assert_eq!(prune(keep).await, Pruned { runs: 2, more: false });
+    assert!(calls_of(&server, "hmget") - before < 20, "it looked at what it does not cover");
+    // All older ones go on, and hide the one that has ended from the first look.
+    let before = store.round_trips();
+    assert_eq!(prune(Keep { newest: Some(0), ..Keep::default() }).await, Pruned { runs: 1, more: false });
+    assert_eq!(store.round_trips() - before, 2, "4,096 runs a look");
+}
+
+/// What one claim hands a delivery is bounded in bytes, and all of it comes in the end.
+#[tokio::test]
+async fn long_messages_come_a_mebibyte_at_a_time() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    let item = fixture::inner("r", "1");
+    let mut start = fixture::start_commit("r");
+    start.queue.clear();
+    for (kind, len) in (1..).zip([2 << 20, 700_000, 348_576, 1, 10]) {
+        let mut letter = fixture::message(&item, kind);
+        letter.body = Payload::new(Codec::Bytes, vec![7_u8; len]);
+        start.messages.push(letter);
+    }
+    assert!(matches!(commit(&store, start).await, Ok(Committed::Done { .. })));
+    let mut given = Vec::new();
+    for at in 0..3 {
+        let claims = store.claim(Claim::new(fixture::ALICE, 9, fixture::LEASE, fixture::T0)).await.unwrap();
+        let [one] = &claims.tasks[..] else { panic!("{claims:?} instead of a delivery") };
+        given.push(one.messages.iter().map(|(_, message)| message.kind).collect::<Vec<_>>());
+        let mut settle = fixture::commit(&item, at);
+        settle.settle.push((one.task, one.token));
+        assert!(matches!(commit(&store, settle).await, Ok(Committed::Done { .. })));
+    }
+    assert_eq!(given, [vec![1], vec![2, 3], vec![4, 5]]);
+}
+
+/// Every key that waits is a line of its own: a claim asks the server once for each, however many it lets in.
+#[tokio::test]
+async fn a_claim_asks_once_for_each_key_that_waits() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    let start = |run: usize| {
+        let mut story = Story::new(fixture::plan(), &format!("r{run}"));
+        story.info = RunInfo { key: Some(fixture::name(&format!("key{}", run % 300))), ..RunInfo::default() };
+        story.queued = true;
+        story.start()
+    };
+    let answer = answered(submit(&store, (0..600).map(start).collect())).await;
+    assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
+    let reads = || ["zrange", "zrangebyscore", "zcard"].map(|command| calls_of(&server, command)).iter().sum::<usize>();
+    let before = reads();
+    let windows = [(WindowOf::KeyOf(fixture::plan().flow().clone()), 1)];
+    let claim = Claim { windows: windows.into(), ..Claim::new(fixture::ALICE, 9, fixture::LEASE, fixture::T0) };
+    let claims = store.claim(claim).await.unwrap();
+    assert_eq!(claims.tasks.len(), 256, "the most that one claim lets in");
+    assert!((300..320).contains(&(reads() - before)), "{} reads for 300 keys", reads() - before);
 }
 
 /// How long leases are in tests that wait for their end.
@@ -201,6 +286,26 @@ async fn a_server_that_became_a_replica_is_unavailable_until_it_is_none() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_set_up_wrongly_later_is_unavailable_until_that_is_mended() {
+    let server = Redis::start(Sync::Always);
+    let store = open(&server).await;
+    server.command("CONFIG SET maxmemory-policy allkeys-lru");
+    server.command("CLIENT KILL TYPE pubsub");
+    let start = fixture::start_commit("r");
+    let told = Instant::now();
+    // The first calls may meet the end of the connection.
+    let error = loop {
+        let error = commit(&store, start.clone()).await.unwrap_err();
+        if error.to_string().contains("maxmemory-policy") || told.elapsed() > Duration::from_secs(10) {
+            break error;
+        }
+    };
+    assert!(error.is_transient() && error.to_string().contains("config set maxmemory-policy noeviction"), "{error}");
+    server.command("CONFIG SET maxmemory-policy noeviction");
+    assert!(matches!(commit(&store, start).await, Ok(Committed::Done { .. })));
+}
+
+#[tokio::test]
 async fn a_call_that_is_never_answered_ends() {
     let server = Redis::start(Sync::Always);
     let patience = Duration::from_millis(300);
@@ -292,7 +397,7 @@ async fn what_waits_when_a_store_goes_is_answered() {
 fn with_letter(run: &str, len: usize) -> Commit {
     let mut start = fixture::start_commit(run);
     let mut letter = fixture::message(&fixture::inner(run, "1"), 1);
-    letter.body = vastflow_core::Payload::new(vastflow_core::Codec::Bytes, vec![7_u8; len]);
+    letter.body = Payload::new(Codec::Bytes, vec![7_u8; len]);
     start.messages.push(letter);
     start
 }
