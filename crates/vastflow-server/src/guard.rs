@@ -5,13 +5,13 @@
 
 use crate::auth::{Checked, Found, Principal, Signed, now_ms, random};
 use crate::limits::Whose;
-use crate::operations::{Asked, Body as Takes, Operation, Time, base, find};
+use crate::operations::{Asked, Body as Takes, Operation, Time, base, find, methods};
 use crate::origin::is_cross_site;
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -45,6 +45,7 @@ struct Taken {
 struct About {
     peer: Option<IpAddr>,
     path: String,
+    matched: Option<MatchedPath>,
     request_id: Option<RunId>,
 }
 
@@ -106,8 +107,8 @@ async fn take(
             "a page of another site sent this, and such pages may change nothing here",
         ));
     }
-    let matched = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let operation = match find(&parts.method, matched.as_deref()) {
+    let matched = about.matched.as_ref().map(MatchedPath::as_str);
+    let operation = match find(&parts.method, matched) {
         Asked::This(operation) => operation,
         Asked::OtherMethod => {
             return Err(Refusal::new("method-not-allowed", "the path is there, but not with this method"));
@@ -134,7 +135,7 @@ async fn take(
         allow(who, operation)?;
         parts.extensions.insert(who.clone());
     }
-    parts.extensions.insert(Base(base(operation, matched.as_deref().unwrap_or("")).into()));
+    parts.extensions.insert(Base(base(operation, matched.unwrap_or("")).into()));
     Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), who, operation, _room: room })
 }
 
@@ -290,7 +291,7 @@ impl About {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
         let request_id = given.and_then(|id| RunId::new(id).ok()).or_else(new_id);
-        About { peer, path: path_of(request), request_id }
+        About { peer, path: path_of(request), matched: request.extensions().get().cloned(), request_id }
     }
 }
 
@@ -347,6 +348,10 @@ fn write_problem(Refusal(mut problem, wait): Refusal, about: &About, response: &
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
     match problem.status {
         401 => _ = headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"vastflow\"")),
+        405 => {
+            let methods = about.matched.as_ref().map(|path| methods(path.as_str())).unwrap_or_default();
+            headers.extend(HeaderValue::from_str(&methods).ok().map(|methods| (ALLOW, methods)));
+        }
         429 | 503 => {
             let seconds = wait.map_or(1, |wait| wait.as_secs() + 1);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -39,3 +39,5 @@ pub use listen::{Ender, Listening};
 pub use openapi::json as openapi_json;
 pub use problem::CODES;
 pub use service::{Given, Service};
+/// The JSON that is spoken: rights and tokens are among it.
+pub use vastflow_api as api;

@@ -132,6 +132,14 @@ pub(crate) fn find(method: &Method, matched: Option<&str>) -> Asked {
     of.map_or(Asked::OtherMethod, Asked::This)
 }
 
+/// The methods that a matched path takes.
+pub(crate) fn methods(matched: &str) -> String {
+    let fitting = OPERATIONS.iter().filter(|of| matched.ends_with(of.path));
+    let longest = fitting.map(|of| of.path).max_by_key(|path| path.len());
+    let own = OPERATIONS.iter().filter(|of| Some(of.path) == longest);
+    own.map(|of| of.method).collect::<Vec<_>>().join(", ")
+}
+
 /// What stands before the paths of the service, where it is mounted in another application.
 pub(crate) fn base<'a>(operation: &Operation, matched: &'a str) -> &'a str {
     matched.strip_suffix(operation.path).unwrap_or("")

@@ -19,7 +19,10 @@ use vastflow_store::{Fleet, RunQuery};
 /// The workers of the store.
 #[utoipa::path(get, path = "/api/v1/workers", operation_id = "list_workers", tag = "fleet",
     responses((status = 200, description = "Those that were not given up.", body = Workers)))]
-pub(crate) async fn list_workers(State(app): State<Arc<App>>) -> Answer<Json<Workers>> {
+pub(crate) async fn list_workers(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+) -> Answer<Json<Workers>> {
     let Fleet { now, workers, taken_over, fenced } = app.engine.store().fleet().await?;
     let row = |row: vastflow_store::WorkerRow| WorkerRow {
         id: format!("{:016x}", row.id.0),
@@ -33,14 +36,14 @@ pub(crate) async fn list_workers(State(app): State<Arc<App>>) -> Answer<Json<Wor
         in_hand: row.in_hand as u64,
         lanes: row.about.lanes.iter().map(ToString::to_string).collect(),
         serves: row.about.serves.iter().map(ToString::to_string).collect(),
-        lacks: row
-            .about
-            .lacks
-            .iter()
-            .map(|(plan, first)| Lack { plan: plan.to_string(), first: first.to_string() })
-            .collect(),
+        // What is missing names nodes of flows, which may not be theirs to see.
+        lacks: if who.sees_all() { lacks(&row.about.lacks) } else { Vec::new() },
     };
     Ok(Json(Workers { workers: workers.into_iter().map(row).collect(), taken_over, fenced }))
+}
+
+fn lacks(of: &[(PlanHash, Box<str>)]) -> Vec<Lack> {
+    of.iter().map(|(plan, first)| Lack { plan: plan.to_string(), first: first.to_string() }).collect()
 }
 
 /// The calls that wait, become visible later or are in hand, by plan and lane.

@@ -20,6 +20,7 @@ async fn any_bytes_go_in_and_come_out_as_they_are() {
     let reply = at.post("/flow/echo", r#"{"a": 1 }"#).header("Content-Type", "application/json").send().await.is(200);
     assert_eq!(reply.text(), r#"{"a": 1 }"#, "JSON is not written anew");
     at.ask("GET", "/flow/echo").send().await.problem(405, "method-not-allowed");
+    assert_eq!(at.ask("PUT", "/flow/echo").send().await.header("allow"), Some("POST"));
 }
 
 #[tokio::test]
