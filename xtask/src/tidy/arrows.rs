@@ -30,6 +30,7 @@ const ARROWS: &[(&str, May)] = &[
         May::Know(&["vastflow-store", "vastflow-worker", "vastflow-sqlite", "vastflow-redis", "vastflow-postgres"]),
     ),
     ("vastflow-cli", May::KnowAll),
+    (
         "vastflow-server",
         May::Know(&["vastflow-api", "vastflow-core", "vastflow-store", "vastflow-sdk", "vastflow-worker"]),
     ),
