@@ -16,6 +16,7 @@ struct Tool {
 const NEEDED: &[Tool] = &[
     // libc6-dev is named because gcc only recommends it, and recommended packages are not installed.
     Tool { command: "cc", packages: "gcc libc6-dev", why: "compiles the bundled SQLite" },
+    Tool { command: "curl", packages: "curl", why: "a test asks the example service as its first lines show" },
     // The server's own programs are not on the PATH of Debian; this one comes with them.
     Tool { command: "pg_ctlcluster", packages: "postgresql", why: "tests start PostgreSQL servers of their own" },
     Tool { command: "redis-server", packages: "redis-server", why: "tests start Redis servers of their own" },

@@ -22,6 +22,10 @@ pub mod fleets {}
 #[doc = include_str!("../../../docs/guide/command-line.md")]
 pub mod command_line {}
 
+#[cfg(feature = "server")]
+#[doc = include_str!("../../../docs/guide/service.md")]
+pub mod service {}
+
 #[doc = include_str!("../../../docs/guide/in-production.md")]
 pub mod in_production {}
 

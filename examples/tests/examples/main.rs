@@ -11,4 +11,5 @@ mod kyc;
 mod process;
 mod quickstart;
 mod random;
+mod service;
 mod trip;

@@ -30,6 +30,10 @@ const ARROWS: &[(&str, May)] = &[
         May::Know(&["vastflow-store", "vastflow-worker", "vastflow-sqlite", "vastflow-redis", "vastflow-postgres"]),
     ),
     ("vastflow-cli", May::KnowAll),
+    (
+        "vastflow-server",
+        May::Know(&["vastflow-api", "vastflow-core", "vastflow-store", "vastflow-sdk", "vastflow-worker"]),
+    ),
     ("vastflow", May::KnowAll),
     ("vastflow-examples", May::KnowAll),
     ("vastflow-bench", May::KnowAll),
