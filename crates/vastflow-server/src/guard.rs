@@ -1,0 +1,384 @@
+//! What every request passes on its way in and out: nothing is answered that has not been through here.
+//!
+//! In: room, the name it was sent to, the page it was sent by, what it asks for, who asks, whether they may, its body.
+//! Out: headers that every answer has, problems as JSON, the audit log.
+
+use crate::auth::{Checked, Found, Principal, Signed, now_ms, random};
+use crate::limits::Whose;
+use crate::operations::{Asked, Body as Takes, Operation, Time, base, find};
+use crate::origin::is_cross_site;
+use crate::problem::{Answer, Refusal};
+use crate::state::App;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{ConnectInfo, MatchedPath, OriginalUri, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use vastflow_api::access::{AuditRow, Scope};
+use vastflow_api::problem;
+use vastflow_core::RunId;
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQID: HeaderName = HeaderName::from_static("x-reqid");
+
+/// What stands before the service's own paths, for links.
+#[derive(Clone, Debug)]
+pub(crate) struct Base(pub(crate) Arc<str>);
+
+/// A request as it was taken in.
+struct Taken {
+    request: Request,
+    who: Option<Principal>,
+    operation: &'static Operation,
+    _room: OwnedSemaphorePermit,
+}
+
+/// What is kept of a request for its answer.
+struct About {
+    peer: Option<IpAddr>,
+    path: String,
+    request_id: Option<RunId>,
+}
+
+pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let about = About::of(&request);
+    let mut asked = None;
+    let mut who = None;
+    let mut response = match take(&app, request, &about, &mut asked).await {
+        Ok(taken) => {
+            who = taken.who;
+            let answer = next.run(taken.request);
+            match taken.operation.time {
+                // Its body has arrived; what is left is the store's time.
+                Time::Request => timeout(app.limits.request_time, answer).await.unwrap_or_else(|_| {
+                    let why = "the store did not answer in time; what was asked for may have happened: look before you repeat it";
+                    Refusal::new("timed-out", why).into_response()
+                }),
+                Time::Run | Time::Stream => answer.await,
+            }
+        }
+        Err(refusal) => refusal.into_response(),
+    };
+    finish(&app, &about, &mut response);
+    if let Some(operation) = asked.filter(|operation| operation.is_audited()) {
+        note(&app, &about, who.as_ref(), operation, &response);
+    }
+    response
+}
+
+/// Lets a request in, or says why not.
+async fn take(
+    app: &Arc<App>,
+    request: Request,
+    about: &About,
+    asked: &mut Option<&'static Operation>,
+) -> Answer<Taken> {
+    let room = Arc::clone(&app.requests).try_acquire_owned().map_err(|_| {
+        Refusal::new("busy", "as many requests are under way as this service takes at once; try again in a second")
+    })?;
+    let (mut parts, body) = request.into_parts();
+    // Connections have a limit of their own, which is not exact, and other applications' may have none.
+    let head = parts
+        .headers
+        .iter()
+        .fold(path_and_query(&parts.uri).len(), |sum, (name, value)| sum + name.as_str().len() + value.len() + 4);
+    if head > app.limits.header_bytes {
+        let most = app.limits.header_bytes;
+        return Err(Refusal::new("headers-too-large", format!("the request's head has more than {most} bytes")));
+    }
+    if !app.hosts.allow(&parts.headers, &parts.uri) {
+        return Err(Refusal::new(
+            "host-not-allowed",
+            "the request was sent to a name that this service does not answer to; allow it by `.host(\"name\")`",
+        ));
+    }
+    if is_cross_site(&parts.method, &parts.headers, &parts.uri) {
+        return Err(Refusal::new(
+            "cross-site",
+            "a page of another site sent this, and such pages may change nothing here",
+        ));
+    }
+    let matched = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let operation = match find(&parts.method, matched.as_deref()) {
+        Asked::This(operation) => operation,
+        Asked::OtherMethod => {
+            return Err(Refusal::new("method-not-allowed", "the path is there, but not with this method"));
+        }
+        Asked::Nothing => {
+            return Err(Refusal::new("not-found", "there is nothing at this path; /api/v1/docs lists what there is"));
+        }
+    };
+    *asked = Some(operation);
+    let original = parts.extensions.get::<OriginalUri>().map(|uri| uri.0.clone());
+    let target = path_and_query(original.as_ref().unwrap_or(&parts.uri)).to_owned();
+    let early = recognise(app, &parts.headers, operation, about)?;
+    let bytes = if parts.method.is_safe() { Bytes::new() } else { read(app, &parts.headers, operation, body).await? };
+    let who = match early {
+        Early::Nobody => None,
+        Early::Known(who) => Some(who),
+        Early::Signed => {
+            let signed = check_signature(app, &parts.headers, (parts.method.as_str(), &target), &bytes);
+            Some(signed.inspect_err(|_| failed(app, about))?)
+        }
+    };
+    count(app, who.as_ref(), about)?;
+    if let Some(who) = &who {
+        allow(who, operation)?;
+        parts.extensions.insert(who.clone());
+    }
+    parts.extensions.insert(Base(base(operation, matched.as_deref().unwrap_or("")).into()));
+    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), who, operation, _room: room })
+}
+
+/// What is known of who asks before the body is read.
+enum Early {
+    /// It takes no right, so nobody needs to be known.
+    Nobody,
+    Known(Principal),
+    /// They say who they are by a signature of the body.
+    Signed,
+}
+
+fn recognise(app: &App, headers: &HeaderMap, operation: &Operation, about: &About) -> Answer<Early> {
+    if operation.right.is_none() {
+        return Ok(Early::Nobody);
+    }
+    if app.access.is_open() {
+        return Ok(Early::Known(Principal::anyone()));
+    }
+    if let Some(peer) = about.peer {
+        app.failures
+            .check(&Whose::Failures(peer), Instant::now())
+            .map_err(|wait| limited(wait, "failed attempts to sign in"))?;
+    }
+    if let Some(signing) = &app.access.signing {
+        let goflow = signing.goflow && headers.contains_key("x-hub-signature");
+        if goflow || headers.contains_key("x-vastflow-signature") {
+            return Ok(Early::Signed);
+        }
+    }
+    let bearer = headers.get(AUTHORIZATION).map(|value| value.to_str().ok().and_then(bearer));
+    let found = match (bearer, &app.access.tokens) {
+        (Some(Some(token)), Some(tokens)) => tokens.find(token),
+        (Some(_), _) => Found::Unknown,
+        (None, _) => {
+            return Err(Refusal::new(
+                "unauthenticated",
+                "this takes a token: send it as `Authorization: Bearer …`, or sign the request",
+            ));
+        }
+    };
+    let refused = match found {
+        Found::Known(who) => return Ok(Early::Known(who)),
+        Found::Expired => Refusal::new("token-expired", "the token's time is over; make a new one"),
+        Found::Unknown => Refusal::new("token-invalid", "the token is not known here; check it, or make a new one"),
+    };
+    failed(app, about);
+    Err(refused)
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Somebody was not recognised: their address has fewer tries left.
+fn failed(app: &App, about: &About) {
+    if let Some(peer) = about.peer {
+        // That it is empty is told with the next try.
+        let _ = app.failures.take(Whose::Failures(peer), Instant::now());
+    }
+}
+
+fn check_signature(app: &App, headers: &HeaderMap, asked: (&str, &str), body: &[u8]) -> Answer<Principal> {
+    let invalid = |why: &str| Refusal::new("signature-invalid", why);
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(signing) = &app.access.signing else { return Err(invalid("this service takes no signatures")) };
+    let checked = match text("x-vastflow-signature") {
+        Some(signatures) => {
+            let (Some(id), Some(timestamp)) = (text("x-vastflow-id"), text("x-vastflow-timestamp")) else {
+                return Err(invalid("a signature needs the headers X-Vastflow-Id and X-Vastflow-Timestamp"));
+            };
+            let signed = Signed { id, timestamp, method: asked.0, target: asked.1 };
+            signing.check(signed, signatures, body, now_ms() / 1_000)
+        }
+        None => signing.check_goflow(text("x-hub-signature").unwrap_or(""), body),
+    };
+    match checked {
+        Checked::Good => Ok(signing.who()),
+        Checked::Bad => Err(invalid(
+            "the signature does not fit the request; check the secret, and that method, path and body are signed as sent",
+        )),
+        Checked::Stale => Err(invalid("the signature's time is more than 5 minutes from ours; check the clocks")),
+        Checked::Replayed => Err(Refusal::new(
+            "signature-replayed",
+            "a request with this X-Vastflow-Id was taken before; sign each with an id of its own",
+        )),
+        Checked::Full => {
+            Err(Refusal::new("busy", "more signed requests came than can be remembered; try again in a minute"))
+        }
+    }
+}
+
+/// Counts a request of somebody, or of an address without.
+fn count(app: &App, who: Option<&Principal>, about: &About) -> Answer<()> {
+    if app.spares_local && about.peer.is_none_or(|peer| peer.is_loopback()) {
+        return Ok(());
+    }
+    let whose = match (who, about.peer) {
+        (Some(who), _) if !app.access.is_open() => Whose::Name(who.name().to_owned()),
+        (_, Some(peer)) => Whose::Address(peer),
+        (_, None) => Whose::Name(String::new()),
+    };
+    app.rate.take(whose, Instant::now()).map_err(|wait| limited(wait, "requests"))
+}
+
+fn limited(wait: Duration, what: &str) -> Refusal {
+    let mut refusal = Refusal::new("rate-limited", format!("too many {what}; try again in {} s", wait.as_secs() + 1));
+    refusal.1 = Some(wait);
+    refusal
+}
+
+/// Whether somebody has the right that an operation takes. Whether they may see the flow is the handler's to say, who knows
+/// it: each handler asks, and lists leave out what they may not see.
+fn allow(who: &Principal, operation: &Operation) -> Answer<()> {
+    let Some(right) = operation.right.filter(|right| !who.may(*right)) else { return Ok(()) };
+    let code = if right == Scope::PayloadRead { "payload-not-allowed" } else { "forbidden" };
+    Err(Refusal::new(code, format!("this takes the right `{}`, which {:?} has not", right.as_str(), who.name())))
+}
+
+async fn read(app: &App, headers: &HeaderMap, operation: &Operation, body: Body) -> Answer<Bytes> {
+    let most = match operation.body {
+        Takes::Payload => app.limits.payload_bytes,
+        Takes::Small => app.limits.body_bytes,
+        Takes::Bulk => app.limits.bulk_bytes,
+    };
+    let too_large = || {
+        Refusal::new(
+            "body-too-large",
+            format!("the body has more than {most} bytes; write it to a file or a blob store and send where it is"),
+        )
+    };
+    let encoded = headers.get("content-encoding").is_some_and(|encoding| encoding != "identity");
+    if encoded {
+        return Err(Refusal::new(
+            "bad-request",
+            "this service takes no compressed bodies; send it without Content-Encoding",
+        ));
+    }
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    match timeout(app.limits.request_time, Limited::new(body, most).collect()).await {
+        Ok(Ok(all)) => Ok(all.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Refusal::new("bad-request", "the body ended before all of it was there")),
+        Err(_) => Err(Refusal::new("request-timeout", "the body did not arrive in time")),
+    }
+}
+
+impl About {
+    fn of(request: &Request) -> Self {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+        let request_id = given.and_then(|id| RunId::new(id).ok()).or_else(new_id);
+        About { peer, path: path_of(request), request_id }
+    }
+}
+
+fn path_of(request: &Request) -> String {
+    let original = request.extensions().get::<OriginalUri>().map(|uri| &uri.0);
+    original.unwrap_or(request.uri()).path().to_owned()
+}
+
+fn new_id() -> Option<RunId> {
+    let random = random::<12>().ok()?;
+    RunId::new(random.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).ok()
+}
+
+/// Headers that every answer has.
+const HEADERS: &[(&str, &str)] = &[
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "accelerometer=(), camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("cache-control", "no-store"),
+];
+
+fn finish(app: &App, about: &About, response: &mut Response) {
+    let status = response.status();
+    let refusal = response.extensions_mut().remove::<Refusal>();
+    // What the router says by itself is a problem, too.
+    let by_router =
+        || Refusal::new(if status.is_server_error() { "internal" } else { "bad-request" }, "the path cannot be read");
+    if status.is_client_error() || status.is_server_error() {
+        write_problem(refusal.unwrap_or_else(by_router), about, response);
+    }
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(*name, HeaderValue::from_static(value));
+    }
+    if app.has_tls {
+        headers.insert("strict-transport-security", HeaderValue::from_static("max-age=31536000"));
+    }
+    let id = about.request_id.as_ref().and_then(|id| HeaderValue::from_str(id).ok());
+    if let Some(id) = id.filter(|_| !headers.contains_key(&REQUEST_ID)) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+fn write_problem(Refusal(mut problem, wait): Refusal, about: &About, response: &mut Response) {
+    problem.request_id = about.request_id.as_ref().map(ToString::to_string);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
+    match problem.status {
+        401 => _ = headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"vastflow\"")),
+        429 | 503 => {
+            let seconds = wait.map_or(1, |wait| wait.as_secs() + 1);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        _ => {}
+    }
+    *response.body_mut() = Body::from(serde_json::to_vec(&problem).unwrap_or_default());
+}
+
+fn note(app: &App, about: &About, who: Option<&Principal>, operation: &Operation, response: &Response) {
+    let said = response.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+    app.audit.add(AuditRow {
+        at_ms: now_ms(),
+        who: who.map(|who| who.name().to_owned()),
+        from: about.peer.map(|peer| peer.to_string()),
+        operation: operation.id.to_owned(),
+        path: about.path.clone(),
+        status: response.status().as_u16(),
+        request_id: said.map(str::to_owned),
+    });
+}
+
+/// The path and query of a link below the service.
+pub(crate) fn link(base: &Base, path: &str) -> String {
+    format!("{}{path}", base.0)
+}
+
+fn path_and_query(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
+/// The query of a request, as it came.
+pub(crate) fn query_of(uri: &Uri) -> &str {
+    uri.query().unwrap_or("")
+}

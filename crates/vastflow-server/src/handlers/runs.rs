@@ -1,0 +1,237 @@
+//! Looking at runs.
+
+use crate::auth::Principal;
+use crate::handlers::call::payload;
+use crate::handlers::{Asks, find, look, see};
+use crate::problem::{Answer, Refusal};
+use crate::show;
+use crate::state::App;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use axum::{Extension, Json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vastflow_api::Page;
+use vastflow_api::event::EventRow;
+use vastflow_api::fleet::{AttentionItem, Waits};
+use vastflow_api::run::{Counts, RunRow, Status};
+use vastflow_api::view::RunView;
+use vastflow_core::{Name, Payload, PlanHash, RunStatus, Seq};
+use vastflow_store::{Doomed, Prune, RunQuery};
+
+/// Pages of the store that are read for one page of somebody who sees few of the runs.
+const READ_AHEAD: usize = 10;
+/// The most rows of a page.
+pub(crate) const MOST: usize = 1_000;
+
+/// Runs, the newest first, a page at a time.
+#[utoipa::path(get, path = "/api/v1/runs", operation_id = "list_runs", tag = "runs",
+    params(("flow" = Option<String>, Query, description = "Only of this flow."),
+        ("status" = Option<Status>, Query, description = "Only with this status."),
+        ("label" = Option<String>, Query, description = "Only with this label, as `key:value`; may be given several times."),
+        ("since_ms" = Option<u64>, Query, description = "Only those that began then or later."),
+        ("before" = Option<String>, Query, description = "What the page before gave as `next`."),
+        ("limit" = Option<u32>, Query, description = "The most rows; 100 unless said, at most 1,000.")),
+    responses((status = 200, description = "A page.", body = Page<RunRow>)))]
+pub(crate) async fn list_runs(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    uri: Uri,
+) -> Answer<Json<Page<RunRow>>> {
+    let asks = Asks::of(&uri, &["flow", "status", "label", "since_ms", "before", "limit"])?;
+    let mut query = RunQuery { limit: asks.limit(100, MOST)?, before: asks.parse("before")?, ..RunQuery::default() };
+    if let Some(flow) = asks.text("flow") {
+        see(&who, flow)?;
+        query.flow = Some(Name::new(flow)?);
+    }
+    if let Some(word) = asks.text("status") {
+        let status = RunStatus::parse(word)
+            .ok_or_else(|| Refusal::new("bad-request", format!("{word:?} is no status; a status is {}", words())))?;
+        query.status = Some(status);
+    }
+    for label in asks.all("label") {
+        let (key, value) =
+            label.split_once(':').ok_or_else(|| Refusal::new("bad-request", "a label is `key:value`"))?;
+        query.labels.push((key.to_owned(), value.to_owned()));
+    }
+    Ok(Json(page(&app, &who, query, asks.parse("since_ms")?.unwrap_or(0)).await?))
+}
+
+fn words() -> String {
+    Status::ALL.map(Status::as_str).join(", ")
+}
+
+/// A page of what somebody may see. Runs are in the order in which they began, so what is too old ends the list.
+pub(crate) async fn page(app: &App, who: &Principal, mut query: RunQuery, since_ms: u64) -> Answer<Page<RunRow>> {
+    let (limit, mut items) = (query.limit, Vec::new());
+    for _ in 0..READ_AHEAD {
+        query.limit = limit - items.len();
+        let page = app.engine.store().runs(&query).await?;
+        let is_old = page.rows.last().is_some_and(|row| row.summary.started_at.millis() < since_ms);
+        let rows = page.rows.iter().filter(|row| row.summary.started_at.millis() >= since_ms);
+        let seen = rows.filter(|row| who.sees_all() || who.sees(&row.summary.started.flow));
+        items.extend(seen.map(|row| show::row(&row.id, &row.summary)));
+        query.before = page.next.filter(|_| !is_old);
+        if query.before.is_none() || items.len() == limit {
+            break;
+        }
+    }
+    Ok(Page { items, next: query.before.map(|before| before.to_string()) })
+}
+
+/// How many runs there are of each status. Only for those who see all flows.
+#[utoipa::path(get, path = "/api/v1/counts", operation_id = "count_runs", tag = "runs",
+    responses((status = 200, description = "By status.", body = Counts)))]
+pub(crate) async fn count_runs(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+) -> Answer<Json<Counts>> {
+    if !who.sees_all() {
+        return Err(Refusal::new("forbidden", "the counts are of all flows, of which you may see only some"));
+    }
+    let mut counts = app.engine.store().counts().await?;
+    let unfinished = counts.unfinished();
+    let of: BTreeMap<Status, u64> =
+        Status::ALL.into_iter().map(|status| (status, *counts.of(show::status_asked(status)))).collect();
+    Ok(Json(Counts { runs: of, unfinished }))
+}
+
+/// A run in short.
+#[utoipa::path(get, path = "/api/v1/runs/{id}", operation_id = "get_run", tag = "runs",
+    params(("id" = String, Path, description = "The run.")),
+    responses((status = 200, description = "The run.", body = RunRow)))]
+pub(crate) async fn get_run(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Answer<Json<RunRow>> {
+    let row = look(&app, &who, &id).await?;
+    Ok(Json(show::row(&row.id, &row.summary)))
+}
+
+/// A run to look at: its nodes with states, times, calls and errors.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/view", operation_id = "view_run", tag = "runs",
+    params(("id" = String, Path, description = "The run."),
+        ("scope" = Option<String>, Query, description = "A part of it: an item or an arm as `outer[key]`, a basin as `outer`.")),
+    responses((status = 200, description = "Its nodes.", body = RunView)))]
+pub(crate) async fn view_run(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Answer<Json<RunView>> {
+    let asks = Asks::of(&uri, &["scope"])?;
+    let scope = asks.text("scope").unwrap_or("");
+    let (run, row) = find(&app, &who, &id).await?;
+    let view = run.view_within(scope).await?;
+    let is_served = !view.missing.is_empty() && is_served(&app, row.summary.started.plan).await?;
+    Ok(Json(show::view(view, scope, row.summary.started.info.trace.as_deref(), is_served)))
+}
+
+/// Whether a worker that is alive has the code of a plan.
+async fn is_served(app: &App, plan: PlanHash) -> Answer<bool> {
+    let fleet = app.engine.store().fleet().await?;
+    Ok(fleet.workers.iter().any(|worker| worker.until > fleet.now && worker.about.serves.contains(&plan)))
+}
+
+/// What is recorded of a run, from the first event on, a page at a time. What the events carried is not in it.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/events", operation_id = "run_events", tag = "runs",
+    params(("id" = String, Path, description = "The run."),
+        ("after" = Option<String>, Query, description = "What the page before gave as `next`."),
+        ("limit" = Option<u32>, Query, description = "The most rows; 100 unless said, at most 1,000.")),
+    responses((status = 200, description = "A page.", body = Page<EventRow>)))]
+pub(crate) async fn run_events(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Answer<Json<Page<EventRow>>> {
+    let asks = Asks::of(&uri, &["after", "limit"])?;
+    let (limit, after) = (asks.limit(100, MOST)?, asks.parse::<u64>("after")?.unwrap_or(0));
+    let (run, row) = find(&app, &who, &id).await?;
+    let there = usize::try_from(row.len.0.saturating_sub(after)).unwrap_or(usize::MAX);
+    let (mut events, mut items) = (run.events().after(Seq(after)), Vec::new());
+    while items.len() < limit.min(there) {
+        let Some(event) = events.next().await? else { break };
+        items.push(show::event(&event));
+    }
+    let next = (there > items.len()).then(|| (after + items.len() as u64).to_string());
+    Ok(Json(Page { items, next }))
+}
+
+/// A run's input, as it is.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/input", operation_id = "run_input", tag = "payloads",
+    params(("id" = String, Path, description = "The run.")),
+    responses((status = 200, description = "The input, as it is.", body = Vec<u8>, content_type = "application/octet-stream")))]
+pub(crate) async fn run_input(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    Ok(payload(look(&app, &who, &id).await?.summary.started.input.clone()))
+}
+
+/// A run's output, as it is, once it succeeded.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/output", operation_id = "run_output", tag = "payloads",
+    params(("id" = String, Path, description = "The run.")),
+    responses((status = 200, description = "The output, as it is.", body = Vec<u8>, content_type = "application/octet-stream")))]
+pub(crate) async fn run_output(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    let summary = look(&app, &who, &id).await?.summary;
+    match summary.status {
+        RunStatus::Succeeded => Ok(payload(summary.output.unwrap_or_else(Payload::null))),
+        status => Err(Refusal::new("no-output", format!("run {id:?} has no output: it is {status}"))),
+    }
+}
+
+/// What of a run waits for an operator.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/attention", operation_id = "run_attention", tag = "runs",
+    params(("id" = String, Path, description = "The run.")),
+    responses((status = 200, description = "What waits.", body = Page<AttentionItem>)))]
+pub(crate) async fn run_attention(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Answer<Json<Page<AttentionItem>>> {
+    let (run, row) = find(&app, &who, &id).await?;
+    if row.summary.status.is_final() {
+        return Ok(Json(Page::last(Vec::new())));
+    }
+    let flow = row.summary.started.flow.to_string();
+    let item = |(at, why)| AttentionItem {
+        kind: Waits::Operator,
+        flow: flow.clone(),
+        run: Some(id.clone()),
+        at: Some(at),
+        why,
+        runs: 1,
+    };
+    Ok(Json(Page::last(run.attention().await?.into_iter().map(item).collect())))
+}
+
+/// Deletes a run that is over, with all there is of it. Its id is free again.
+#[utoipa::path(delete, path = "/api/v1/runs/{id}", operation_id = "delete_run", tag = "runs",
+    params(("id" = String, Path, description = "The run.")),
+    responses((status = 204, description = "It is gone.")))]
+pub(crate) async fn delete_run(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Answer<StatusCode> {
+    let row = look(&app, &who, &id).await?;
+    if !row.summary.status.is_final() {
+        return Err(Refusal::new("run-not-ended", format!("run {id:?} is {}; stop it first", row.summary.status)));
+    }
+    let pruned = app.engine.store().prune(&Prune { which: Doomed::Runs(vec![row.id]), limit: 1 }).await?;
+    match pruned.runs {
+        0 => Err(Refusal::new(
+            "deleted-nothing",
+            format!("run {id:?} is over, but parts of it are still under way; try again in a moment"),
+        )),
+        _ => Ok(StatusCode::NO_CONTENT),
+    }
+}

@@ -1,0 +1,148 @@
+//! How much a service takes on at once.
+
+use rustc_hash::FxHashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a service takes on, and how long it waits for it. Take [`Limits::default`] and change what should differ.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The most bytes that start a run or travel with a signal; 1 MiB, as much as a payload may have.
+    pub payload_bytes: usize,
+    /// The most bytes of another body; 2 MiB.
+    pub body_bytes: usize,
+    /// The most bytes of a bulk request; 8 MiB.
+    pub bulk_bytes: usize,
+    /// The most bytes of a request's head; 32 KiB.
+    pub header_bytes: usize,
+    /// How long a request's head may take to arrive; 10 s.
+    pub header_time: Duration,
+    /// How long a request may take, with its body's arrival; 30 s. Streams and waiting for a run's end are not counted.
+    pub request_time: Duration,
+    /// How long `POST /flow/{name}` waits for the run's end, unless it says otherwise; 120 s.
+    pub wait: Duration,
+    /// The most it can be told to wait; 10 min.
+    pub longest_wait: Duration,
+    /// The most requests at once; 512.
+    pub requests: usize,
+    /// The most streams at once; 200.
+    pub streams: usize,
+    /// The most streams of one token at once; 20.
+    pub streams_each: usize,
+    /// Requests a second, and how many at a go, of one token, or of one address without. None: 100 and 200, and nothing is
+    /// counted that comes from this machine.
+    pub rate: Option<(u32, u32)>,
+    /// How long a stream may have nothing to say before it says so, lest somebody take it for dead; 15 s.
+    pub keep_alive: Duration,
+    /// How long what is under way is waited for when the service ends; 30 s.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            payload_bytes: vastflow_core::limits::MAX_PAYLOAD_BYTES,
+            body_bytes: 2 << 20,
+            bulk_bytes: 8 << 20,
+            header_bytes: 32 << 10,
+            header_time: Duration::from_secs(10),
+            request_time: Duration::from_secs(30),
+            wait: Duration::from_secs(120),
+            longest_wait: Duration::from_secs(600),
+            requests: 512,
+            streams: 200,
+            streams_each: 20,
+            rate: None,
+            keep_alive: Duration::from_secs(15),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How many are remembered before those that have rested are forgotten.
+const MOST: usize = 10_000;
+
+/// Whom a bucket belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Whose {
+    Name(String),
+    Address(IpAddr),
+    Failures(IpAddr),
+}
+
+/// A bucket for each who asks: so many requests a second on the long run, and some at a go.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    per_second: f64,
+    burst: f64,
+    all: Mutex<FxHashMap<Whose, (f64, Instant)>>,
+}
+
+impl Buckets {
+    pub(crate) fn new(per_second: f64, burst: u32) -> Self {
+        Buckets { per_second, burst: f64::from(burst), all: Mutex::default() }
+    }
+
+    /// Takes one from a bucket; if it is empty, says how long to wait.
+    pub(crate) fn take(&self, whose: Whose, now: Instant) -> Result<(), Duration> {
+        let left = self.left(&whose, now);
+        if left < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - left) / self.per_second));
+        }
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            all.retain(|_, (had, since)| self.now_has(*had, *since, now) < self.burst);
+        }
+        all.insert(whose, (left - 1.0, now));
+        Ok(())
+    }
+
+    /// Whether a bucket is empty, without taking from it; if it is, says how long to wait.
+    pub(crate) fn check(&self, whose: &Whose, now: Instant) -> Result<(), Duration> {
+        match self.left(whose, now) {
+            left if left < 1.0 => Err(Duration::from_secs_f64((1.0 - left) / self.per_second)),
+            _ => Ok(()),
+        }
+    }
+
+    fn left(&self, whose: &Whose, now: Instant) -> f64 {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(whose).map_or(self.burst, |(had, since)| self.now_has(*had, *since, now))
+    }
+
+    fn now_has(&self, had: f64, since: Instant, now: Instant) -> f64 {
+        let passed = now.saturating_duration_since(since).as_secs_f64();
+        passed.mul_add(self.per_second, had).min(self.burst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_fills_again_and_each_has_their_own() {
+        let (buckets, start) = (Buckets::new(2.0, 3), Instant::now());
+        let ann = || Whose::Name("ann".into());
+        for _ in 0..3 {
+            buckets.take(ann(), start).unwrap();
+        }
+        assert_eq!(buckets.take(ann(), start), Err(Duration::from_millis(500)));
+        assert_eq!(buckets.check(&ann(), start), Err(Duration::from_millis(500)));
+        buckets.take(Whose::Name("bob".into()), start).unwrap();
+        buckets.take(ann(), start + Duration::from_millis(500)).unwrap();
+        buckets.take(ann(), start + Duration::from_millis(500)).unwrap_err();
+    }
+
+    #[test]
+    fn who_has_rested_is_forgotten() {
+        let (buckets, start) = (Buckets::new(1.0, 2), Instant::now());
+        for at in 0..MOST {
+            buckets.take(Whose::Name(at.to_string()), start).unwrap();
+        }
+        buckets.take(Whose::Name("new".into()), start + Duration::from_secs(5)).unwrap();
+        assert_eq!(buckets.all.lock().unwrap().len(), 1);
+    }
+}

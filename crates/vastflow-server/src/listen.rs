@@ -1,0 +1,173 @@
+//! Connections: taken, given a time for their first words, and let end.
+
+use crate::error::ServiceError;
+use crate::routes;
+use crate::state::App;
+use crate::tls::Tls;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::{Request, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_service::Service as _;
+
+/// Connections at once: some for each request and stream, and for those that are idle.
+const CONNECTIONS: usize = 4_096;
+/// How long nothing is taken when the system has no room for another connection.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// A service that has its address.
+pub struct Listening {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<Tls>,
+    app: Arc<App>,
+    ends: CancellationToken,
+}
+
+/// Ends a service from elsewhere in the program.
+#[derive(Clone, Debug)]
+pub struct Ender(CancellationToken);
+
+impl Ender {
+    /// Asks the service to end as if the process were told to.
+    pub fn end(&self) {
+        self.0.cancel();
+    }
+}
+
+impl Listening {
+    pub(crate) fn new(listener: TcpListener, address: SocketAddr, tls: Option<Tls>, app: Arc<App>) -> Self {
+        Listening { listener, address, tls, app, ends: CancellationToken::new() }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The engine that it is about.
+    #[must_use]
+    pub fn engine(&self) -> &vastflow_worker::Engine {
+        &self.app.engine
+    }
+
+    /// What ends it from elsewhere in the program.
+    #[must_use]
+    pub fn ender(&self) -> Ender {
+        Ender(self.ends.clone())
+    }
+
+    /// Answers, until the process is told to end or [`Ender::end`] is called: then nothing new is taken, who waits for a run
+    /// is told where to ask, streams end, what else is under way is waited for, and the engine is shut down.
+    ///
+    /// # Errors
+    /// What the engine says when it is shut down.
+    pub async fn run(self) -> Result<(), ServiceError> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        tracing::info!("listening on {scheme}://{}", self.address);
+        let (graceful, drain) = (GracefulShutdown::new(), self.app.limits.drain);
+        let router = routes::router(Arc::clone(&self.app));
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            tokio::select! {
+                taken = self.listener.accept() => match taken {
+                    Ok((stream, peer)) => self.serve(stream, peer, &router, graceful.watcher(), &room),
+                    Err(error) => {
+                        tracing::warn!("a connection cannot be taken: {error}");
+                        tokio::time::sleep(BREATH).await;
+                    }
+                },
+                () = self.ends.cancelled() => break,
+                () = told_to_end() => break,
+            }
+        }
+        drop((self.listener, router));
+        tracing::info!("the service ends when what is under way has ended");
+        self.app.closing.cancel();
+        let engine = self.app.engine.clone();
+        let end = async {
+            if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+                tracing::warn!("connections did not end within {drain:?}");
+            }
+            engine.shutdown_within(drain).await
+        };
+        tokio::select! {
+            done = end => Ok(done?),
+            () = told_to_end() => Ok(()),
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, router: &Router, watcher: Watcher, room: &Arc<Semaphore>) {
+        // Without room the connection is closed: who comes back later finds some.
+        let Ok(place) = Arc::clone(room).try_acquire_owned() else { return };
+        let (tls, app, router) = (self.tls.clone(), Arc::clone(&self.app), router.clone());
+        tokio::spawn(async move {
+            let limit = app.limits.header_time;
+            match tls {
+                None => answer(stream, peer, router, &app, watcher).await,
+                Some(tls) => match tls.accept(stream, limit).await {
+                    Ok(stream) => answer(stream, peer, router, &app, watcher).await,
+                    Err(error) => tracing::debug!("no TLS with {peer}: {error}"),
+                },
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn answer<S>(stream: S, peer: SocketAddr, router: Router, app: &App, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().call(request.map(Body::new))
+    });
+    let mut http = http1::Builder::new();
+    // hyper wants some room besides the head itself.
+    let http = http
+        .timer(TokioTimer::new())
+        .header_read_timeout(app.limits.header_time)
+        .max_buf_size(app.limits.header_bytes.max(8 << 10));
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!("the connection with {peer} ended: {error}");
+    }
+}
+
+/// Waits until the process is told to end.
+pub(crate) async fn told_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                told = tokio::signal::ctrl_c() => if told.is_err() { std::future::pending::<()>().await },
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Listening({})", self.address)
+    }
+}

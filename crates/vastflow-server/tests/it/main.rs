@@ -1,0 +1,16 @@
+//! The service over real connections: the acceptance cases that are about HTTP, every route with every right, and what it
+//! refuses.
+#![allow(elided_lifetimes_in_paths, reason = "users write `Node<u32>`, and so do tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
+
+mod access;
+mod calls;
+mod cases;
+mod control;
+mod documents;
+mod ends;
+mod gates;
+mod lists;
+mod modes;
+mod streams;
+mod support;

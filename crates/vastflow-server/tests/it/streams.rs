@@ -1,0 +1,83 @@
+//! Server-sent events.
+
+use crate::support::*;
+use serde_json::json;
+use std::time::Duration;
+use vastflow_server::Service;
+
+#[tokio::test]
+async fn a_runs_events_come_as_they_are_recorded_and_end_with_it() {
+    let at = open(engine().flow(waits("waits"))).await;
+    at.post("/flow/waits", "x").header("X-Request-Id", "r").header("X-Async", "true").send().await.is(202);
+    let mut stream = at.get("/api/v1/runs/r/stream").listen().await;
+    assert!(stream.headers.contains(&("content-type".to_owned(), "text/event-stream".to_owned())));
+    let mut all = vec![stream.next().await.unwrap(), stream.next().await.unwrap()];
+    assert_eq!((all[0].id.as_str(), all[0].data["kind"].as_str()), ("0", Some("RunStarted")));
+    at.post("/api/v1/runs/r/signals/go", "canary").send().await.is(204);
+    while let Some(heard) = stream.next().await {
+        assert!(!heard.data.to_string().contains("canary"));
+        all.push(heard);
+    }
+    let end = all.last().unwrap();
+    assert_eq!((end.name.as_str(), &end.data["status"]), ("end", &json!("succeeded")));
+    for seen in 0..all.len() - 1 {
+        let rest = at.get("/api/v1/runs/r/stream").header("Last-Event-ID", &all[seen].id).listen().await.all().await;
+        assert_eq!(rest, all[seen + 1..], "after {}", all[seen].id);
+    }
+    let nothing = at.get("/api/v1/runs/r/stream").header("Last-Event-ID", "end").listen().await.all().await;
+    assert_eq!(nothing.len(), 1, "the end, once more");
+}
+
+#[tokio::test]
+async fn a_silent_stream_says_that_it_lives() {
+    let limits = limits(|limits| limits.keep_alive = Duration::from_millis(50));
+    let at = Running::of(Service::new(engine().flow(waits("waits"))).limits(limits)).await;
+    let mut stream = at.get("/api/v1/stream").listen().await;
+    assert_eq!(stream.next().await.unwrap().name, "alive");
+}
+
+#[tokio::test]
+async fn the_stream_of_all_runs_tells_of_every_run_and_goes_on_where_one_was() {
+    let at = open(engine().flow(chain("f", &["a"])).flow(waits("waits"))).await;
+    at.post("/flow/f", "x").header("X-Request-Id", "before").send().await.is(200);
+    let mut stream = at.get("/api/v1/stream").listen().await;
+    let mut other = at.get("/api/v1/stream?flow=waits").listen().await;
+    at.post("/flow/f", "x").header("X-Request-Id", "f").send().await.is(200);
+    let first = stream.next().await.unwrap();
+    assert_eq!((first.name.as_str(), &first.data["run"]["id"]), ("run", &json!("f")), "not those before");
+    assert_eq!(first.data["run"]["status"], "succeeded");
+    at.post("/flow/waits", "x").header("X-Request-Id", "w").header("X-Async", "true").send().await.is(202);
+    let begun = stream.next().await.unwrap();
+    assert_eq!((&begun.data["run"]["id"], &begun.data["run"]["status"]), (&json!("w"), &json!("running")));
+    assert_eq!(other.next().await.unwrap(), begun, "the first of its flow");
+    at.post("/api/v1/runs/w/pause", "{}").send().await.is(200);
+    let paused = stream.next().await.unwrap();
+    assert_eq!(paused.data["run"]["status"], "paused");
+    drop(stream);
+    at.post("/api/v1/runs/w/kill", "{}").send().await.is(200);
+    let mut again = at.get("/api/v1/stream").header("Last-Event-ID", &begun.id).listen().await;
+    assert_eq!(again.next().await.unwrap(), paused);
+    let mut last = again.next().await.unwrap();
+    while last.data["run"]["status"] == "stopping" {
+        last = again.next().await.unwrap();
+    }
+    assert_eq!(last.data["run"]["status"], "stopped");
+    let mut lost = at.get("/api/v1/stream").header("Last-Event-ID", "elsewhere-7").listen().await;
+    assert_eq!(lost.next().await.unwrap().name, "reset");
+}
+
+#[tokio::test]
+async fn nobody_has_more_streams_than_their_share() {
+    let limits = limits(|limits| limits.streams_each = 2);
+    let service = Service::new(engine().flow(waits("waits"))).tokens(tokens()).limits(limits);
+    let at = Running::of(service).await;
+    let open = async |token| at.get("/api/v1/stream").token(token).listen().await;
+    let (first, second) = (open(VIEWER).await, open(VIEWER).await);
+    assert_eq!((first.status, second.status), (200, 200));
+    assert_eq!(open(VIEWER).await.status, 503);
+    assert_eq!(open(ADMIN).await.status, 200);
+    drop(first);
+    while open(VIEWER).await.status != 200 {
+        tokio::task::yield_now().await;
+    }
+}
