@@ -53,6 +53,12 @@ pub mod store {
     pub use vastflow_store::*;
 }
 
+/// The HTTP service: `POST /flow/{name}`, `/api/v1`, streams, and who may do what. Needs the feature `server`.
+#[cfg(feature = "server")]
+pub mod server {
+    pub use vastflow_server::*;
+}
+
 /// Everything that drawing and running a flow takes.
 pub mod prelude {
     pub use crate::{
