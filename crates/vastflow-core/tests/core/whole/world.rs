@@ -576,7 +576,10 @@ impl Scope {
                     *of == node && !is_lost && end.result.is_ok() && self.run.plan.body(node, key).unwrap().has_undo()
                 };
                 if self.ends.iter().any(can_undo) {
-                    self.acted.push((node, Some(true)));
+                    // A node whose scopes are under way ends at once when nobody needs it; its own `on_failure` goes on.
+                    let is_rescued = was == NodeStatus::Rescuing;
+                    let needed = if is_rescued { self.was_needed(node, before) } else { Some(true) };
+                    self.acted.push((node, needed));
                 }
             }
             if self.status(node) == NodeStatus::Skipped && was == NodeStatus::Open {
