@@ -4,14 +4,14 @@ use crate::record::{body_of, digit_of, digit_of_status, of_commit, started_of, t
 use crate::task;
 use crate::wire::{Pack, Raw, told};
 use vastflow_core::run::RunSummary;
-use vastflow_core::{Name, Task, Timestamp};
+use vastflow_core::{Name, Seq, Task, Timestamp};
 use vastflow_store::{Commit, Message, NewTask, StoreError, WorkerId};
 
 /// One commit of a batch.
 pub(crate) struct Element<'a> {
     run: &'a str,
     path: &'a str,
-    expected: u64,
+    expected: Seq,
     count: usize,
     record: Raw,
     worker: String,
@@ -67,8 +67,10 @@ told! {
     pub(crate) struct Columns<'a> {
         run: Vec<&'a str>,
         path: Vec<&'a str>,
-        expected: Vec<u64>,
-        count: Vec<usize>,
+        /// How long the journal must be, and how long it is then; under which field the record stands.
+        expected: Vec<String>,
+        after: Vec<String>,
+        field: Vec<String>,
         record: Vec<Raw>,
         worker: Vec<String>,
         at: Vec<String>,
@@ -97,8 +99,9 @@ impl<'a> Columns<'a> {
     fn add(&mut self, number: u64, element: Element<'a>) {
         self.run.push(element.run);
         self.path.push(element.path);
-        self.expected.push(element.expected);
-        self.count.push(element.count);
+        self.expected.push(element.expected.to_string());
+        self.after.push(element.expected.after(element.count).to_string());
+        self.field.push(format!("j{} {}", element.expected, element.path));
         self.record.push(element.record);
         self.worker.push(element.worker);
         self.at.extend(element.at);
@@ -140,7 +143,7 @@ impl<'a> Element<'a> {
         Ok(Element {
             run: commit.scope.run(),
             path: commit.scope.path(),
-            expected: commit.expected.0,
+            expected: commit.expected,
             count: commit.events.len(),
             record: of_commit(commit)?,
             worker: id_of(commit.worker),

@@ -3,13 +3,15 @@
 -- The most timers and deliveries that one claim hands out, the most runs that it lets in, and the most tasks of a kind that
 -- become visible in one claim.
 local INTERNAL, ADMITTED, RIPE = 1024, 256, 4096
--- The most messages of one delivery, the most bytes of several together, and how many are looked at at once.
-local MESSAGES, MAIL, MAIL_PAGE = 512, 1048576, 32
+-- The most messages of one delivery, the most bytes of several together, how many are looked at at once, and the bytes
+-- after which a claim hands out no further delivery.
+local MESSAGES, MAIL, MAIL_PAGE, MAIL_IN_ALL = 512, 1048576, 32, 8388608
 local now = time_told()
 local except = {}
 local asked = now
 local lines, due_next = {}, nil
 local claimed, plans = {}, {}
+local mail_in_all = 0
 
 -- The number of the worker's last claim, and the name of the worker.
 local function last_turn()
@@ -116,6 +118,7 @@ local function hand_over(run, path)
       if #mail > 0 and bytes > MAIL then upto = at end
       if at >= upto then break end
       mail[#mail + 1], at = is[field], at + 1
+      mail_in_all = mail_in_all + #is[field]
     end
   end
   if #mail > 0 then hset(key, 'h' .. path, first .. ' ' .. last .. ' ' .. #mail) end
@@ -210,7 +213,7 @@ end
 local function claim_internal()
   local wanted = function(line) return line.class == 'i' end
   local heap = heap_of(wanted)
-  while #claimed < INTERNAL and claim_one(heap, wanted) do end
+  while #claimed < INTERNAL and mail_in_all < MAIL_IN_ALL and claim_one(heap, wanted) do end
 end
 
 local function flow_of(plan)

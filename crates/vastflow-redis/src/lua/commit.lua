@@ -43,8 +43,8 @@ local LETTERS, CONTROL, SUMMARY = ask.messages or NONE, ask.control or NONE, ask
 
 local function commit_at(i)
   local c = {
-    run = ask.run[i], path = ask.path[i], expected = ask.expected[i], count = ask.count[i], record = ask.record[i],
-    worker = ask.worker[i], at = ask.at and ask.at[i], control = nil, summary = nil,
+    run = ask.run[i], path = ask.path[i], expected = ask.expected[i], after = ask.after[i], field = ask.field[i],
+    record = ask.record[i], worker = ask.worker[i], at = ask.at and ask.at[i], control = nil, summary = nil,
   }
   local control, summary = rows_of(i, CONTROL, 2), rows_of(i, SUMMARY, 2)
   if CONTROL[control] == i then c.control = CONTROL[control + 1] end
@@ -54,9 +54,9 @@ end
 
 -- Reads at once what a commit needs of its run.
 local function load(rkey, length, c, s1, s2, o1, o2, q1, q2)
-  local fields, size = { 'k', 'c', 'v', 'p', 'y', 'n', length }, 7
+  local fields, size = { 'k', 'c', 'v', 'p', length, nil, nil, nil, nil, nil, nil, nil }, 5
   if c.summary then
-    fields[8], fields[9], fields[10], size = 't', 'f', 'x', 10
+    fields[6], fields[7], fields[8], fields[9], size = 't', 'f', 'x', 'n', 9
   end
   for at = s1, s2, 3 do
     size = size + 1
@@ -70,21 +70,39 @@ local function load(rkey, length, c, s1, s2, o1, o2, q1, q2)
     size = size + 1
     fields[size] = 'T' .. QUEUE[at + 1]
   end
+  hash_of_run(rkey)
   return hload(rkey, fields)
 end
 
 -- Whether a commit at this position was made before.
 local function is_known(rkey, c, len)
-  if c.expected >= len then return false end
-  local record = hget(rkey, 'j' .. c.expected .. ' ' .. c.path)
+  if tonumber(c.expected) >= len then return false end
+  local record = hget(rkey, c.field)
   return record and record:sub(1, 16) == c.record:sub(1, 16)
 end
 
+-- The text of a task in the hands of a worker that kept it; mostly it is the same for all of a worker.
+local kept_by = {}
+
+local function kept_text(worker, due, lane)
+  if due ~= '0' or lane ~= '' then return 'c|1|' .. due .. '|0|0|' .. lane .. '|' .. worker .. ' 0' end
+  local text = kept_by[worker]
+  if not text then
+    text = 'c|1|0|0|0||' .. worker .. ' 0'
+    kept_by[worker] = text
+  end
+  return text
+end
+
 -- Whether the tasks that a commit settles are all the caller's.
-local function holds_all(rkey, from, upto)
+local function holds_all(c, rkey, from, upto)
+  local kept = kept_text(c.worker, '0', '')
   for at = from, upto, 3 do
-    local text, mine = hget(rkey, 'T' .. SETTLE[at + 1]), 'c|' .. SETTLE[at + 2] .. '|'
-    if not text or text:sub(1, #mine) ~= mine then return false end
+    local text, token = hget(rkey, 'T' .. SETTLE[at + 1]), SETTLE[at + 2]
+    if not (text == kept and token == 1) then
+      local mine = 'c|' .. token .. '|'
+      if not text or text:sub(1, #mine) ~= mine then return false end
+    end
   end
   return true
 end
@@ -137,8 +155,8 @@ local function admit(rkey, c)
   hset(P .. 'flows', s.flow, '1')
 end
 
-local function summarise(rkey, c)
-  local r, s = hload(rkey, { 't', 'f', 'x' }), c.summary
+local function summarise(r, rkey, c)
+  local s = c.summary
   move(c.run, r, s.status, s.ended)
   hset(rkey, 't', s.status)
   hset(rkey, 'z', s.tail)
@@ -171,19 +189,6 @@ local function set_control(r, rkey, c)
       task_set(c.run, field, text_of(e))
     end
   end
-end
-
--- The text of a task in the hands of a worker that kept it; mostly it is the same for all of a worker.
-local kept_by = {}
-
-local function kept_text(worker, due, lane)
-  if due ~= '0' or lane ~= '' then return 'c|1|' .. due .. '|0|0|' .. lane .. '|' .. worker .. ' 0' end
-  local text = kept_by[worker]
-  if not text then
-    text = 'c|1|0|0|0||' .. worker .. ' 0'
-    kept_by[worker] = text
-  end
-  return text
 end
 
 -- A new task: its field, from when on, what its worker does with it (k: keep, u: it is under way), its lane.
@@ -221,6 +226,19 @@ local function drop(r, rkey, c, field)
   if e then forget(r, c.run, field, e) end
 end
 
+-- A worker that goes on from one call to the next, as in a chain: then nothing is counted. Whether that is all there is
+-- to do with the tasks.
+local function goes_on(r, rkey, c, s1, s2, q1, q2)
+  local done, field = SETTLE[s1 + 1], QUEUE[q1 + 1]
+  local kept = kept_text(c.worker, '0', '')
+  local is_one = s2 == s1 + 2 and q2 == q1 + 4 and QUEUE[q1 + 3] == 'k' and hands_out(r.c)
+  local is_plain = is_one and QUEUE[q1 + 2] == '0' and QUEUE[q1 + 4] == '' and class_of(done) == 'c' and class_of(field) == 'c'
+  if not is_plain or hget(rkey, 'T' .. done) ~= kept or hget(rkey, 'T' .. field) then return false end
+  hset(rkey, 'T' .. done, false)
+  hset(rkey, 'T' .. field, kept)
+  return true
+end
+
 -- What most commits are answered.
 local DONE = { 'done', 0, 0 }
 
@@ -233,17 +251,18 @@ local function apply(i)
   local q1, q2 = rows_of(i, QUEUE, 5)
   local m1, m2 = rows_of(i, LETTERS, 4)
   local r = load(rkey, length, c, s1, s2, o1, o2, q1, q2)
-  local len = tonumber(r[length] or 0)
-  if is_known(rkey, c, len) then return { 'duplicate', tonumber(r.c), tonumber(r.v) } end
-  if not holds_all(rkey, s1, s2) then
+  local is = r[length] or '0'
+  local len = is ~= c.expected and tonumber(is)
+  if len and is_known(rkey, c, len) then return { 'duplicate', tonumber(r.c), tonumber(r.v) } end
+  if not holds_all(c, rkey, s1, s2) then
     incident('fenced', 1)
     return { 'fenced', 0, 0 }
   end
-  if len ~= c.expected then return { 'conflict', len, 0 } end
+  if len then return { 'conflict', len, 0 } end
   if c.at then hear(c.at) end
   local why = not r.k and admit(rkey, c)
   if why then return { why, 0, 0 } end
-  if c.summary then summarise(rkey, c) end
+  if c.summary then summarise(r, rkey, c) end
   if c.control then set_control(r, rkey, c) end
   for at = m1, m2, 4 do
     local to = LETTERS[at + 1]
@@ -251,8 +270,9 @@ local function apply(i)
       insert(r, c.run, field_of('m', to), '0', '')
     end
   end
-  hset(rkey, 'j' .. c.expected .. ' ' .. c.path, c.record)
-  hset(rkey, length, whole(len + c.count))
+  hset(rkey, c.field, c.record)
+  hset(rkey, length, c.after)
+  if o2 < o1 and goes_on(r, rkey, c, s1, s2, q1, q2) then s1, q1 = s2 + 1, q2 + 1 end
   for at = s1, s2, 3 do settle(r, rkey, c, SETTLE[at + 1]) end
   for at = o1, o2, 2 do drop(r, rkey, c, OBSOLETE[at + 1]) end
   for at = q1, q2, 5 do

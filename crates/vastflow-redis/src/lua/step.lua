@@ -22,6 +22,19 @@ local function hash(key)
   return h
 end
 
+-- The hash of a run, with room for what mostly is in it: a table that grows is made again each time.
+local function hash_of_run(key)
+  local h = H[key]
+  if not h then
+    h = {
+      is = { k = nil, c = nil, v = nil, p = nil, t = nil, f = nil, x = nil, n = nil, z = nil },
+      new = { k = nil, c = nil, v = nil, p = nil, t = nil },
+    }
+    H[key] = h
+  end
+  return h
+end
+
 -- Reads fields of a hash, as far as they are not known. A field that is not there is `false`.
 local function hload(key, fields)
   local h = hash(key)
@@ -105,7 +118,7 @@ local gone = {}
 local function write_all(makes_room)
   local sets, outs = {}, {}
   for key, h in pairs(H) do
-    local set, out = {}, {}
+    local set, out = { nil, nil, nil, nil, nil, nil, nil, nil }, {}
     local is, size = h.is, 0
     for field, was in pairs(h.new) do
       local value = is[field]
@@ -306,8 +319,8 @@ local function parts_of_kind(kind)
 end
 
 -- Higher priority first, then first come, first served.
-local function next_rank(priority)
-  return whole((127 - priority) * SLOTS + next_of('ticket'))
+local function next_rank(run)
+  return whole((127 - hget(P .. 'r:' .. run, 'y')) * SLOTS + next_of('ticket'))
 end
 
 local function take_up(kind, rank, member, since)
@@ -326,7 +339,7 @@ local AT_ONCE, WITH_LATER = '1', '2'
 -- Puts a task at the end of its line, or among those that are visible later.
 local function push(r, run, field, e)
   local kind, member = kind_of(field, r.p, e.lane, e.deaths), run .. ' ' .. field
-  local rank, due = next_rank(r.y), tonumber(e.due)
+  local rank, due = next_rank(run), tonumber(e.due)
   if due > 0 and due > visible_by() then
     zset(P .. 'l:' .. kind, rank .. ' ' .. member, e.due)
     hset(P .. 'kinds', kind, WITH_LATER)

@@ -164,6 +164,25 @@ async fn long_messages_come_a_mebibyte_at_a_time() {
     assert_eq!(given, [vec![1], vec![2, 3], vec![4, 5]]);
 }
 
+#[tokio::test]
+async fn a_claim_hands_out_eight_mebibytes_of_mail() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    let mut start = fixture::start_commit("r");
+    start.queue.clear();
+    for item in 0..12 {
+        let mut letter = fixture::message(&fixture::inner("r", &item.to_string()), 1);
+        letter.body = Payload::new(Codec::Bytes, vec![7_u8; 1 << 20]);
+        start.messages.push(letter);
+    }
+    assert!(matches!(commit(&store, start).await, Ok(Committed::Done { .. })));
+    let claim = || Claim::new(fixture::ALICE, 9, fixture::LEASE, fixture::T0);
+    let first = store.claim(claim()).await.unwrap();
+    assert_eq!((first.tasks.len(), first.more), (8, true));
+    let second = store.claim(claim()).await.unwrap();
+    assert_eq!((second.tasks.len(), second.more), (4, false));
+}
+
 /// Every key that waits is a line of its own: a claim asks the server once for each, however many it lets in.
 #[tokio::test]
 async fn a_claim_asks_once_for_each_key_that_waits() {
