@@ -42,6 +42,10 @@ impl Connections {
             config.connect_timeout(CONNECT);
         }
         config.tcp_user_timeout(options.statement_timeout + GRACE);
+        config
+            .keepalives_idle(Duration::from_secs(10))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(2);
         if !options.transaction_pooling {
             config.options(session(options, config.get_options()));
         }
@@ -71,6 +75,13 @@ impl Connections {
             other => StoreError::unavailable(format!("connecting to PostgreSQL: {other}")),
         })?;
         Ok(Lent { object: Some(object), of: self })
+    }
+
+    /// A connection is broken. What broke it mostly broke those that wait for work, too, and where the network is cut in
+    /// silence each of them would cost another call its time.
+    fn forget(&self, broken: Object) {
+        drop(Object::take(broken));
+        self.pool.retain(|_, _| false);
     }
 
     /// Round trips to the server since the store was opened.
@@ -161,14 +172,14 @@ impl Lent<'_> {
             }
             Ok(Err(error)) => {
                 if fail::spoils(&error) {
-                    drop(Object::take(object));
+                    self.of.forget(object);
                 } else {
                     self.object = Some(object);
                 }
                 Err(Failed::Said(error))
             }
             Err(_) => {
-                drop(Object::take(object));
+                self.of.forget(object);
                 Err(Failed::Late)
             }
         }
