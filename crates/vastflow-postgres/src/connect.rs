@@ -7,6 +7,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, Recycli
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, Row};
 use vastflow_store::{Durability, StoreError};
@@ -22,6 +23,8 @@ pub(crate) struct Connections {
     pool: Pool,
     pub(crate) config: Config,
     pub(crate) connector: Connector,
+    /// How many may look something up at once: commits, claims and signs of life must not wait for lists.
+    looks: Semaphore,
     is_pooled: bool,
     most: Duration,
     round_trips: AtomicU64,
@@ -55,8 +58,10 @@ impl Connections {
             connector.clone(),
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
+        let size = options.connections.max(options.writers + 2);
+        let looks = Semaphore::new(size - options.writers - 1);
         let pool = Pool::builder(manager)
-            .max_size(options.connections.max(options.writers + 1))
+            .max_size(size)
             .wait_timeout(Some(options.statement_timeout))
             .create_timeout(Some(CONNECT + GRACE))
             .runtime(Runtime::Tokio1)
@@ -64,7 +69,7 @@ impl Connections {
             .map_err(|error| refused("postgres-pool", error))?;
         let most = options.statement_timeout + GRACE;
         let is_pooled = options.transaction_pooling;
-        Ok(Connections { pool, config, connector, is_pooled, most, round_trips: AtomicU64::new(0) })
+        Ok(Connections { pool, config, connector, looks, is_pooled, most, round_trips: AtomicU64::new(0) })
     }
 
     /// A connection, out of those that are open or a new one.
@@ -89,8 +94,10 @@ impl Connections {
         self.round_trips.load(Ordering::Relaxed)
     }
 
-    /// One statement on any connection.
+    /// One statement that looks something up, on any connection but the last few.
     pub(crate) async fn rows(&self, doing: &str, sql: &str, with: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
+        let late = || StoreError::unavailable(format!("{doing}: too much else is looked up at once"));
+        let _look = tokio::time::timeout(self.most, self.looks.acquire()).await.map_err(|_| late())?;
         self.lend().await?.rows(doing, sql, with).await
     }
 
