@@ -7,6 +7,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, Recycli
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, Row};
 use vastflow_store::{Durability, StoreError};
@@ -22,6 +23,8 @@ pub(crate) struct Connections {
     pool: Pool,
     pub(crate) config: Config,
     pub(crate) connector: Connector,
+    /// How many may look something up at once: commits, claims and signs of life must not wait for lists.
+    looks: Semaphore,
     is_pooled: bool,
     most: Duration,
     round_trips: AtomicU64,
@@ -42,6 +45,10 @@ impl Connections {
             config.connect_timeout(CONNECT);
         }
         config.tcp_user_timeout(options.statement_timeout + GRACE);
+        config
+            .keepalives_idle(Duration::from_secs(10))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(2);
         if !options.transaction_pooling {
             config.options(session(options, config.get_options()));
         }
@@ -51,8 +58,10 @@ impl Connections {
             connector.clone(),
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
+        let size = options.connections.max(options.writers + 2);
+        let looks = Semaphore::new(size - options.writers - 1);
         let pool = Pool::builder(manager)
-            .max_size(options.connections.max(options.writers + 1))
+            .max_size(size)
             .wait_timeout(Some(options.statement_timeout))
             .create_timeout(Some(CONNECT + GRACE))
             .runtime(Runtime::Tokio1)
@@ -60,7 +69,7 @@ impl Connections {
             .map_err(|error| refused("postgres-pool", error))?;
         let most = options.statement_timeout + GRACE;
         let is_pooled = options.transaction_pooling;
-        Ok(Connections { pool, config, connector, is_pooled, most, round_trips: AtomicU64::new(0) })
+        Ok(Connections { pool, config, connector, looks, is_pooled, most, round_trips: AtomicU64::new(0) })
     }
 
     /// A connection, out of those that are open or a new one.
@@ -73,13 +82,22 @@ impl Connections {
         Ok(Lent { object: Some(object), of: self })
     }
 
+    /// A connection is broken. What broke it mostly broke those that wait for work, too, and where the network is cut in
+    /// silence each of them would cost another call its time.
+    fn forget(&self, broken: Object) {
+        drop(Object::take(broken));
+        self.pool.retain(|_, _| false);
+    }
+
     /// Round trips to the server since the store was opened.
     pub(crate) fn round_trips(&self) -> u64 {
         self.round_trips.load(Ordering::Relaxed)
     }
 
-    /// One statement on any connection.
+    /// One statement that looks something up, on any connection but the last few.
     pub(crate) async fn rows(&self, doing: &str, sql: &str, with: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
+        let late = || StoreError::unavailable(format!("{doing}: too much else is looked up at once"));
+        let _look = tokio::time::timeout(self.most, self.looks.acquire()).await.map_err(|_| late())?;
         self.lend().await?.rows(doing, sql, with).await
     }
 
@@ -161,14 +179,14 @@ impl Lent<'_> {
             }
             Ok(Err(error)) => {
                 if fail::spoils(&error) {
-                    drop(Object::take(object));
+                    self.of.forget(object);
                 } else {
                     self.object = Some(object);
                 }
                 Err(Failed::Said(error))
             }
             Err(_) => {
-                drop(Object::take(object));
+                self.of.forget(object);
                 Err(Failed::Late)
             }
         }

@@ -7,9 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio_postgres::types::Type;
-use tokio_postgres::{AsyncMessage, Connection};
+use tokio_postgres::{AsyncMessage, Client, Connection};
 use uuid::Uuid;
+
+/// How often the listening connection is asked whether it is there, and how long it may take to answer.
+const PING: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Who is told, and who is to tell.
 pub(crate) struct Hints {
@@ -82,19 +87,37 @@ pub(crate) async fn listen(shared: Arc<Shared>) {
 /// One life of the listening connection; says how it ended.
 async fn once(shared: &Arc<Shared>) -> String {
     let connecting = shared.connections.config.connect(shared.connections.connector.clone());
-    let (client, connection) = match connecting.await {
-        Ok(pair) => pair,
-        Err(why) => return why.to_string(),
+    let (client, connection) = match tokio::time::timeout(ANSWER, connecting).await {
+        Ok(Ok(pair)) => pair,
+        Ok(Err(why)) => return why.to_string(),
+        Err(_) => return "the server did not answer in time".into(),
     };
-    let hearing = tokio::spawn(hear(connection, Arc::clone(shared)));
-    let listen = format!("LISTEN {}", channel(&shared.options.schema));
-    if let Err(why) = client.batch_execute(&listen).await {
-        return why.to_string();
+    let mut hearing = tokio::spawn(hear(connection, Arc::clone(shared)));
+    let ended = keep_listening(shared, &client, &mut hearing).await;
+    hearing.abort();
+    ended
+}
+
+/// Listens for as long as the server answers.
+async fn keep_listening(shared: &Shared, client: &Client, hearing: &mut JoinHandle<String>) -> String {
+    let mut ask = format!("LISTEN {}", channel(&shared.options.schema));
+    loop {
+        match tokio::time::timeout(ANSWER, client.batch_execute(&ask)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => return why.to_string(),
+            Err(_) => return "the server did not answer in time".into(),
+        }
+        if !shared.hints.is_listening.swap(true, Ordering::AcqRel) {
+            // What was told while nobody listened: one look at everything, after the server has begun to tell.
+            shared.hints.here();
+        }
+        // A connection that was cut in silence sounds like one on which nothing is told.
+        ask = String::new();
+        tokio::select! {
+            ended = &mut *hearing => return ended.unwrap_or_else(|why| why.to_string()),
+            () = tokio::time::sleep(PING) => {}
+        }
     }
-    shared.hints.is_listening.store(true, Ordering::Release);
-    // What was told while nobody listened: one look at everything, after the server has begun to tell.
-    shared.hints.here();
-    hearing.await.unwrap_or_else(|why| why.to_string())
 }
 
 /// Drives a connection, and hands on what it hears.

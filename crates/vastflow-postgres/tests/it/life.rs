@@ -37,6 +37,28 @@ async fn a_sign_of_life_waits_for_nobody() {
     assert!(matches!(beat(&store, BOB, "alice").await, Err(StoreError::Refused(_))));
 }
 
+/// However many lists are asked for at once, a worker is not given up for want of a connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_leave_room_for_a_sign_of_life() {
+    let (store, mut other, schema) = place().await;
+    let store = Arc::new(store);
+    let transaction = other.transaction().await.unwrap();
+    transaction.batch_execute(&format!("LOCK TABLE {schema}.run IN ACCESS EXCLUSIVE MODE")).await.unwrap();
+    let looks: Vec<_> = (0..20)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.counts().await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let beaten = tokio::time::timeout(Duration::from_secs(2), beat(&store, ALICE, "alice")).await;
+    beaten.expect("at once").unwrap();
+    transaction.rollback().await.unwrap();
+    for look in looks {
+        look.await.unwrap().unwrap();
+    }
+}
+
 /// Nobody waits for the disk for it.
 #[tokio::test]
 async fn a_sign_of_life_is_not_synced() {

@@ -139,3 +139,43 @@ async fn behind_a_pooler_work_is_found_by_looking() {
     hinted(store.wakeups()).await;
     assert_eq!(store.claim(Claim::new(ALICE, 9, LEASE, T0)).await.unwrap().tasks.len(), 1);
 }
+
+/// Hands on what is said between the store and its server, until it is cut: then what was connected hears nothing more, and
+/// is told nothing, but who connects anew is served.
+async fn cable(cut: tokio::sync::watch::Receiver<bool>) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (mut cut, was_cut) = (cut.clone(), *cut.borrow());
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(("127.0.0.1", Postgres::shared().port())).await.unwrap();
+                let is_cut = async move { drop(cut.wait_for(|cut| *cut && !was_cut).await) };
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => return,
+                    () = is_cut => {}
+                }
+                // Both ends stay open.
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    port
+}
+
+/// When the network was cut in silence, one call finds out, and not one for each connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_cut_costs_one_call() {
+    let (cut, is_cut) = tokio::sync::watch::channel(false);
+    let url = Postgres::shared().fresh_url();
+    let url = url.replace(&format!(":{}", Postgres::shared().port()), &format!(":{}", cable(is_cut).await));
+    let options = Options::new(url).statement_timeout(Duration::from_secs(2));
+    let store = PostgresStore::open_with(options).await.unwrap();
+    let (a, b, c, d) = tokio::join!(store.counts(), store.counts(), store.counts(), store.counts());
+    assert!([a, b, c, d].iter().all(Result::is_ok), "several connections");
+    cut.send(true).unwrap();
+    assert!(store.counts().await.unwrap_err().is_transient());
+    for _ in 0..4 {
+        store.counts().await.expect("a new connection");
+    }
+}
