@@ -36,6 +36,9 @@ pub struct Limits {
     pub rate: Option<(u32, u32)>,
     /// How long a stream may have nothing to say before it says so, lest somebody take it for dead; 15 s.
     pub keep_alive: Duration,
+    /// How long a stream lasts; 15 min. Whoever listens comes back with `Last-Event-ID`, as browsers do by themselves, and is
+    /// asked again who they are: so long does somebody hear on whose token was revoked.
+    pub stream_time: Duration,
     /// How long what is under way is waited for when the service ends; 30 s.
     pub drain: Duration,
 }
@@ -56,6 +59,7 @@ impl Default for Limits {
             streams_each: 20,
             rate: None,
             keep_alive: Duration::from_secs(15),
+            stream_time: Duration::from_secs(900),
             drain: Duration::from_secs(30),
         }
     }

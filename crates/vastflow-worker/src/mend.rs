@@ -212,7 +212,11 @@ pub(crate) fn cannot_keep(shared: &Arc<Shared>, cell: &Arc<Cell>, error: StoreEr
     tracing::error!(scope = %cell.scope, "{error}");
     let mut inner = cell.lock();
     let sent = inner.in_flight.as_mut().filter(|sent| !sent.is_start());
-    if sent.is_some_and(|sent| sent.told.iter_mut().fold(false, |any, told| cannot_be_kept(told, &error) || any)) {
+    // Each of them, not just the first.
+    let replaced = |sent: &mut InFlight| {
+        sent.told.iter_mut().filter_map(|told| cannot_be_kept(told, &error).then_some(())).count()
+    };
+    if sent.map_or(0, replaced) > 0 {
         drop(inner);
         shared.runtime.spawn(reload(Arc::clone(shared), Arc::clone(cell)));
         return;

@@ -79,7 +79,7 @@ pub(crate) async fn stream_run(
         tokio::select! {
             () = follow(&run, events, &put) => {}
             () = put.closed() => {}
-            () = app.closing.cancelled() => {}
+            () = over(&app) => {}
         }
     });
     Ok(stream)
@@ -110,6 +110,14 @@ async fn send<T: serde::Serialize>(put: &mpsc::Sender<Event>, id: &str, name: &s
     put.send(event).await.map_err(drop)
 }
 
+/// Waits until a stream has lasted long enough, or the service is about to end.
+async fn over(app: &App) {
+    tokio::select! {
+        () = tokio::time::sleep(app.limits.stream_time) => {}
+        () = app.closing.cancelled() => {}
+    }
+}
+
 fn last_id(headers: &HeaderMap) -> Option<&str> {
     headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty())
 }
@@ -132,6 +140,8 @@ pub(crate) async fn stream_runs(
     let (put, stream) = open(&app, &who)?;
     let (mut reader, is_gap) = app.feed.read(&app, last_id(&headers)).await?;
     tokio::spawn(async move {
+        let over = over(&app);
+        tokio::pin!(over);
         if is_gap && send(&put, &reader.id(), "reset", &()).await.is_err() {
             return;
         }
@@ -139,7 +149,7 @@ pub(crate) async fn stream_runs(
             let News { id, row } = tokio::select! {
                 news = reader.next() => news,
                 () = put.closed() => return,
-                () = app.closing.cancelled() => return,
+                () = &mut over => return,
             };
             let is_asked = who.sees(&row.flow) && flow.as_ref().is_none_or(|flow| *flow == row.flow);
             if is_asked && send(&put, &id, "run", &RunChanged { run: row }).await.is_err() {

@@ -66,6 +66,29 @@ async fn every_route_asks_for_its_right() {
     }
 }
 
+/// Whatever somebody sends, it is they who are told what is wrong with it.
+#[tokio::test]
+async fn no_junk_is_a_fault_of_the_service() {
+    let at = guarded(engine().flow(chain("f", &["a"])).flow(waits("waits"))).await;
+    at.post("/flow/waits", "x").token(ALL).header("X-Async", "true").header("X-Request-Id", "r").send().await.is(202);
+    let deep = "[".repeat(10_000);
+    let bodies =
+        ["", "{}", "[]", "null", "\"text\"", "{\"why\":7}", "\u{0}\u{fffd}", &deep, "{\"flow\":\"\",\"ids\":[\"\"]}"];
+    let names = ["r", "f", "%00", "%2e%2e%2f", "a%20b", "%F0%9F%8C%8A", &"x".repeat(300)];
+    for (method, path, _) in operations() {
+        for (at_name, name) in names.iter().enumerate() {
+            let path = path.replace("{id}", name).replace("{name}", name).replace("{word}", "state");
+            let query = ["", "?limit=-1", "?before=x&after=%ff", "?scope=%5B%5D%2F"][at_name % 4];
+            for body in if method == "POST" { &bodies[..] } else { &bodies[..1] } {
+                let ask = at.ask(&method, &format!("{path}{query}")).token(ALL).header("Prefer", "wait=0");
+                let (status, _) = head(&mut ask.body(body).open().await).await;
+                assert!((200..500).contains(&status), "{method} {path}{query} {body:.20}: {status}");
+            }
+        }
+    }
+    assert_eq!(at.get("/ready").send().await.is(200).json()["status"], "ok");
+}
+
 #[tokio::test]
 async fn who_may_not_see_a_flow_finds_nothing_of_it() {
     let at = guarded(engine().flow(waits("f")).flow(chain("other", &["a"]))).await;

@@ -81,3 +81,13 @@ async fn nobody_has_more_streams_than_their_share() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn a_stream_lasts_so_long_and_no_longer_whoever_comes_back_goes_on() {
+    let limits = limits(|limits| limits.stream_time = Duration::from_millis(50));
+    let at = Running::of(Service::new(engine().flow(waits("waits"))).limits(limits)).await;
+    at.post("/flow/waits", "x").header("X-Request-Id", "r").header("X-Async", "true").send().await.is(202);
+    let heard = at.get("/api/v1/runs/r/stream").listen().await.all().await;
+    assert!(heard.iter().all(|heard| heard.name == "event"), "no end was told: {heard:?}");
+    assert_eq!(at.get("/api/v1/stream").listen().await.all().await, [], "nor of all runs");
+}
