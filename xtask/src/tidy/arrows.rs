@@ -29,6 +29,7 @@ const ARROWS: &[(&str, May)] = &[
         "vastflow-open",
         May::Know(&["vastflow-store", "vastflow-worker", "vastflow-sqlite", "vastflow-redis", "vastflow-postgres"]),
     ),
+    ("vastflow-client", May::Know(&["vastflow-api"])),
     ("vastflow-cli", May::KnowAll),
     (
         "vastflow-server",

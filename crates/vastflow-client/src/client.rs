@@ -1,0 +1,367 @@
+//! What can be asked of a service.
+
+use crate::error::ClientError;
+use crate::http::{Ask, Server, escape};
+use crate::stream::RunStream;
+use bytes::Bytes;
+use hyper::Method;
+use hyper::header::HeaderName;
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use vastflow_api::Page;
+use vastflow_api::bulk::{Bulk, BulkDone};
+use vastflow_api::control::{ForkRun, Reason, Resolve};
+use vastflow_api::event::EventRow;
+use vastflow_api::fleet::{AttentionItem, QueueRow, Workers};
+use vastflow_api::flow::{FlowRow, FlowView};
+use vastflow_api::run::{Accepted, Counts, RunRow, StartRun, Status};
+use vastflow_api::view::RunView;
+
+/// How long is waited before a run is looked at again whose end is waited for: at first, and at most.
+const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// Chooses the id of what is started by a body of any bytes, and of a signal.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A client of a service. Cloning shares its connections.
+///
+/// Every method fails with [`ClientError`]: its code is that of the problem which the service tells, `unreachable`, or
+/// `strange-answer`.
+#[derive(Clone)]
+pub struct Client {
+    server: Arc<Server>,
+}
+
+/// Which runs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// Only of this flow.
+    pub flow: Option<String>,
+    /// Only with this status.
+    pub status: Option<Status>,
+    /// Only with all of these labels.
+    pub labels: Vec<(String, String)>,
+    /// What the page before gave as `next`.
+    pub before: Option<String>,
+    /// The most rows; 0: as the service likes.
+    pub limit: usize,
+}
+
+/// What a run gave.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Output(pub Bytes);
+
+impl Output {
+    /// It as a text.
+    #[must_use]
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+
+    /// It read as JSON.
+    ///
+    /// # Errors
+    /// When it is not JSON of that type.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.0)
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Output({} bytes)", self.0.len())
+    }
+}
+
+impl Client {
+    /// A client of the service at `url`: `http://127.0.0.1:8080`, with a path if it is mounted below one.
+    ///
+    /// # Errors
+    /// [`ClientError::Setting`] when that is no address.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        Ok(Client { server: Arc::new(Server::new(url)?) })
+    }
+
+    /// The same, with a token. It is shown nowhere.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        let mut server = match Arc::try_unwrap(self.server) {
+            Ok(server) => server,
+            // Somebody shares it, and goes on without.
+            Err(shared) => match Server::new(shared.base()) {
+                Ok(server) => server,
+                Err(_) => return Client { server: shared },
+            },
+        };
+        server.set_token(token);
+        Client { server: Arc::new(server) }
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Starts a run. Without an id it is given one here, so that asking again after a lost answer starts nothing twice.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn start(&self, mut run: StartRun) -> Result<Accepted, ClientError> {
+        run.id.get_or_insert_with(new_id);
+        self.server.value(Ask::post("/api/v1/runs", &run)?).await
+    }
+
+    /// A run in short.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn run(&self, id: &str) -> Result<RunRow, ClientError> {
+        self.server.value(Ask::get(of(id, ""))).await
+    }
+
+    /// Runs in short, newest first, a page at a time.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn runs(&self, runs: &Runs) -> Result<Page<RunRow>, ClientError> {
+        let mut ask = Ask::get("/api/v1/runs");
+        ask = runs.flow.iter().fold(ask, |ask, flow| ask.with("flow", flow));
+        ask = runs.status.iter().fold(ask, |ask, status| ask.with("status", status));
+        ask = runs.labels.iter().fold(ask, |ask, (key, value)| ask.with("label", format!("{key}:{value}")));
+        ask = runs.before.iter().fold(ask, |ask, before| ask.with("before", before));
+        if runs.limit > 0 {
+            ask = ask.with("limit", runs.limit);
+        }
+        self.server.value(ask).await
+    }
+
+    /// A run to look at, or a scope of it: an item or an arm as `outer[key]`, empty for the run itself.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn view(&self, id: &str, scope: &str) -> Result<RunView, ClientError> {
+        let ask = Ask::get(of(id, "/view"));
+        self.server.value(if scope.is_empty() { ask } else { ask.with("scope", scope) }).await
+    }
+
+    /// What is recorded of a run, from an event on, a page at a time.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn events(&self, id: &str, after: u64) -> Result<Page<EventRow>, ClientError> {
+        self.server.value(Ask::get(of(id, "/events")).with("after", after)).await
+    }
+
+    /// What is recorded of a run, as it is recorded.
+    #[must_use]
+    pub fn stream(&self, id: &str) -> RunStream {
+        RunStream::new(self.clone(), id)
+    }
+
+    /// Waits for the end of a run, whatever it is.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn wait(&self, id: &str) -> Result<RunRow, ClientError> {
+        let (mut pause, longest) = LOOK;
+        loop {
+            let row = self.run(id).await?;
+            if row.status.is_final() {
+                return Ok(row);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// What a run got.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn input(&self, id: &str) -> Result<Output, ClientError> {
+        Ok(Output(self.server.body(Ask::get(of(id, "/input"))).await?.1))
+    }
+
+    /// What a run gave, once it succeeded.
+    ///
+    /// # Errors
+    /// [`ClientError`]; its code is `no-output` when there is none.
+    pub async fn output(&self, id: &str) -> Result<Output, ClientError> {
+        Ok(Output(self.server.body(Ask::get(of(id, "/output"))).await?.1))
+    }
+
+    /// What of a run waits for an operator.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn attention(&self, id: &str) -> Result<Page<AttentionItem>, ClientError> {
+        self.server.value(Ask::get(of(id, "/attention"))).await
+    }
+
+    /// Asks that nothing new start in a run.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn pause(&self, id: &str, why: &str) -> Result<RunRow, ClientError> {
+        self.told(id, "pause", why).await
+    }
+
+    /// Asks that a paused run go on.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn resume(&self, id: &str, why: &str) -> Result<RunRow, ClientError> {
+        self.told(id, "resume", why).await
+    }
+
+    /// Asks that a run stop when what is under way has ended.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn stop(&self, id: &str, why: &str) -> Result<RunRow, ClientError> {
+        self.told(id, "stop", why).await
+    }
+
+    /// Asks that a run end without waiting for what is under way.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn kill(&self, id: &str, why: &str) -> Result<RunRow, ClientError> {
+        self.told(id, "kill", why).await
+    }
+
+    /// Starts a new run that goes on where this one failed or was stopped.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn retry(&self, id: &str, why: &str) -> Result<RunRow, ClientError> {
+        self.told(id, "retry", why).await
+    }
+
+    /// Starts a new run from the start, with the same input.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn rerun(&self, id: &str, why: &str) -> Result<RunRow, ClientError> {
+        self.told(id, "rerun", why).await
+    }
+
+    /// Starts a new run that keeps what this one's nodes gave, but for one node and all that follows from it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn fork(&self, id: &str, fork: &ForkRun) -> Result<RunRow, ClientError> {
+        self.server.value(Ask::post(of(id, "/fork"), fork)?).await
+    }
+
+    /// Says how it goes on with a node that waits for an operator.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn resolve(&self, id: &str, choice: &Resolve) -> Result<RunRow, ClientError> {
+        self.server.value(Ask::post(of(id, "/resolve"), choice)?).await
+    }
+
+    /// Sends a signal, with an id of its own if none is given: the same id again is the same signal.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn signal(
+        &self,
+        id: &str,
+        name: &str,
+        carries: &impl Serialize,
+        signal_id: Option<&str>,
+        scope: &str,
+    ) -> Result<(), ClientError> {
+        let ask = Ask::post(of(id, &format!("/signals/{}", escape(name))), carries)?;
+        let ask = if scope.is_empty() { ask } else { ask.with("scope", scope) };
+        let signal_id = signal_id.map_or_else(new_id, str::to_owned);
+        self.server.body(ask.header(REQUEST_ID, &signal_id)?).await.map(drop)
+    }
+
+    /// Deletes a run that is over.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete(&self, id: &str) -> Result<(), ClientError> {
+        self.server.body(Ask::new(Method::DELETE, of(id, ""))).await.map(drop)
+    }
+
+    /// Asks something of many runs, or counts them. It is asked once: new runs that went on from these are not found again.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn bulk(&self, bulk: &Bulk) -> Result<BulkDone, ClientError> {
+        self.server.value(Ask::post("/api/v1/runs/bulk", bulk)?.once()).await
+    }
+
+    /// How many runs there are of each status.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn counts(&self) -> Result<Counts, ClientError> {
+        self.server.value(Ask::get("/api/v1/counts")).await
+    }
+
+    /// The flows that the store knows.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn flows(&self) -> Result<Page<FlowRow>, ClientError> {
+        self.server.value(Ask::get("/api/v1/flows")).await
+    }
+
+    /// A flow.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn flow(&self, name: &str) -> Result<FlowView, ClientError> {
+        self.server.value(Ask::get(format!("/api/v1/flows/{}", escape(name)))).await
+    }
+
+    /// A plan of a flow as JSON: the one that new runs follow, or that with this hash.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn plan(&self, flow: &str, hash: Option<&str>) -> Result<Value, ClientError> {
+        let ask = Ask::get(format!("/api/v1/flows/{}/plan", escape(flow)));
+        self.server.value(hash.into_iter().fold(ask, |ask, hash| ask.with("plan", hash))).await
+    }
+
+    /// Who works.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn workers(&self) -> Result<Workers, ClientError> {
+        self.server.value(Ask::get("/api/v1/workers")).await
+    }
+
+    /// What waits to be called.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn queues(&self) -> Result<Page<QueueRow>, ClientError> {
+        self.server.value(Ask::get("/api/v1/queues")).await
+    }
+
+    async fn told(&self, id: &str, verb: &str, why: &str) -> Result<RunRow, ClientError> {
+        self.server.value(Ask::post(of(id, &format!("/{verb}")), &Reason { why: why.to_owned() })?).await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.server.base())
+    }
+}
+
+/// Where a run is.
+fn of(id: &str, what: &str) -> String {
+    format!("/api/v1/runs/{}{what}", escape(id))
+}
+
+fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
