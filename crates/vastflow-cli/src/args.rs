@@ -59,6 +59,16 @@ pub(crate) enum Verb {
     Queues(Watch),
     /// Work on the store with the flows of this program, until Ctrl-C
     Worker(Worker),
+    /// Serve HTTP to this machine, without tokens, and work with the flows of this program
+    #[cfg(feature = "serve")]
+    Dev(Dev),
+    /// Serve HTTP to those who have a token, and work with the flows of this program
+    #[cfg(feature = "serve")]
+    Serve(Serve),
+    /// Tokens of the service: list, make, revoke
+    #[cfg(feature = "serve")]
+    #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
+    Tokens(TokensVerb),
     /// Look for what is wrong: settings, store, workers, and each unfinished run
     Doctor(Doctor),
     /// The store itself: bring up to date, copy, back up, count, verify
@@ -365,6 +375,67 @@ pub(crate) struct Worker {
     pub(crate) lease: Option<std::time::Duration>,
 }
 
+#[cfg(feature = "serve")]
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// Where [default: the setting serve.listen, else 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where [default: the setting serve.listen, else 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Never run a node here: workers on the same store do
+    #[arg(long)]
+    pub(crate) server_only: bool,
+    /// A name that the service is reached by; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// A file to which a line is added for all that changes something
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+    /// The certificate chain of the service, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_chain: Option<PathBuf>,
+    /// Its key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_chain")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Let anybody who reaches the service do everything
+    #[arg(long)]
+    pub(crate) insecure_no_auth: bool,
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokensVerb {
+    /// List tokens, without their secrets
+    #[command(alias = "list")]
+    Ls,
+    /// Make a token and print it: this once
+    Make {
+        /// Who it is for: recorded with what is asked for by it
+        name: String,
+        /// What it is good for: viewer, operator, admin, payload:read; may be given again
+        #[arg(long, required = true, value_parser = scope)]
+        scope: Vec<vastflow_api::access::Scope>,
+        /// With which flows: names, or patterns with *; all unless said
+        #[arg(long)]
+        flow: Vec<String>,
+        /// For how many days [default: 90]
+        #[arg(long)]
+        days: Option<u32>,
+    },
+    /// End a token
+    Revoke {
+        /// Its id, as `tokens ls` shows it
+        id: String,
+    },
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// Repair what is safe to repair
@@ -400,6 +471,12 @@ fn status(word: &str) -> Result<vastflow_core::RunStatus, String> {
         let all: Vec<&str> = vastflow_core::RunStatus::ALL.iter().map(|status| status.as_str()).collect();
         format!("write one of {}", all.join(", "))
     })
+}
+
+#[cfg(feature = "serve")]
+fn scope(word: &str) -> Result<vastflow_api::access::Scope, String> {
+    use vastflow_api::access::Scope;
+    Scope::parse(word).ok_or_else(|| format!("write one of {}", Scope::ALL.map(Scope::as_str).join(", ")))
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -13,6 +13,11 @@ use std::time::Duration;
 /// The file that is read when none is named.
 const FILE: &str = "vastflow.toml";
 
+/// Where the service listens when nothing else is said.
+const LISTEN: &str = "127.0.0.1:8080";
+/// Where its tokens are when nothing else is said.
+const TOKENS: &str = "vastflow.tokens";
+
 /// A setting that there is.
 pub(crate) struct Setting {
     /// As it stands in the file, with a dot for a table: `worker.slots`.
@@ -32,6 +37,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting { key: "worker.name", about: "the worker's name", default: "none", check: is_text },
     Setting { key: "worker.lease", about: "how soon others take over", default: "15s", check: is_span },
     Setting { key: "worker.lanes", about: "lanes that it serves: gpu=2,mail=10", default: "none", check: is_lanes },
+    Setting { key: "serve.listen", about: "where the service listens", default: LISTEN, check: is_address },
+    Setting { key: "serve.tokens", about: "the file with the service's tokens", default: TOKENS, check: is_text },
 ];
 
 /// Where a value is from.
@@ -192,6 +199,24 @@ impl Config {
         self.get("worker.lease").and_then(|text| duration(text).ok())
     }
 
+    /// Where the service listens.
+    #[cfg(feature = "serve")]
+    pub(crate) fn listen(&self) -> &str {
+        self.get("serve.listen").unwrap_or(LISTEN)
+    }
+
+    /// The file with the service's tokens.
+    #[cfg(feature = "serve")]
+    pub(crate) fn tokens(&self) -> &str {
+        self.get("serve.tokens").unwrap_or(TOKENS)
+    }
+
+    /// Takes a store where none is named.
+    #[cfg(feature = "serve")]
+    pub(crate) fn assume_store(&mut self, url: &str) {
+        self.0.entry("store").or_insert_with(|| (url.to_owned(), Origin::Default));
+    }
+
     /// How many calls a worker makes at once.
     pub(crate) fn slots(&self) -> Option<usize> {
         self.get("worker.slots").and_then(|text| text.parse().ok())
@@ -260,6 +285,12 @@ fn is_count(text: &str) -> Result<(), String> {
 
 fn is_span(text: &str) -> Result<(), String> {
     duration(text).map(drop)
+}
+
+fn is_address(text: &str) -> Result<(), String> {
+    let port =
+        text.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then(|| port.parse::<u16>().ok()).flatten());
+    port.map(drop).ok_or_else(|| "write an address and a port: 127.0.0.1:8080".into())
 }
 
 fn is_lanes(text: &str) -> Result<(), String> {

@@ -29,10 +29,6 @@ const ARROWS: &[(&str, May)] = &[
         "vastflow-open",
         May::Know(&["vastflow-store", "vastflow-worker", "vastflow-sqlite", "vastflow-redis", "vastflow-postgres"]),
     ),
-    (
-        "vastflow-server",
-        May::Know(&["vastflow-api", "vastflow-core", "vastflow-store", "vastflow-sdk", "vastflow-worker"]),
-    ),
     ("vastflow-client", May::Know(&["vastflow-api"])),
     ("vastflow-cli", May::KnowAll),
     (

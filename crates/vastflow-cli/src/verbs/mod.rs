@@ -7,6 +7,8 @@ mod flows;
 mod law;
 mod ls;
 mod result;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod start;
 mod store;
@@ -56,6 +58,8 @@ impl Context {
 /// A runtime that is as large as the verb needs it: most only look.
 pub(crate) fn runtime(verb: &Verb) -> std::io::Result<Runtime> {
     match verb {
+        #[cfg(feature = "serve")]
+        Verb::Dev(_) | Verb::Serve(_) => Builder::new_multi_thread().enable_all().build(),
         Verb::Worker(_) | Verb::Start(_) => Builder::new_multi_thread().enable_all().build(),
         _ => Builder::new_current_thread().enable_all().build(),
     }
@@ -70,6 +74,12 @@ pub(crate) async fn answer(verb: Verb, context: Context) -> Result<(), Complaint
         Verb::Workers(watch) => fleet::workers(watch, &context).await,
         Verb::Queues(watch) => fleet::queues(watch, &context).await,
         Verb::Worker(args) => worker::worker(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Dev(args) => serve::dev(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Serve(args) => serve::serve(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Tokens(verb) => serve::tokens(verb, &context),
         Verb::Doctor(args) => doctor::doctor(&args, &context).await,
         Verb::Store(verb) => store::store(verb, &context).await,
         // It needs no settings, and was answered without.

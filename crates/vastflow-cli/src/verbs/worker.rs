@@ -31,7 +31,7 @@ pub(super) async fn worker(args: Worker, mut context: Context) -> Result<(), Com
 }
 
 /// What is typed goes before what is set.
-fn set_up(engine: EngineBuilder, args: &Worker, context: &Context) -> EngineBuilder {
+pub(super) fn set_up(engine: EngineBuilder, args: &Worker, context: &Context) -> EngineBuilder {
     let config = &context.config;
     let slots = args.slots.or_else(|| config.slots());
     let lease = args.lease.or_else(|| config.lease());

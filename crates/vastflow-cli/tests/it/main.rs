@@ -5,5 +5,6 @@ mod control;
 mod help;
 mod looks;
 mod place;
+mod service;
 mod settings;
 mod stores;

@@ -85,6 +85,19 @@ impl Place {
         Worker(self.command(&shop(), &["worker"]).stderr(Stdio::null()).spawn().unwrap())
     }
 
+    /// Starts the shop as a service; gives where it is, and the token if it made one.
+    pub(crate) fn service(&self, words: &[&str]) -> (Worker, String, Option<String>) {
+        use std::io::BufRead as _;
+        let words = [words, &["--listen", "127.0.0.1:0"]].concat();
+        let mut child = self.command(&shop(), &words).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut line = || lines.next().unwrap().unwrap();
+        let first = line();
+        let is_token = first.starts_with("vastflow_live_");
+        let url = if is_token { line() } else { first.clone() };
+        (Worker(child), url, is_token.then_some(first))
+    }
+
     /// Runs an order of which one item cannot be charged for; its run has this id.
     pub(crate) fn failed_order(&self, id: &str) {
         let input = r#"{"id": 7, "items": [1, -2, 3]}"#;

@@ -1,0 +1,167 @@
+//! `dev`, `serve` and `tokens`: the HTTP service.
+
+use super::Context;
+use super::worker::set_up;
+use crate::args::{Dev, Serve, TokensVerb, Worker};
+use crate::complaint::{Complaint, Exit};
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::text;
+use comfy_table::Cell;
+use serde_json::json;
+use vastflow_api::access::{NewToken, Scope};
+use vastflow_core::Timestamp;
+use vastflow_server::{Service, ServiceError, TokenError, Tokens};
+
+/// Where `dev` keeps runs when nothing else is said.
+const DEV_STORE: &str = "sqlite:vastflow.db";
+/// The name of the first token.
+const FIRST: &str = "admin";
+
+impl From<ServiceError> for Complaint {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Engine(error) => error.into(),
+            ServiceError::Open(address) => {
+                let text = format!("{address} is reached by other machines, and anybody there could do everything");
+                Complaint::usage(text).next("use `serve`, which asks for tokens, or listen on 127.0.0.1")
+            }
+            ServiceError::Bind { .. } => {
+                Complaint::new(Exit::Conflict, "bind", error.to_string()).next("choose another: --listen 127.0.0.1:0")
+            }
+            error => Complaint::usage(error.to_string()),
+        }
+    }
+}
+
+impl From<TokenError> for Complaint {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Senseless => Complaint::usage(error.to_string()),
+            error => Complaint::new(Exit::Failed, "tokens", error.to_string()),
+        }
+    }
+}
+
+/// For this machine only, without tokens.
+pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint> {
+    if context.config.get("store").is_none() {
+        context.out.note(format!("no store is named: runs are kept in {DEV_STORE}"));
+        context.config.assume_store(DEV_STORE);
+    }
+    context.config.set_flag("serve.listen", args.listen.as_deref())?;
+    let service = service(&mut context, false).await?;
+    listen(service, "http", &context).await
+}
+
+/// For those who have a token.
+pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Complaint> {
+    context.config.set_flag("serve.listen", args.listen.as_deref())?;
+    let mut service = service(&mut context, args.server_only).await?;
+    if args.insecure_no_auth {
+        context.out.note("anybody who reaches this service may do everything: --insecure-no-auth says so");
+        service = service.insecure_no_auth();
+    } else {
+        service = service.tokens(first_token(&context)?);
+    }
+    service = args.host.iter().fold(service, |service, name| service.host(name));
+    if let Some(audit) = &args.audit {
+        service = service.audit(audit);
+    }
+    if let (Some(chain), Some(key)) = (&args.tls_chain, &args.tls_key) {
+        service = service.tls(chain, key);
+    }
+    listen(service, if args.tls_chain.is_some() { "https" } else { "http" }, &context).await
+}
+
+async fn service(context: &mut Context, server_only: bool) -> Result<Service, Complaint> {
+    let desk = Desk::make(&context.config).await?;
+    let typed = Worker { slots: None, name: None, lease: None };
+    let engine = set_up(context.engine(&desk), &typed, context);
+    let service = Service::new(engine);
+    // Without code there is nothing that it could do itself.
+    Ok(if server_only || !context.own.has_code() { service.server_only() } else { service })
+}
+
+async fn listen(service: Service, scheme: &str, context: &Context) -> Result<(), Complaint> {
+    let listening = service.bind(context.config.listen()).await?;
+    let url = format!("{scheme}://{}", listening.address());
+    if context.out.is_json() {
+        context.out.json(json!({ "url": url }));
+    } else {
+        context.out.say(&url);
+        let flow = context.own.flows.first().map_or("FLOW", |own| own.plan.flow().as_str());
+        context.out.note(format!(
+            "start a run: curl -d '…' {url}/flow/{flow}; all that can be asked: {url}/api/v1/docs; Ctrl-C ends it"
+        ));
+    }
+    Ok(listening.run().await?)
+}
+
+fn tokens_of(config: &Config) -> Result<Tokens, Complaint> {
+    Ok(Tokens::open(config.tokens())?)
+}
+
+/// The tokens of the service. If there is none yet, one is made, so that somebody can come in.
+fn first_token(context: &Context) -> Result<Tokens, Complaint> {
+    let tokens = tokens_of(&context.config)?;
+    if tokens.list().is_empty() {
+        let scopes = vec![Scope::Admin, Scope::PayloadRead];
+        let made = tokens.make(NewToken { name: FIRST.into(), scopes, flows: Vec::new(), days: None })?;
+        context
+            .out
+            .note(format!("{} had no token, so this one was made; it is shown this once", context.config.tokens()));
+        match context.out.is_json() {
+            true => context.out.json(json!({ "token": made.token })),
+            false => context.out.say(&made.token),
+        }
+    }
+    Ok(tokens)
+}
+
+pub(super) fn tokens(verb: TokensVerb, context: &Context) -> Result<(), Complaint> {
+    let tokens = tokens_of(&context.config)?;
+    let out = context.out;
+    match verb {
+        TokensVerb::Ls => {
+            let rows = tokens.list();
+            if out.is_json() {
+                out.json(json!({ "tokens": rows }));
+                return Ok(());
+            }
+            let mut table = out.table(&["id", "name", "may", "flows", "ends"]);
+            for row in &rows {
+                let may: Vec<&str> = row.scopes.iter().map(|scope| scope.as_str()).collect();
+                let ends = Timestamp::from_millis(row.expires_at_ms);
+                table.add_row([
+                    Cell::new(&row.id),
+                    Cell::new(&row.name),
+                    Cell::new(may.join(", ")),
+                    Cell::new(if row.flows.is_empty() { "all".into() } else { row.flows.join(", ") }),
+                    Cell::new(if ends <= text::now() { "over".into() } else { text::utc(ends) }),
+                ]);
+            }
+            out.show(&mut table, "there are no tokens; `serve` makes the first, or `tokens make`");
+        }
+        TokensVerb::Make { name, scope, flow, days } => {
+            let made = tokens.make(NewToken { name, scopes: scope, flows: flow, days })?;
+            if out.is_json() {
+                out.json(json!({ "row": made.row, "token": made.token }));
+            } else {
+                out.say(&made.token);
+                out.note(format!("made {} for {}; the token is shown this once", made.row.id, made.row.name));
+            }
+        }
+        TokensVerb::Revoke { id } => {
+            if !tokens.revoke(&id)? {
+                let text = format!("there is no token {id:?}");
+                return Err(Complaint::new(Exit::NotFound, "unknown-token", text).next("vastflow tokens ls"));
+            }
+            match out.is_json() {
+                true => out.json(json!({ "revoked": id })),
+                false => out.note(format!("{id} is worth nothing any more; services learn that within a second")),
+            }
+        }
+    }
+    Ok(())
+}
