@@ -16,7 +16,7 @@ use vastflow_testsuite::fixture::{self, ALICE, LEASE, Story, T0, after, attempt,
 /// anything when it has begun to write.
 const BREAK: &str = "
 local server, calls, wrote = redis, 0, false
-local at = tonumber(server.call('GET', 'break') or '0')
+local at = tonumber(server.call('GET', KEYS[1] .. 'break') or '0')
 local WRITES = { HSET = true, HDEL = true, ZADD = true, ZREM = true, UNLINK = true }
 local redis = setmetatable({ call = function(command, ...)
   calls = calls + 1
@@ -60,11 +60,11 @@ impl Scene {
 
     /// Breaks a step at its first call, its second, and so on, until it succeeds; gives how often it was broken.
     async fn break_everywhere(&mut self, step: impl AsyncFn(&dyn Store) -> Result<(), StoreError>) -> usize {
-        let before = self.digest().await;
+        let (before, place) = (self.digest().await, self.prefix.replace('*', "break"));
         for at in 1.. {
-            let _: () = self.server.set("break", at).await.unwrap();
+            let _: () = self.server.set(&place, at).await.unwrap();
             let done = step(self.probe.store()).await;
-            let _: () = self.server.del("break").await.unwrap();
+            let _: () = self.server.del(&place).await.unwrap();
             match done {
                 Ok(()) => {
                     assert_ne!(self.digest().await, before, "the step did something");
