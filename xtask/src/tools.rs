@@ -116,14 +116,14 @@ mod tests {
     #[test]
     fn what_is_present_is_not_missing() {
         assert!(missing(|_| true).is_empty());
-        assert_eq!(names(&missing(|command| command == "cc")), "pg_ctlcluster, redis-server, sqlite3");
+        assert_eq!(names(&missing(|command| command == "cc")), "curl, pg_ctlcluster, redis-server, sqlite3");
     }
 
     #[test]
     fn the_message_is_a_line_to_paste() {
         let message = by_hand(&missing(|_| false));
-        let line = "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev postgresql \
-                    redis-server sqlite3\n";
+        let line = "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev curl \
+                    postgresql redis-server sqlite3\n";
         assert!(message.contains(line), "{message}");
         assert!(message.contains("compiles the bundled SQLite"), "{message}");
     }

@@ -214,7 +214,7 @@ pub(crate) fn cannot_keep(shared: &Arc<Shared>, cell: &Arc<Cell>, error: StoreEr
     let sent = inner.in_flight.as_mut().filter(|sent| !sent.is_start());
     // Each of them, not just the first.
     let replaced = |sent: &mut InFlight| {
-        sent.told.iter_mut().filter_map(|told| cannot_be_kept(told, &error).then_some(())).count()
+        sent.told.iter_mut().map(|told| cannot_be_kept(told, &error)).filter(|is_new| *is_new).count()
     };
     if sent.map_or(0, replaced) > 0 {
         drop(inner);
