@@ -62,6 +62,7 @@ pub(crate) fn start_task(
         shared.slots.give_back(slots);
         return cell.after(shared);
     }
+    note_wait(shared, &inner.state, task);
     if task == Task::Admit || task.is_timer() || !inner.state.may_start(cell.bound.plan(), task) {
         drop(inner);
         let input = match task {
@@ -84,6 +85,15 @@ pub(crate) fn start_task(
     let call = Call { counted: Counted::new(shared), cell: Arc::clone(cell), task, ctx: ctx.clone(), lane };
     let abort = shared.runtime.spawn(call.run()).abort_handle();
     inner.calls.push(Calling { task, token, ctx, abort });
+}
+
+/// Counts how long a task waited that could have begun before.
+fn note_wait(shared: &Shared, state: &State, task: Task) {
+    let Some(metrics) = &shared.metrics else { return };
+    // Of some kinds nobody knows since when they wait.
+    let Some(ready) = state.ready_at(task).filter(|ready| *ready > Timestamp::ZERO) else { return };
+    let waits = if task.is_timer() { &metrics.timer_lag } else { &metrics.queue_wait };
+    waits.took(shared.now().since(ready));
 }
 
 /// Where a call is made.
@@ -173,6 +183,9 @@ impl Call {
         let outcome = Called::begin(&self.cell.bound, &self.ctx, self.task).end().await;
         drop(self.lane);
         let shared = self.counted.over();
+        if let Some(metrics) = &shared.metrics {
+            metrics.called(self.cell.bound.plan().flow(), outcome.took);
+        }
         self.cell.ended(&shared, outcome);
     }
 }

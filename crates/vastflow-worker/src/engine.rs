@@ -86,6 +86,7 @@ pub struct EngineBuilder {
     lease: Duration,
     name: Option<Name>,
     max_crashes: Option<u8>,
+    counts: bool,
     rules: Rules,
     error: Option<Error>,
 }
@@ -188,6 +189,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether the engine counts what it does for [`Engine::metrics`]; it does unless said.
+    pub const fn metrics(mut self, counts: bool) -> Self {
+        self.counts = counts;
+        self
+    }
+
     /// How long runs are kept when they are over; for ever unless said. Old ones are deleted in the background.
     pub const fn retain(mut self, kept: Retention) -> Self {
         self.rules.all = kept;
@@ -236,7 +243,7 @@ impl EngineBuilder {
         let max_crashes = self.max_crashes.unwrap_or(if is_fleet { MAX_CRASHES } else { 0 });
         let about = introduce(self.name, self.concurrency, lanes.names());
         let windows = Windows::new(self.windows)?;
-        let room = Room { slots: self.concurrency, lanes, limits, windows, max_crashes };
+        let room = Room { slots: self.concurrency, lanes, limits, windows, max_crashes, counts: self.counts };
         let shared = Shared::new(self.store, self.library, room, about, self.lease);
         for (plan, served) in self.flows {
             shared.serve(plan.flow(), served);
@@ -342,6 +349,7 @@ impl Engine {
             lease: LEASE,
             name: None,
             max_crashes: None,
+            counts: true,
             rules: Rules::default(),
             error: None,
         }

@@ -10,6 +10,7 @@ use crate::ids::Ids;
 use crate::lanes::Lanes;
 use crate::life::Life;
 use crate::mend::until_answered;
+use crate::metrics::{Measured, Metrics};
 use crate::parked::Parked;
 use crate::slots::Slots;
 use crate::stats::Counting;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     /// What time it is for this engine.
     pub(crate) clock: StoreClock,
     pub(crate) stats: Counting,
+    /// What is counted besides, if anything is.
+    pub(crate) metrics: Option<Arc<Metrics>>,
     /// What it tells of itself, as it was told last.
     about: Mutex<Arc<WorkerInfo>>,
     pub(crate) runtime: Handle,
@@ -91,6 +94,8 @@ pub(crate) struct Room {
     pub(crate) windows: Windows,
     /// After how many deaths of workers a call is not made any more; 0: it always is.
     pub(crate) max_crashes: u8,
+    /// Whether what happens is counted.
+    pub(crate) counts: bool,
 }
 
 /// What the next turn has to do.
@@ -116,13 +121,19 @@ impl Shared {
         about: WorkerInfo,
         lease: Duration,
     ) -> Arc<Self> {
-        let Room { slots, lanes, limits, windows, max_crashes } = room;
+        let Room { slots, lanes, limits, windows, max_crashes, counts } = room;
+        let metrics = counts.then(|| Arc::new(Metrics::new()));
+        let store = match &metrics {
+            Some(metrics) => Arc::new(Measured::new(store, Arc::clone(metrics))),
+            None => store,
+        };
         let nonce = fold_nonce(uuid::Uuid::now_v7().as_u128());
         Arc::new_cyclic(|weak| Shared {
             store,
             life: Life::new(nonce),
             clock: StoreClock::default(),
             stats: Counting::default(),
+            metrics,
             about: Mutex::new(Arc::new(about)),
             runtime: Handle::current(),
             slots: Slots::new(slots),
@@ -391,6 +402,9 @@ impl Shared {
 
     /// The engine cannot go on: everyone who waits is told why.
     pub(crate) fn break_down(&self, error: &Error) {
+        if let (Error::Corrupt { .. }, Some(metrics)) = (error, &self.metrics) {
+            metrics.violations.add(1);
+        }
         if self.broken.set(error.clone()).is_ok() {
             tracing::error!(code = error.code(), "the engine stops: {error}");
             self.stop();

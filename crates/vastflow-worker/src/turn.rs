@@ -156,6 +156,10 @@ fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Re
 
 /// A commit is durable: tell those who wait, and begin what follows from it.
 fn recorded(shared: &Arc<Shared>, cell: &Arc<Cell>, in_flight: InFlight, control: Control) {
+    if let Some(metrics) = &shared.metrics {
+        let (starts, end) = (in_flight.is_start(), in_flight.end.as_deref());
+        metrics.recorded(cell.bound.plan().flow(), starts, in_flight.tally, end);
+    }
     let InFlight { told, refused, kept, end, .. } = in_flight;
     cell.lock().is_held = !control.hands_out();
     if cell.scope.is_root() && !control.hands_out() {
