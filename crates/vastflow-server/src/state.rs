@@ -1,5 +1,6 @@
 //! What all requests of a service share.
 
+use crate::asked::Requests;
 use crate::audit::Audit;
 use crate::auth::Access;
 use crate::feed::Feed;
@@ -18,6 +19,7 @@ pub(crate) struct App {
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
     pub(crate) audit: Audit,
+    pub(crate) asked: Requests,
     pub(crate) feed: Feed,
     /// Room for requests.
     pub(crate) requests: Arc<Semaphore>,
@@ -57,6 +59,7 @@ impl App {
             access,
             hosts,
             audit,
+            asked: Requests::default(),
             feed: Feed::default(),
             requests: Arc::new(Semaphore::new(limits.requests)),
             streams: Arc::new(Semaphore::new(limits.streams)),

@@ -60,7 +60,7 @@ pub use error::Error;
 pub use events::{Events, RunEvent};
 pub use limit::Limit;
 pub use local::run_in_memory;
-pub use metrics::Page;
+pub use metrics::MetricsPage;
 pub use report::{Report, Waiting};
 pub use retention::Retention;
 pub use run::{Run, TypedRun};

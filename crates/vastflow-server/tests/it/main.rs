@@ -11,6 +11,7 @@ mod documents;
 mod ends;
 mod gates;
 mod lists;
+mod metrics;
 mod modes;
 mod streams;
 mod support;

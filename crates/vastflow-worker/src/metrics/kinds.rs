@@ -1,6 +1,6 @@
 //! What series are made of: numbers that are counted without a lock.
 
-use super::page::Page;
+use super::page::MetricsPage;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ impl Histogram {
     }
 
     /// Writes it as the lines that it is made of.
-    pub(crate) fn show(&self, page: &mut Page, name: &str, labels: &[(&str, &str)]) {
+    pub(crate) fn show(&self, page: &mut MetricsPage, name: &str, labels: &[(&str, &str)]) {
         let (bucket, mut count) = (format!("{name}_bucket"), 0);
         let mut all = self.buckets.iter();
         for (bound, own) in self.measure.bounds().iter().zip(&mut all) {
@@ -126,7 +126,7 @@ mod tests {
         for micros in [100, 101, 7_200_000_000] {
             histogram.took(Duration::from_micros(micros));
         }
-        let mut page = Page::default();
+        let mut page = MetricsPage::default();
         histogram.show(&mut page, "x_seconds", &[("flow", "f")]);
         let text = page.into_text();
         for line in [
@@ -142,7 +142,7 @@ mod tests {
         let counts = Histogram::new(Measure::Count);
         counts.add(2);
         counts.add(5_000);
-        let mut page = Page::default();
+        let mut page = MetricsPage::default();
         counts.show(&mut page, "n", &[]);
         let text = page.into_text();
         assert!(text.contains("n_bucket{le=\"1\"} 0\nn_bucket{le=\"2\"} 1\n"), "{text}");

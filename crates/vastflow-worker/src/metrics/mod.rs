@@ -8,7 +8,7 @@ mod measured;
 mod page;
 mod show;
 
-pub use page::Page;
+pub use page::MetricsPage;
 
 pub(crate) use kinds::{Counter, Histogram};
 pub(crate) use measured::Measured;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// A page of metrics in Prometheus' text format, to be answered with the content type [`Page::CONTENT_TYPE`].
+/// A page of metrics in Prometheus' text format, to be answered with the content type [`MetricsPage::CONTENT_TYPE`].
 ///
 /// Programs add series of their own behind the engine's:
 ///
@@ -17,9 +17,9 @@ use std::fmt::Write as _;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Page(String);
+pub struct MetricsPage(String);
 
-impl Page {
+impl MetricsPage {
     /// The content type of the text.
     pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_stands_in_a_label_stays_in_it() {
-        let mut page = Page::default();
+        let mut page = MetricsPage::default();
         page.series("x_total", "counter", "a\nb");
         page.line("x_total", &[("a", "q\"\\\n"), ("b", "")], 1.0);
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use super::kinds::to_f64;
 use super::measured::Op;
-use super::page::Page;
+use super::page::MetricsPage;
 use super::{Counter, Histogram, MOST, Metrics, OTHER, OfFlow};
 use crate::engine::Engine;
 use crate::shared::Shared;
@@ -33,8 +33,8 @@ impl Engine {
     /// assert!(text.contains("vastflow_store_up 1"));
     /// # Ok(()) }
     /// ```
-    pub async fn metrics(&self) -> Page {
-        let mut page = Page::default();
+    pub async fn metrics(&self) -> MetricsPage {
+        let mut page = MetricsPage::default();
         let shared = &self.shared;
         if let Some(metrics) = &shared.metrics {
             metrics.show(&mut page);
@@ -60,7 +60,7 @@ async fn ask(shared: &Shared) -> Result<(Counts, Vec<QueueRow>, Fleet), StoreErr
 type Outcome = (&'static str, fn(&OfFlow) -> &Counter);
 
 impl Metrics {
-    fn show(&self, page: &mut Page) {
+    fn show(&self, page: &mut MetricsPage) {
         self.show_flows(page);
         let times = [
             ("vastflow_queue_wait_seconds", &self.queue_wait, "How long calls that were due waited for a worker."),
@@ -87,7 +87,7 @@ impl Metrics {
     }
 
     /// The flows that were met, by name, and the others.
-    fn show_flows(&self, page: &mut Page) {
+    fn show_flows(&self, page: &mut MetricsPage) {
         let met = self.flows.iter().map_while(|place| place.get());
         let flows: Vec<(&str, &OfFlow)> =
             met.map(|(name, own)| (name.as_str(), own)).chain([(OTHER, &self.others)]).collect();
@@ -127,7 +127,7 @@ impl Metrics {
         }
     }
 
-    fn show_store(&self, page: &mut Page) {
+    fn show_store(&self, page: &mut MetricsPage) {
         let name = "vastflow_store_op_duration_seconds";
         page.series(name, "histogram", "How long the store took to answer.");
         for ((_, op), own) in Op::ALL.iter().zip(&self.ops) {
@@ -142,7 +142,7 @@ impl Metrics {
 }
 
 /// What every engine knows of itself.
-fn own(shared: &Shared, page: &mut Page) {
+fn own(shared: &Shared, page: &mut MetricsPage) {
     let stats = shared.stats.now();
     let counters = [
         ("vastflow_commits_total", stats.commits, "Commits that were sent."),
@@ -158,7 +158,7 @@ fn own(shared: &Shared, page: &mut Page) {
     page.single("vastflow_slots", "gauge", "Calls that this worker makes at once.", to_f64(shared.slots.all() as u64));
 }
 
-fn runs(mut counts: Counts, page: &mut Page) {
+fn runs(mut counts: Counts, page: &mut MetricsPage) {
     let name = "vastflow_runs";
     page.series(name, "gauge", "Runs in the store.");
     for status in RunStatus::ALL {
@@ -177,7 +177,7 @@ struct Waiting {
 }
 
 /// Depth and age of the queue: what a fleet is made larger or smaller by.
-fn waiting(queues: &[QueueRow], now: Timestamp, page: &mut Page) {
+fn waiting(queues: &[QueueRow], now: Timestamp, page: &mut MetricsPage) {
     // The common lane is always there, so that a query finds it.
     let mut lanes: BTreeMap<&str, Waiting> = BTreeMap::from([(COMMON, Waiting::default())]);
     for row in queues {
@@ -204,7 +204,7 @@ fn waiting(queues: &[QueueRow], now: Timestamp, page: &mut Page) {
     }
 }
 
-fn workers(fleet: &Fleet, page: &mut Page) {
+fn workers(fleet: &Fleet, page: &mut MetricsPage) {
     let alive = fleet.workers.iter().filter(|worker| worker.until > fleet.now);
     let (count, slots) = alive.fold((0, 0), |(count, slots), worker| (count + 1, slots + worker.about.slots));
     page.single("vastflow_workers", "gauge", "Workers that are alive.", to_f64(count));
