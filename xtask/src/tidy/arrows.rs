@@ -24,6 +24,7 @@ const ARROWS: &[(&str, May)] = &[
     ("vastflow-testsuite", May::Know(&["vastflow-core", "vastflow-store"])),
     ("vastflow-worker", May::Know(&["vastflow-core", "vastflow-store", "vastflow-sdk"])),
     ("vastflow-testing", May::Know(&["vastflow-core", "vastflow-sdk", "vastflow-worker"])),
+    ("vastflow-otel", May::Know(&["vastflow-core", "vastflow-worker"])),
     ("vastflow-api", May::Know(&[])),
     (
         "vastflow-open",
