@@ -39,6 +39,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting { key: "worker.lanes", about: "lanes that it serves: gpu=2,mail=10", default: "none", check: is_lanes },
     Setting { key: "serve.listen", about: "where the service listens", default: LISTEN, check: is_address },
     Setting { key: "serve.metrics_addr", about: "where metrics are answered", default: "none", check: is_address },
+    Setting { key: "callbacks.allow", about: "who may be told how runs ended", default: "nobody", check: is_text },
+    Setting { key: "callbacks.networks", about: "private networks they may be in", default: "none", check: is_text },
+    Setting { key: "callbacks.secret_file", about: "what they are signed with", default: "none", check: is_text },
     Setting { key: "serve.tokens", about: "the file with the service's tokens", default: TOKENS, check: is_text },
 ];
 

@@ -44,3 +44,5 @@ pub use problem::CODES;
 pub use service::{Given, Service};
 /// The JSON that is spoken: rights and tokens are among it.
 pub use vastflow_api as api;
+/// Who may be told how runs ended: see [`Service::callbacks`].
+pub use vastflow_callback as callback;

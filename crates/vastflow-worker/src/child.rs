@@ -32,6 +32,7 @@ async fn try_child(shared: &Arc<Shared>, id: &RunId, ask: &ChildAsk) -> Result<C
                 resume_after(shared, id, parent, (parent.as_str(), "its parent goes on")).await?;
             }
         }
+        ChildAsk::Find => {}
         ChildAsk::Cancel { by, why } => unless_over(reach(shared, id, Ask::Cancel, (by, why)).await)?,
     }
     let summary = row(shared, id).await?.summary;

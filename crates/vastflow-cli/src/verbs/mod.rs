@@ -1,6 +1,8 @@
 //! The verbs, a file each, and what they share.
 
 mod again;
+#[cfg(feature = "serve")]
+mod callbacks;
 mod doctor;
 mod fleet;
 mod flows;

@@ -1,6 +1,7 @@
 //! `dev`, `serve` and `tokens`: the HTTP service.
 
 use super::Context;
+use super::callbacks::callbacks;
 use super::worker::set_up;
 use crate::args::{Dev, Metrics, Serve, TokensVerb, Worker};
 use crate::complaint::{Complaint, Exit};
@@ -80,9 +81,11 @@ async fn service(context: &mut Context, server_only: bool) -> Result<Service, Co
     let desk = Desk::make(&context.config).await?;
     let typed = Worker { slots: None, name: None, lease: None, metrics: Metrics::default() };
     let engine = set_up(context.engine(&desk), &typed, context);
-    let service = Service::new(engine);
-    // Without code there is nothing that it could do itself.
-    Ok(if server_only || !context.own.has_code() { service.server_only() } else { service })
+    let callbacks = callbacks(&context.config)?;
+    // Without code there is nothing that it could do itself, but for telling how runs ended.
+    let has_work = context.own.has_code() || callbacks.is_some();
+    let service = callbacks.into_iter().fold(Service::new(engine), Service::callbacks);
+    Ok(if server_only || !has_work { service.server_only() } else { service })
 }
 
 async fn listen(service: Service, scheme: &str, context: &Context) -> Result<(), Complaint> {

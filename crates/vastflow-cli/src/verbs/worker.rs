@@ -14,6 +14,11 @@ pub(super) async fn worker(args: Worker, mut context: Context) -> Result<(), Com
     }
     let desk = Desk::make(&context.config).await?;
     let engine = set_up(context.engine(&desk), &args, &context);
+    #[cfg(feature = "serve")]
+    let engine = match super::callbacks::callbacks(&context.config)? {
+        Some(callbacks) => callbacks.serve(engine).map_err(|why| Complaint::usage(why.to_string()))?,
+        None => engine,
+    };
     let engine = engine.start().await?;
     #[cfg(feature = "serve")]
     let _exporter = {
