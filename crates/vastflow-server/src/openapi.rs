@@ -1,6 +1,6 @@
 //! The OpenAPI document, and a page to read that is made from it.
 
-use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, runs, streams};
+use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, metrics, runs, streams};
 use crate::operations::OPERATIONS;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -23,6 +23,7 @@ pub(crate) const STYLE: &str = include_str!("docs.css");
     paths(
         meta::health,
         meta::ready,
+        metrics::metrics,
         meta::document,
         meta::docs,
         meta::docs_style,

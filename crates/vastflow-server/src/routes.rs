@@ -1,7 +1,7 @@
 //! Which path is answered by what. Every request passes the guard first.
 
 use crate::guard::guard;
-use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, runs, streams};
+use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, metrics, runs, streams};
 use crate::problem::Refusal;
 use crate::state::App;
 use axum::Router;
@@ -14,6 +14,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/health", get(meta::health))
         .route("/ready", get(meta::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/flow/{name}", post(call::call_flow))
         .route("/flow/{name}/request/{word}", get(goflow::goflow_look).post(goflow::goflow_control))
         .route("/flow/{name}/request/{word}/{id}", get(goflow::goflow_look_at).post(goflow::goflow_control_of))

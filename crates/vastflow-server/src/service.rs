@@ -15,7 +15,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::{TcpListener, ToSocketAddrs};
-use vastflow_worker::{Engine, EngineBuilder};
+use vastflow_callback::Callbacks;
+use vastflow_worker::{Engine, EngineBuilder, Error};
 
 /// An HTTP service on an engine. It answers this machine only, unless it is told who may do what.
 ///
@@ -44,6 +45,7 @@ pub struct Service {
     hosts: Vec<String>,
     limits: Limits,
     audit: Option<PathBuf>,
+    callbacks: Option<Callbacks>,
     is_insecure: bool,
     tls: Option<(PathBuf, PathBuf)>,
     error: Option<ServiceError>,
@@ -88,6 +90,7 @@ impl Service {
             hosts: Vec::new(),
             limits: Limits::default(),
             audit: None,
+            callbacks: None,
             is_insecure: false,
             tls: None,
             error: None,
@@ -159,6 +162,14 @@ impl Service {
         self
     }
 
+    /// Who may be told how runs ended, for requests with `X-Callback-Url` (or goflow's `X-Faas-Flow-Callback-Url`); nobody
+    /// unless said. The engine of the service tells them, unless it never runs a node: then workers do, which serve the same
+    /// ([`Callbacks::serve`]).
+    pub fn callbacks(mut self, callbacks: Callbacks) -> Self {
+        self.callbacks = Some(callbacks);
+        self
+    }
+
     /// It speaks TLS, with a certificate chain and its key in PEM files.
     pub fn tls(mut self, chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
         self.tls = Some((chain.as_ref().to_owned(), key.as_ref().to_owned()));
@@ -222,7 +233,7 @@ impl Service {
 
     async fn work(self) -> Result<(), ServiceError> {
         let drain = self.limits.drain;
-        let engine = self.engine.start(self.mode).await?;
+        let engine = self.engine.start(self.mode, self.callbacks.as_ref()).await?;
         crate::listen::told_to_end().await;
         tracing::info!("the worker ends when what runs here has ended");
         tokio::select! {
@@ -247,22 +258,37 @@ impl Service {
             None => Audit::default(),
         };
         let access = Access { tokens: self.tokens, signing: self.signing };
-        let engine = self.engine.start(self.mode).await?;
-        let (limits, is_insecure) = (self.limits, self.is_insecure && access.is_open());
-        Ok(App::new(Parts { engine, access, hosts, limits, audit, is_insecure, has_tls }))
+        let engine = self.engine.start(self.mode, self.callbacks.as_ref()).await?;
+        let (callbacks, limits, is_insecure) = (self.callbacks, self.limits, self.is_insecure && access.is_open());
+        Ok(App::new(Parts { engine, access, hosts, limits, audit, callbacks, is_insecure, has_tls }))
     }
 }
 
 impl Given {
-    async fn start(self, mode: Mode) -> Result<Engine, ServiceError> {
+    async fn start(self, mode: Mode, callbacks: Option<&Callbacks>) -> Result<Engine, ServiceError> {
+        let flow = callbacks.map(Callbacks::flow).transpose();
+        let flow = flow.map_err(|why| ServiceError::Setting(format!("callbacks cannot be told: {why}")))?;
         match self {
             Given::Running(_) if mode == Mode::Server => Err(ServiceError::Setting(
                 "an engine that runs already may run nodes; give `Service::new` the engine before `.start()`"
                     .to_owned(),
             )),
-            Given::Running(engine) => Ok(engine),
-            Given::Builder(builder) if mode == Mode::Server => Ok(builder.concurrency(0).start().await?),
-            Given::Builder(builder) => Ok(builder.start().await?),
+            Given::Running(engine) => {
+                match flow {
+                    Some(flow) => match engine.register(flow).await {
+                        // It serves them by itself.
+                        Ok(()) | Err(Error::NameTaken(_)) => {}
+                        Err(error) => return Err(error.into()),
+                    },
+                    None => {}
+                }
+                Ok(engine)
+            }
+            Given::Builder(builder) => {
+                let builder = flow.into_iter().fold(builder, EngineBuilder::flow);
+                let builder = if mode == Mode::Server { builder.concurrency(0) } else { builder };
+                Ok(builder.start().await?)
+            }
         }
     }
 }

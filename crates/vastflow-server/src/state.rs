@@ -1,5 +1,6 @@
 //! What all requests of a service share.
 
+use crate::asked::Requests;
 use crate::audit::Audit;
 use crate::auth::Access;
 use crate::feed::Feed;
@@ -9,6 +10,7 @@ use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use vastflow_callback::Callbacks;
 use vastflow_worker::Engine;
 
 /// What all requests of a service share.
@@ -18,6 +20,8 @@ pub(crate) struct App {
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
     pub(crate) audit: Audit,
+    pub(crate) asked: Requests,
+    pub(crate) callbacks: Option<Callbacks>,
     pub(crate) feed: Feed,
     /// Room for requests.
     pub(crate) requests: Arc<Semaphore>,
@@ -44,19 +48,22 @@ pub(crate) struct Parts {
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
     pub(crate) audit: Audit,
+    pub(crate) callbacks: Option<Callbacks>,
     pub(crate) is_insecure: bool,
     pub(crate) has_tls: bool,
 }
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { engine, access, hosts, limits, audit, is_insecure, has_tls } = parts;
+        let Parts { engine, access, hosts, limits, audit, callbacks, is_insecure, has_tls } = parts;
         let (per_second, burst) = limits.rate.unwrap_or((100, 200));
         Arc::new(App {
             engine,
             access,
             hosts,
             audit,
+            asked: Requests::default(),
+            callbacks,
             feed: Feed::default(),
             requests: Arc::new(Semaphore::new(limits.requests)),
             streams: Arc::new(Semaphore::new(limits.streams)),

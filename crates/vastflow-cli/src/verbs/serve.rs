@@ -1,8 +1,9 @@
 //! `dev`, `serve` and `tokens`: the HTTP service.
 
 use super::Context;
+use super::callbacks::callbacks;
 use super::worker::set_up;
-use crate::args::{Dev, Serve, TokensVerb, Worker};
+use crate::args::{Dev, Metrics, Serve, TokensVerb, Worker};
 use crate::complaint::{Complaint, Exit};
 use crate::config::Config;
 use crate::desk::Desk;
@@ -11,7 +12,7 @@ use comfy_table::Cell;
 use serde_json::json;
 use vastflow_api::access::{NewToken, Scope};
 use vastflow_core::Timestamp;
-use vastflow_server::{Service, ServiceError, TokenError, Tokens};
+use vastflow_server::{Exporter, Service, ServiceError, TokenError, Tokens};
 
 /// Where `dev` keeps runs when nothing else is said.
 const DEV_STORE: &str = "sqlite:vastflow.db";
@@ -50,6 +51,7 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
         context.config.assume_store(DEV_STORE);
     }
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
+    context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
     let service = service(&mut context, false).await?;
     listen(service, "http", &context).await
 }
@@ -57,6 +59,7 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
 /// For those who have a token.
 pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Complaint> {
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
+    context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
     let mut service = service(&mut context, args.server_only).await?;
     if args.insecure_no_auth {
         context.out.note("anybody who reaches this service may do everything: --insecure-no-auth says so");
@@ -76,15 +79,21 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
 
 async fn service(context: &mut Context, server_only: bool) -> Result<Service, Complaint> {
     let desk = Desk::make(&context.config).await?;
-    let typed = Worker { slots: None, name: None, lease: None };
+    let typed = Worker { slots: None, name: None, lease: None, metrics: Metrics::default() };
     let engine = set_up(context.engine(&desk), &typed, context);
-    let service = Service::new(engine);
-    // Without code there is nothing that it could do itself.
-    Ok(if server_only || !context.own.has_code() { service.server_only() } else { service })
+    let callbacks = callbacks(&context.config)?;
+    // Without code there is nothing that it could do itself, but for telling how runs ended.
+    let has_work = context.own.has_code() || callbacks.is_some();
+    let service = callbacks.into_iter().fold(Service::new(engine), Service::callbacks);
+    Ok(if server_only || !has_work { service.server_only() } else { service })
 }
 
 async fn listen(service: Service, scheme: &str, context: &Context) -> Result<(), Complaint> {
     let listening = service.bind(context.config.listen()).await?;
+    let _exporter = match context.config.get("serve.metrics_addr") {
+        Some(at) => Some(told(listening.export(at).await?, context)),
+        None => None,
+    };
     let url = format!("{scheme}://{}", listening.address());
     if context.out.is_json() {
         context.out.json(json!({ "url": url }));
@@ -96,6 +105,12 @@ async fn listen(service: Service, scheme: &str, context: &Context) -> Result<(),
         ));
     }
     Ok(listening.run().await?)
+}
+
+/// Metrics on an address of their own: says where.
+pub(super) fn told(exporter: Exporter, context: &Context) -> Exporter {
+    context.out.note(format!("metrics: http://{}/metrics", exporter.address()));
+    exporter
 }
 
 fn tokens_of(config: &Config) -> Result<Tokens, Complaint> {

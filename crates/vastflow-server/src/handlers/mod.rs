@@ -8,6 +8,7 @@ pub(crate) mod fleet;
 pub(crate) mod flows;
 pub(crate) mod goflow;
 pub(crate) mod meta;
+pub(crate) mod metrics;
 pub(crate) mod runs;
 pub(crate) mod streams;
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
 
 mod access;
+mod callbacks;
 mod calls;
 mod cases;
 mod control;
@@ -11,6 +12,7 @@ mod documents;
 mod ends;
 mod gates;
 mod lists;
+mod metrics;
 mod modes;
 mod streams;
 mod support;
