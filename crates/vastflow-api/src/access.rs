@@ -12,6 +12,26 @@ pub struct Me {
     pub scopes: Vec<Scope>,
     /// The flows that they may do it with: names, or patterns with `*`.
     pub flows: Vec<String>,
+    /// How they are known.
+    #[serde(default)]
+    pub by: KnownBy,
+}
+
+/// How the service knows who asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum KnownBy {
+    /// Anybody who reaches the service may do everything.
+    #[default]
+    Nothing,
+    /// By the token that was sent.
+    Token,
+    /// By the cookie of a session, which `DELETE /api/v1/session` ends.
+    Session,
+    /// By the signature of the request.
+    Signature,
 }
 
 /// A right. `admin` includes `operator`, which includes `viewer`; `payload:read` is included in none.

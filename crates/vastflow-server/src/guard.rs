@@ -3,15 +3,15 @@
 //! In: room, the name it was sent to, the page it was sent by, what it asks for, who asks, whether they may, its body.
 //! Out: headers that every answer has, problems as JSON, the audit log.
 
-use crate::auth::{Checked, Found, Principal, Signed, now_ms, random};
-use crate::limits::Whose;
+use crate::auth::{Early, Principal, check_signature, failed, now_ms, random, recognise};
+use crate::limits::{Whose, limited};
 use crate::operations::{Asked, Body as Takes, Operation, Time, base, find, methods};
 use crate::origin::is_cross_site;
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri, Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -19,10 +19,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
-use vastflow_api::access::{AuditRow, Scope};
+use vastflow_api::access::{AuditRow, KnownBy, Scope};
 use vastflow_api::problem;
 use vastflow_core::RunId;
 
@@ -120,113 +120,28 @@ async fn take(
     *asked = Some(operation);
     let original = parts.extensions.get::<OriginalUri>().map(|uri| uri.0.clone());
     let target = path_and_query(original.as_ref().unwrap_or(&parts.uri)).to_owned();
-    let early = recognise(app, &parts.headers, operation, about)?;
+    let early = recognise(app, &parts, operation, about.peer)?;
     let bytes = if parts.method.is_safe() { Bytes::new() } else { read(app, &parts.headers, operation, body).await? };
     let who = match early {
         Early::Nobody => None,
-        Early::Known(who) => Some(who),
+        Early::Known(who, by) => Some((who, by)),
         Early::Signed => {
             let signed = check_signature(app, &parts.headers, (parts.method.as_str(), &target), &bytes);
-            Some(signed.inspect_err(|_| failed(app, about))?)
+            Some((signed.inspect_err(|_| failed(app, about.peer))?, KnownBy::Signature))
         }
     };
-    count(app, who.as_ref(), about)?;
-    if let Some(who) = &who {
-        allow(who, operation)?;
-        parts.extensions.insert(who.clone());
-    }
+    count(app, who.as_ref().map(|(who, _)| who), about)?;
+    let who = match who {
+        Some((who, by)) => {
+            allow(&who, operation)?;
+            parts.extensions.insert(who.clone());
+            parts.extensions.insert(by);
+            Some(who)
+        }
+        None => None,
+    };
     parts.extensions.insert(Base(base(operation, matched.unwrap_or("")).into()));
     Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), who, operation, _room: room })
-}
-
-/// What is known of who asks before the body is read.
-enum Early {
-    /// It takes no right, so nobody needs to be known.
-    Nobody,
-    Known(Principal),
-    /// They say who they are by a signature of the body.
-    Signed,
-}
-
-fn recognise(app: &App, headers: &HeaderMap, operation: &Operation, about: &About) -> Answer<Early> {
-    if operation.right.is_none() {
-        return Ok(Early::Nobody);
-    }
-    if app.access.is_open() {
-        return Ok(Early::Known(Principal::anyone()));
-    }
-    if let Some(peer) = about.peer {
-        app.failures
-            .check(&Whose::Failures(peer), Instant::now())
-            .map_err(|wait| limited(wait, "failed attempts to sign in"))?;
-    }
-    if let Some(signing) = &app.access.signing {
-        let goflow = signing.goflow && headers.contains_key("x-hub-signature");
-        if goflow || headers.contains_key("x-vastflow-signature") {
-            return Ok(Early::Signed);
-        }
-    }
-    let bearer = headers.get(AUTHORIZATION).map(|value| value.to_str().ok().and_then(bearer));
-    let found = match (bearer, &app.access.tokens) {
-        (Some(Some(token)), Some(tokens)) => tokens.find(token),
-        (Some(_), _) => Found::Unknown,
-        (None, _) => {
-            return Err(Refusal::new(
-                "unauthenticated",
-                "this takes a token: send it as `Authorization: Bearer …`, or sign the request",
-            ));
-        }
-    };
-    let refused = match found {
-        Found::Known(who) => return Ok(Early::Known(who)),
-        Found::Expired => Refusal::new("token-expired", "the token's time is over; make a new one"),
-        Found::Unknown => Refusal::new("token-invalid", "the token is not known here; check it, or make a new one"),
-    };
-    failed(app, about);
-    Err(refused)
-}
-
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// Somebody was not recognised: their address has fewer tries left.
-fn failed(app: &App, about: &About) {
-    if let Some(peer) = about.peer {
-        // That it is empty is told with the next try.
-        let _ = app.failures.take(Whose::Failures(peer), Instant::now());
-    }
-}
-
-fn check_signature(app: &App, headers: &HeaderMap, asked: (&str, &str), body: &[u8]) -> Answer<Principal> {
-    let invalid = |why: &str| Refusal::new("signature-invalid", why);
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(signing) = &app.access.signing else { return Err(invalid("this service takes no signatures")) };
-    let checked = match text("x-vastflow-signature") {
-        Some(signatures) => {
-            let (Some(id), Some(timestamp)) = (text("x-vastflow-id"), text("x-vastflow-timestamp")) else {
-                return Err(invalid("a signature needs the headers X-Vastflow-Id and X-Vastflow-Timestamp"));
-            };
-            let signed = Signed { id, timestamp, method: asked.0, target: asked.1 };
-            signing.check(signed, signatures, body, now_ms() / 1_000)
-        }
-        None => signing.check_goflow(text("x-hub-signature").unwrap_or(""), body),
-    };
-    match checked {
-        Checked::Good => Ok(signing.who()),
-        Checked::Bad => Err(invalid(
-            "the signature does not fit the request; check the secret, and that method, path and body are signed as sent",
-        )),
-        Checked::Stale => Err(invalid("the signature's time is more than 5 minutes from ours; check the clocks")),
-        Checked::Replayed => Err(Refusal::new(
-            "signature-replayed",
-            "a request with this X-Vastflow-Id was taken before; sign each with an id of its own",
-        )),
-        Checked::Full => {
-            Err(Refusal::new("busy", "more signed requests came than can be remembered; try again in a minute"))
-        }
-    }
 }
 
 /// Counts a request of somebody, or of an address without.
@@ -240,12 +155,6 @@ fn count(app: &App, who: Option<&Principal>, about: &About) -> Answer<()> {
         (_, None) => Whose::Name(String::new()),
     };
     app.rate.take(whose, Instant::now()).map_err(|wait| limited(wait, "requests"))
-}
-
-fn limited(wait: Duration, what: &str) -> Refusal {
-    let mut refusal = Refusal::new("rate-limited", format!("too many {what}; try again in {} s", wait.as_secs() + 1));
-    refusal.1 = Some(wait);
-    refusal
 }
 
 /// Whether somebody has the right that an operation takes. Whether they may see the flow is the handler's to say, who knows

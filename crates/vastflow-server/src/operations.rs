@@ -77,6 +77,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     op("POST", "/flow/{name}/request/{word}/{id}", "goflow_control_of", OPERATOR),
     op("GET", "/flow/{name}/request/{word}/{id}", "goflow_look_at", VIEWER),
     op("GET", "/api/v1/me", "me", VIEWER),
+    op("POST", "/api/v1/session", "begin_session", VIEWER),
+    // Whoever wants to be signed out is, whether their session still goes on or not.
+    op("DELETE", "/api/v1/session", "end_session", ANYONE),
     op("POST", "/api/v1/runs", "start_run", OPERATOR).takes(Body::Payload),
     op("GET", "/api/v1/runs", "list_runs", VIEWER),
     op("GET", "/api/v1/counts", "count_runs", VIEWER),

@@ -1,7 +1,7 @@
 //! Which path is answered by what. Every request passes the guard first.
 
 use crate::guard::guard;
-use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, runs, streams};
+use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, runs, session, streams};
 use crate::problem::Refusal;
 use crate::state::App;
 use axum::Router;
@@ -54,6 +54,7 @@ fn of_the_rest() -> Router<Arc<App>> {
         .route("/api/v1/docs", get(meta::docs))
         .route("/api/v1/docs/style.css", get(meta::docs_style))
         .route("/api/v1/me", get(access::me))
+        .route("/api/v1/session", post(session::begin_session).delete(session::end_session))
         .route("/api/v1/counts", get(runs::count_runs))
         .route("/api/v1/stream", get(streams::stream_runs))
         .route("/api/v1/flows", get(flows::list_flows))

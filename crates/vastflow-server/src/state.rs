@@ -1,7 +1,7 @@
 //! What all requests of a service share.
 
 use crate::audit::Audit;
-use crate::auth::Access;
+use crate::auth::{Access, Sessions};
 use crate::feed::Feed;
 use crate::limits::{Buckets, Limits};
 use crate::origin::Hosts;
@@ -15,6 +15,7 @@ use vastflow_worker::Engine;
 pub(crate) struct App {
     pub(crate) engine: Engine,
     pub(crate) access: Access,
+    pub(crate) sessions: Sessions,
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
     pub(crate) audit: Audit,
@@ -55,6 +56,7 @@ impl App {
         Arc::new(App {
             engine,
             access,
+            sessions: Sessions::new(limits.session_time, limits.session_idle),
             hosts,
             audit,
             feed: Feed::default(),

@@ -9,6 +9,7 @@ pub(crate) mod flows;
 pub(crate) mod goflow;
 pub(crate) mod meta;
 pub(crate) mod runs;
+pub(crate) mod session;
 pub(crate) mod streams;
 
 use crate::auth::Principal;

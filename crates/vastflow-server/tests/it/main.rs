@@ -12,5 +12,6 @@ mod ends;
 mod gates;
 mod lists;
 mod modes;
+mod sessions;
 mod streams;
 mod support;
