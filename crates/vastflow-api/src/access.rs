@@ -15,6 +15,9 @@ pub struct Me {
     /// How they are known.
     #[serde(default)]
     pub by: KnownBy,
+    /// Whether the service only shows, so that nobody changes anything by it.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// How the service knows who asks.

@@ -5,13 +5,13 @@
 
 use crate::auth::{Early, Principal, check_signature, failed, now_ms, random, recognise};
 use crate::limits::{Whose, limited};
-use crate::operations::{Asked, Body as Takes, Operation, Time, base, find, methods};
+use crate::operations::{Asked, Body as Takes, Operation, PAGE, Time, base, find, is_page, methods};
 use crate::origin::is_cross_site;
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri, Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -113,6 +113,7 @@ async fn take(
         Asked::OtherMethod => {
             return Err(Refusal::new("method-not-allowed", "the path is there, but not with this method"));
         }
+        Asked::Nothing if app.has_dashboard && is_page(&parts.method, parts.uri.path()) => &PAGE,
         Asked::Nothing => {
             return Err(Refusal::new("not-found", "there is nothing at this path; /api/v1/docs lists what there is"));
         }
@@ -133,7 +134,7 @@ async fn take(
     count(app, who.as_ref().map(|(who, _)| who), about)?;
     let who = match who {
         Some((who, by)) => {
-            allow(&who, operation)?;
+            allow(app, &who, operation)?;
             parts.extensions.insert(who.clone());
             parts.extensions.insert(by);
             Some(who)
@@ -159,7 +160,10 @@ fn count(app: &App, who: Option<&Principal>, about: &About) -> Answer<()> {
 
 /// Whether somebody has the right that an operation takes. Whether they may see the flow is the handler's to say, who knows
 /// it: each handler asks, and lists leave out what they may not see.
-fn allow(who: &Principal, operation: &Operation) -> Answer<()> {
+fn allow(app: &App, who: &Principal, operation: &Operation) -> Answer<()> {
+    if app.is_read_only && operation.changes() {
+        return Err(Refusal::new("read-only", "this service only shows; ask one that may change something"));
+    }
     let Some(right) = operation.right.filter(|right| !who.may(*right)) else { return Ok(()) };
     let code = if right == Scope::PayloadRead { "payload-not-allowed" } else { "forbidden" };
     Err(Refusal::new(code, format!("this takes the right `{}`, which {:?} has not", right.as_str(), who.name())))
@@ -226,7 +230,6 @@ const HEADERS: &[(&str, &str)] = &[
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "accelerometer=(), camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    ("cache-control", "no-store"),
 ];
 
 fn finish(app: &App, about: &About, response: &mut Response) {
@@ -242,6 +245,8 @@ fn finish(app: &App, about: &About, response: &mut Response) {
     for (name, value) in HEADERS {
         headers.insert(*name, HeaderValue::from_static(value));
     }
+    // Only files that hold nothing of anybody say that they may be kept.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if app.has_tls {
         headers.insert("strict-transport-security", HeaderValue::from_static("max-age=31536000"));
     }

@@ -16,6 +16,8 @@
 
 mod audit;
 mod auth;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod error;
 mod feed;
 mod guard;

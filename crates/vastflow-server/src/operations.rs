@@ -57,6 +57,22 @@ impl Operation {
     pub(crate) fn is_audited(&self) -> bool {
         self.method != "GET"
     }
+
+    /// Whether it changes something but who is signed in.
+    pub(crate) fn changes(&self) -> bool {
+        self.is_audited() && self.path != SESSION
+    }
+}
+
+const SESSION: &str = "/api/v1/session";
+
+/// The dashboard's page or a file of it: no part of what can be asked, and anybody's.
+pub(crate) const PAGE: Operation = op("GET", "", "dashboard", ANYONE);
+
+/// Whether a path that is nobody's is the dashboard's.
+pub(crate) fn is_page(method: &Method, path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or("");
+    method.is_safe() && !matches!(first, "api" | "flow" | "health" | "ready" | "metrics")
 }
 
 const ANYONE: Option<Scope> = None;
@@ -77,9 +93,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     op("POST", "/flow/{name}/request/{word}/{id}", "goflow_control_of", OPERATOR),
     op("GET", "/flow/{name}/request/{word}/{id}", "goflow_look_at", VIEWER),
     op("GET", "/api/v1/me", "me", VIEWER),
-    op("POST", "/api/v1/session", "begin_session", VIEWER),
+    op("POST", SESSION, "begin_session", VIEWER),
     // Whoever wants to be signed out is, whether their session still goes on or not.
-    op("DELETE", "/api/v1/session", "end_session", ANYONE),
+    op("DELETE", SESSION, "end_session", ANYONE),
     op("POST", "/api/v1/runs", "start_run", OPERATOR).takes(Body::Payload),
     op("GET", "/api/v1/runs", "list_runs", VIEWER),
     op("GET", "/api/v1/counts", "count_runs", VIEWER),

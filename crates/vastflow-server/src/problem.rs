@@ -35,6 +35,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("nothing-to-resolve", 409),
     ("payload-not-allowed", 403),
     ("rate-limited", 429),
+    ("read-only", 403),
     ("request-timeout", 408),
     ("run-ended", 409),
     ("run-failed", 500),

@@ -11,6 +11,33 @@ use axum::routing::{delete, get, post};
 use std::sync::Arc;
 
 pub(crate) fn router(app: Arc<App>) -> Router {
+    #[cfg(feature = "dashboard")]
+    let rest = match app.has_dashboard {
+        true => all().fallback(crate::dashboard::page),
+        false => all().fallback(nothing),
+    };
+    #[cfg(not(feature = "dashboard"))]
+    let rest = all().fallback(nothing);
+    let inside = guarded(rest, &app);
+    match app.base_path.as_str() {
+        "" => inside,
+        base => guarded(Router::new().fallback(nothing), &app).nest_service(base, inside),
+    }
+}
+
+fn guarded(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
+    routes
+        // The guard has read the body, within its own limits.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(app), guard))
+        .with_state(Arc::clone(app))
+}
+
+async fn nothing() -> Refusal {
+    Refusal::new("not-found", "there is nothing at this path")
+}
+
+fn all() -> Router<Arc<App>> {
     Router::new()
         .route("/health", get(meta::health))
         .route("/ready", get(meta::ready))
@@ -19,11 +46,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/flow/{name}/request/{word}/{id}", get(goflow::goflow_look_at).post(goflow::goflow_control_of))
         .merge(of_runs())
         .merge(of_the_rest())
-        .fallback(|| async { Refusal::new("not-found", "there is nothing at this path") })
-        // The guard has read the body, within its own limits.
-        .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(Arc::clone(&app), guard))
-        .with_state(app)
 }
 
 fn of_runs() -> Router<Arc<App>> {

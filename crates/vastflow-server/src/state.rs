@@ -34,6 +34,12 @@ pub(crate) struct App {
     pub(crate) is_insecure: bool,
     /// Whether the service speaks TLS itself.
     pub(crate) has_tls: bool,
+    /// Whether the dashboard is at the paths that are nobody's.
+    pub(crate) has_dashboard: bool,
+    /// Whether nobody may change anything.
+    pub(crate) is_read_only: bool,
+    /// What stands before all paths: nothing, or `/ops`.
+    pub(crate) base_path: String,
     /// Set when the service is about to end: whoever waits is sent away.
     pub(crate) closing: CancellationToken,
 }
@@ -47,11 +53,25 @@ pub(crate) struct Parts {
     pub(crate) audit: Audit,
     pub(crate) is_insecure: bool,
     pub(crate) has_tls: bool,
+    pub(crate) has_dashboard: bool,
+    pub(crate) is_read_only: bool,
+    pub(crate) base_path: String,
 }
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { engine, access, hosts, limits, audit, is_insecure, has_tls } = parts;
+        let Parts {
+            engine,
+            access,
+            hosts,
+            limits,
+            audit,
+            is_insecure,
+            has_tls,
+            has_dashboard,
+            is_read_only,
+            base_path,
+        } = parts;
         let (per_second, burst) = limits.rate.unwrap_or((100, 200));
         Arc::new(App {
             engine,
@@ -70,6 +90,9 @@ impl App {
             limits,
             is_insecure,
             has_tls,
+            has_dashboard,
+            is_read_only,
+            base_path,
             closing: CancellationToken::new(),
         })
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::Path;
 use vastflow_api::Page;
-use vastflow_api::access::{AuditRow, MadeToken, Me, NewToken, Scope, TokenRow};
+use vastflow_api::access::{AuditRow, KnownBy, MadeToken, Me, NewToken, Scope, TokenRow};
 use vastflow_api::bulk::{Action, Bulk, BulkDone, Filter, Refused};
 use vastflow_api::control::{Choice, ForkRun, Reason, Resolve};
 use vastflow_api::event::{EventRow, RunChanged};
@@ -223,7 +223,14 @@ fn fleets() {
 #[test]
 fn access() {
     let scopes = vec![Scope::Operator, Scope::PayloadRead];
-    check("me", &Me { name: text("ann"), scopes: scopes.clone(), flows: vec![text("order*")] });
+    let me = Me {
+        name: text("ann"),
+        scopes: scopes.clone(),
+        flows: vec![text("order*")],
+        by: KnownBy::Session,
+        read_only: true,
+    };
+    check("me", &me);
     check("new_token", &NewToken { name: text("ann"), scopes: scopes.clone(), flows: Vec::new(), days: Some(7) });
     let row = TokenRow {
         id: text("tok1"),

@@ -82,9 +82,9 @@ impl Principal {
     }
 
     /// What they may do, to tell them.
-    pub(crate) fn me(&self, by: KnownBy) -> Me {
+    pub(crate) fn me(&self, by: KnownBy, read_only: bool) -> Me {
         let Rights { name, scopes, flows } = &*self.0;
-        Me { name: name.clone(), scopes: scopes.clone(), flows: flows.clone(), by }
+        Me { name: name.clone(), scopes: scopes.clone(), flows: flows.clone(), by, read_only }
     }
 }
 

@@ -114,7 +114,7 @@ impl Tokens {
     /// A token that was made elsewhere, say in a file of settings. It never ends.
     #[must_use]
     pub fn with(self, token: &str, who: &Principal) -> Self {
-        let me = who.me(KnownBy::Token);
+        let me = who.me(KnownBy::Token, false);
         let id = hex(&Sha256::digest(token))[..12].to_owned();
         let row = TokenRow {
             id,

@@ -15,8 +15,12 @@ use vastflow_api::access::{KnownBy, MadeToken, Me, NewToken, TokenRow};
 /// Who asks, and what they may do.
 #[utoipa::path(get, path = "/api/v1/me", operation_id = "me", tag = "access",
     responses((status = 200, description = "Whoever asks.", body = Me)))]
-pub(crate) async fn me(Extension(who): Extension<Principal>, Extension(by): Extension<KnownBy>) -> Json<Me> {
-    Json(who.me(by))
+pub(crate) async fn me(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Extension(by): Extension<KnownBy>,
+) -> Json<Me> {
+    Json(who.me(by, app.is_read_only))
 }
 
 /// The tokens that there are, without their secrets.

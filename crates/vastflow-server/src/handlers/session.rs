@@ -27,7 +27,7 @@ pub(crate) async fn begin_session(
     headers: HeaderMap,
 ) -> Answer<Response> {
     if app.access.is_open() {
-        return Ok((StatusCode::CREATED, Json(who.me(by))).into_response());
+        return Ok((StatusCode::CREATED, Json(who.me(by, app.is_read_only))).into_response());
     }
     let Some(token) = bearer(&headers).filter(|_| by == KnownBy::Token) else {
         return Err(Refusal::new(
@@ -47,7 +47,7 @@ pub(crate) async fn begin_session(
     let secret =
         app.sessions.begin(Tokens::hash(token), Instant::now()).map_err(|why| Refusal::new("internal", why))?;
     let cookie = cookie(&app, (&headers, &uri), &secret, app.sessions.lasts())?;
-    Ok((StatusCode::CREATED, [(SET_COOKIE, cookie)], Json(who.me(KnownBy::Session))).into_response())
+    Ok((StatusCode::CREATED, [(SET_COOKIE, cookie)], Json(who.me(KnownBy::Session, app.is_read_only))).into_response())
 }
 
 /// Ends the session of this request's cookie, if it goes on, and takes the cookie away.

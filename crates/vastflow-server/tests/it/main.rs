@@ -7,6 +7,7 @@ mod access;
 mod calls;
 mod cases;
 mod control;
+mod dashboard;
 mod documents;
 mod ends;
 mod gates;
