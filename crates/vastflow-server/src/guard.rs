@@ -10,7 +10,7 @@ use crate::origin::is_cross_site;
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{ConnectInfo, MatchedPath, OriginalUri, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, OriginalUri, Query, Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
@@ -29,6 +29,9 @@ use vastflow_core::RunId;
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const REQID: HeaderName = HeaderName::from_static("x-reqid");
 
+/// How much of a reason is kept in the audit log.
+const WHY: usize = 500;
+
 /// What stands before the service's own paths, for links.
 #[derive(Clone, Debug)]
 pub(crate) struct Base(pub(crate) Arc<str>);
@@ -38,6 +41,8 @@ struct Taken {
     request: Request,
     who: Option<Principal>,
     operation: &'static Operation,
+    /// The reason that was given for what is asked for.
+    why: Option<String>,
     _room: OwnedSemaphorePermit,
 }
 
@@ -52,10 +57,10 @@ struct About {
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let about = About::of(&request);
     let mut asked = None;
-    let mut who = None;
+    let (mut who, mut why) = (None, None);
     let mut response = match take(&app, request, &about, &mut asked).await {
         Ok(taken) => {
-            who = taken.who;
+            (who, why) = (taken.who, taken.why);
             let answer = next.run(taken.request);
             match taken.operation.time {
                 // Its body has arrived; what is left is the store's time.
@@ -70,7 +75,7 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     };
     finish(&app, &about, &mut response);
     if let Some(operation) = asked.filter(|operation| operation.is_audited()) {
-        note(&app, &about, who.as_ref(), operation, &response);
+        note(&app, &about, (who.as_ref(), why), operation, &response);
     }
     response
 }
@@ -142,7 +147,8 @@ async fn take(
         None => None,
     };
     parts.extensions.insert(Base(base(operation, matched.unwrap_or("")).into()));
-    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), who, operation, _room: room })
+    let why = if operation.is_audited() { why_of(operation, &parts.uri, &bytes) } else { None };
+    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), who, operation, why, _room: room })
 }
 
 /// Counts a request of somebody, or of an address without.
@@ -275,7 +281,37 @@ fn write_problem(Refusal(mut problem, wait): Refusal, about: &About, response: &
     *response.body_mut() = Body::from(serde_json::to_vec(&problem).unwrap_or_default());
 }
 
-fn note(app: &App, about: &About, who: Option<&Principal>, operation: &Operation, response: &Response) {
+/// The reason in the body of a request to change something, or in the query of one without a body. What goes to a run is not
+/// looked into.
+fn why_of(operation: &Operation, uri: &Uri, body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Reason {
+        why: String,
+    }
+    let Reason { mut why } = match operation.body {
+        Takes::Payload => return None,
+        _ if operation.method == "DELETE" => Query::try_from_uri(uri).ok()?.0,
+        _ => serde_json::from_slice(body).ok()?,
+    };
+    why.truncate(why.floor_char_boundary(WHY));
+    (!why.is_empty()).then_some(why)
+}
+
+/// The run that a path is about.
+fn run_of(about: &About) -> Option<String> {
+    let matched = about.matched.as_ref()?.as_str();
+    let (before, _) = matched.split_once("/runs/{id}")?;
+    let id = about.path.split('/').nth(before.matches('/').count() + 2)?;
+    Some(id.to_owned())
+}
+
+fn note(
+    app: &App,
+    about: &About,
+    (who, why): (Option<&Principal>, Option<String>),
+    operation: &Operation,
+    response: &Response,
+) {
     let said = response.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
     app.audit.add(AuditRow {
         at_ms: now_ms(),
@@ -285,6 +321,8 @@ fn note(app: &App, about: &About, who: Option<&Principal>, operation: &Operation
         path: about.path.clone(),
         status: response.status().as_u16(),
         request_id: said.map(str::to_owned),
+        run: run_of(about),
+        why,
     });
 }
 

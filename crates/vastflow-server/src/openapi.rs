@@ -1,6 +1,8 @@
 //! The OpenAPI document, and a page to read that is made from it.
 
-use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, runs, session, streams};
+use crate::handlers::{
+    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, meta, runs, session, streams,
+};
 use crate::operations::OPERATIONS;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -40,7 +42,11 @@ pub(crate) const STYLE: &str = include_str!("docs.css");
         runs::run_events,
         runs::run_input,
         runs::run_output,
-        runs::run_attention,
+        attention::run_attention,
+        inside::node_input,
+        inside::node_output,
+        inside::run_context,
+        inside::run_scopes,
         control::pause_run,
         control::resume_run,
         control::stop_run,
@@ -57,9 +63,11 @@ pub(crate) const STYLE: &str = include_str!("docs.css");
         flows::get_flow,
         flows::flow_plan,
         flows::flow_stats,
+        figures::flow_grid,
+        figures::figures,
         fleet::list_workers,
         fleet::list_queues,
-        fleet::list_attention,
+        attention::list_attention,
         fleet::list_audit,
         access::me,
         session::begin_session,

@@ -1,7 +1,9 @@
 //! Which path is answered by what. Every request passes the guard first.
 
 use crate::guard::guard;
-use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, runs, session, streams};
+use crate::handlers::{
+    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, meta, runs, session, streams,
+};
 use crate::problem::Refusal;
 use crate::state::App;
 use axum::Router;
@@ -58,7 +60,11 @@ fn of_runs() -> Router<Arc<App>> {
         .route("/api/v1/runs/{id}/stream", get(streams::stream_run))
         .route("/api/v1/runs/{id}/input", get(runs::run_input))
         .route("/api/v1/runs/{id}/output", get(runs::run_output))
-        .route("/api/v1/runs/{id}/attention", get(runs::run_attention))
+        .route("/api/v1/runs/{id}/nodes/input", get(inside::node_input))
+        .route("/api/v1/runs/{id}/nodes/output", get(inside::node_output))
+        .route("/api/v1/runs/{id}/context", get(inside::run_context))
+        .route("/api/v1/runs/{id}/scopes", get(inside::run_scopes))
+        .route("/api/v1/runs/{id}/attention", get(attention::run_attention))
         .route("/api/v1/runs/{id}/pause", post(control::pause_run))
         .route("/api/v1/runs/{id}/resume", post(control::resume_run))
         .route("/api/v1/runs/{id}/stop", post(control::stop_run))
@@ -83,9 +89,11 @@ fn of_the_rest() -> Router<Arc<App>> {
         .route("/api/v1/flows/{name}", get(flows::get_flow))
         .route("/api/v1/flows/{name}/plan", get(flows::flow_plan))
         .route("/api/v1/flows/{name}/stats", get(flows::flow_stats))
+        .route("/api/v1/flows/{name}/grid", get(figures::flow_grid))
+        .route("/api/v1/figures", get(figures::figures))
         .route("/api/v1/workers", get(fleet::list_workers))
         .route("/api/v1/queues", get(fleet::list_queues))
-        .route("/api/v1/attention", get(fleet::list_attention))
+        .route("/api/v1/attention", get(attention::list_attention))
         .route("/api/v1/audit", get(fleet::list_audit))
         .route("/api/v1/tokens", get(access::list_tokens).post(access::make_token))
         .route("/api/v1/tokens/{id}", delete(access::revoke_token))

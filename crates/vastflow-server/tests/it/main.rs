@@ -11,6 +11,7 @@ mod dashboard;
 mod documents;
 mod ends;
 mod gates;
+mod insides;
 mod lists;
 mod modes;
 mod sessions;
