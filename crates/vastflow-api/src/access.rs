@@ -12,6 +12,29 @@ pub struct Me {
     pub scopes: Vec<Scope>,
     /// The flows that they may do it with: names, or patterns with `*`.
     pub flows: Vec<String>,
+    /// How they are known.
+    #[serde(default)]
+    pub by: KnownBy,
+    /// Whether the service only shows, so that nobody changes anything by it.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+/// How the service knows who asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum KnownBy {
+    /// Anybody who reaches the service may do everything.
+    #[default]
+    Nothing,
+    /// By the token that was sent.
+    Token,
+    /// By the cookie of a session, which `DELETE /api/v1/session` ends.
+    Session,
+    /// By the signature of the request.
+    Signature,
 }
 
 /// A right. `admin` includes `operator`, which includes `viewer`; `payload:read` is included in none.
@@ -127,4 +150,10 @@ pub struct AuditRow {
     /// The id of the request, or of the run that it was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The run that it was about, if it was about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The reason that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }

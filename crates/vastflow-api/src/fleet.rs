@@ -94,6 +94,12 @@ pub struct AttentionItem {
     /// The node, as `resolve` takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+    /// The signal that is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// Since when it waits, or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
     /// What is the matter.
     pub why: String,
     /// How many runs it is about.
@@ -106,8 +112,14 @@ pub struct AttentionItem {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Waits {
-    /// A node, or its undo action, failed for good: retry, skip or mark it done.
+    /// A node failed for good: retry, skip or mark it done.
     Operator,
+    /// An undo action failed for good: retry, skip or mark it done.
+    Undo,
+    /// A call was under way whenever its workers went down: look why before it is tried again.
+    Quarantined,
+    /// A node waits for a signal for long: send it, or stop the run.
+    Signal,
     /// No worker that is alive has the code that runs need.
     Code,
     /// A run failed: look why, then retry it or let it be.

@@ -1,5 +1,6 @@
 //! Flows: what they take, and how their runs go.
 
+use crate::figures::NodeStats;
 use serde::{Deserialize, Serialize};
 
 /// A flow in a list.
@@ -55,4 +56,7 @@ pub struct FlowStats {
     /// 95 of 100 that ended took at most this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ms: Option<u64>,
+    /// How its nodes went in the 25 newest runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeStats>,
 }

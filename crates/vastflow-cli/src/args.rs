@@ -407,6 +407,12 @@ pub(crate) struct Serve {
     /// Never run a node here: workers on the same store do
     #[arg(long)]
     pub(crate) server_only: bool,
+    /// Show only: nobody may change anything here
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Answer below this path, say /ops/vastflow
+    #[arg(long, value_name = "PATH")]
+    pub(crate) base_path: Option<String>,
     /// A name that the service is reached by; may be given again
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Vec<String>,

@@ -18,7 +18,8 @@ pub(crate) struct Audit(Mutex<Log>);
 #[derive(Debug, Default)]
 struct Log {
     file: Option<File>,
-    newest: VecDeque<AuditRow>,
+    /// The newest, each with its number, the oldest first.
+    newest: VecDeque<(u64, AuditRow)>,
 }
 
 impl Audit {
@@ -52,9 +53,9 @@ impl Audit {
         log.keep(row);
     }
 
-    /// The newest rows, the newest first.
-    pub(crate) fn newest(&self, limit: usize) -> Vec<AuditRow> {
-        self.lock().newest.iter().rev().take(limit).cloned().collect()
+    /// The newest rows, the newest first, each with its number.
+    pub(crate) fn newest(&self) -> Vec<(u64, AuditRow)> {
+        self.lock().newest.iter().rev().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Log> {
@@ -74,7 +75,8 @@ impl Log {
         if self.newest.len() == SHOWN {
             self.newest.pop_front();
         }
-        self.newest.push_back(row);
+        let at = self.newest.back().map_or(0, |(at, _)| at + 1);
+        self.newest.push_back((at, row));
     }
 }
 
@@ -84,7 +86,17 @@ mod tests {
 
     fn row(at_ms: u64) -> AuditRow {
         let (operation, path) = ("kill_run".into(), "/api/v1/runs/r/kill".into());
-        AuditRow { at_ms, who: Some("ann".into()), from: None, operation, path, status: 200, request_id: None }
+        AuditRow {
+            at_ms,
+            who: Some("ann".into()),
+            from: None,
+            operation,
+            path,
+            status: 200,
+            request_id: None,
+            run: None,
+            why: None,
+        }
     }
 
     #[test]
@@ -95,7 +107,6 @@ mod tests {
         File::options().append(true).open(&path).unwrap().write_all(b"{\"at_ms\":7\n").unwrap();
         let again = Audit::open(&path).unwrap();
         again.add(row(2));
-        assert_eq!(again.newest(9), [row(2), row(1)]);
-        assert_eq!(again.newest(1), [row(2)]);
+        assert_eq!(again.newest(), [(1, row(2)), (0, row(1))]);
     }
 }

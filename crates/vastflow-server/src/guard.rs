@@ -3,15 +3,15 @@
 //! In: room, the name it was sent to, the page it was sent by, what it asks for, who asks, whether they may, its body.
 //! Out: headers that every answer has, problems as JSON, the audit log.
 
-use crate::auth::{Checked, Found, Principal, Signed, now_ms, random};
-use crate::limits::Whose;
-use crate::operations::{Asked, Body as Takes, Operation, Time, base, find, methods};
+use crate::auth::{Early, Principal, check_signature, failed, now_ms, random, recognise};
+use crate::limits::{Whose, limited};
+use crate::operations::{Asked, Body as Takes, Operation, PAGE, Time, base, find, is_page, methods};
 use crate::origin::is_cross_site;
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{ConnectInfo, MatchedPath, OriginalUri, Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::extract::{ConnectInfo, MatchedPath, OriginalUri, Query, Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -19,15 +19,18 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
-use vastflow_api::access::{AuditRow, Scope};
+use vastflow_api::access::{AuditRow, KnownBy, Scope};
 use vastflow_api::problem;
 use vastflow_core::RunId;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const REQID: HeaderName = HeaderName::from_static("x-reqid");
+
+/// How much of a reason is kept in the audit log.
+const WHY: usize = 500;
 
 /// What stands before the service's own paths, for links.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ struct Taken {
     request: Request,
     who: Option<Principal>,
     operation: &'static Operation,
+    /// The reason that was given for what is asked for.
+    why: Option<String>,
     _room: OwnedSemaphorePermit,
 }
 
@@ -52,10 +57,10 @@ struct About {
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let about = About::of(&request);
     let mut asked = None;
-    let mut who = None;
+    let (mut who, mut why) = (None, None);
     let mut response = match take(&app, request, &about, &mut asked).await {
         Ok(taken) => {
-            who = taken.who;
+            (who, why) = (taken.who, taken.why);
             let answer = next.run(taken.request);
             match taken.operation.time {
                 // Its body has arrived; what is left is the store's time.
@@ -71,7 +76,7 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     finish(&app, &about, &mut response);
     app.asked.note(asked, response.status());
     if let Some(operation) = asked.filter(|operation| operation.is_audited()) {
-        note(&app, &about, who.as_ref(), operation, &response);
+        note(&app, &about, (who.as_ref(), why), operation, &response);
     }
     response
 }
@@ -114,6 +119,7 @@ async fn take(
         Asked::OtherMethod => {
             return Err(Refusal::new("method-not-allowed", "the path is there, but not with this method"));
         }
+        Asked::Nothing if app.has_dashboard && is_page(&parts.method, parts.uri.path()) => &PAGE,
         Asked::Nothing => {
             return Err(Refusal::new("not-found", "there is nothing at this path; /api/v1/docs lists what there is"));
         }
@@ -121,113 +127,29 @@ async fn take(
     *asked = Some(operation);
     let original = parts.extensions.get::<OriginalUri>().map(|uri| uri.0.clone());
     let target = path_and_query(original.as_ref().unwrap_or(&parts.uri)).to_owned();
-    let early = recognise(app, &parts.headers, operation, about)?;
+    let early = recognise(app, &parts, operation, about.peer)?;
     let bytes = if parts.method.is_safe() { Bytes::new() } else { read(app, &parts.headers, operation, body).await? };
     let who = match early {
         Early::Nobody => None,
-        Early::Known(who) => Some(who),
+        Early::Known(who, by) => Some((who, by)),
         Early::Signed => {
             let signed = check_signature(app, &parts.headers, (parts.method.as_str(), &target), &bytes);
-            Some(signed.inspect_err(|_| failed(app, about))?)
+            Some((signed.inspect_err(|_| failed(app, about.peer))?, KnownBy::Signature))
         }
     };
-    count(app, who.as_ref(), about)?;
-    if let Some(who) = &who {
-        allow(who, operation)?;
-        parts.extensions.insert(who.clone());
-    }
+    count(app, who.as_ref().map(|(who, _)| who), about)?;
+    let who = match who {
+        Some((who, by)) => {
+            allow(app, &who, operation)?;
+            parts.extensions.insert(who.clone());
+            parts.extensions.insert(by);
+            Some(who)
+        }
+        None => None,
+    };
     parts.extensions.insert(Base(base(operation, matched.unwrap_or("")).into()));
-    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), who, operation, _room: room })
-}
-
-/// What is known of who asks before the body is read.
-enum Early {
-    /// It takes no right, so nobody needs to be known.
-    Nobody,
-    Known(Principal),
-    /// They say who they are by a signature of the body.
-    Signed,
-}
-
-fn recognise(app: &App, headers: &HeaderMap, operation: &Operation, about: &About) -> Answer<Early> {
-    if operation.right.is_none() {
-        return Ok(Early::Nobody);
-    }
-    if app.access.is_open() {
-        return Ok(Early::Known(Principal::anyone()));
-    }
-    if let Some(peer) = about.peer {
-        app.failures
-            .check(&Whose::Failures(peer), Instant::now())
-            .map_err(|wait| limited(wait, "failed attempts to sign in"))?;
-    }
-    if let Some(signing) = &app.access.signing {
-        let goflow = signing.goflow && headers.contains_key("x-hub-signature");
-        if goflow || headers.contains_key("x-vastflow-signature") {
-            return Ok(Early::Signed);
-        }
-    }
-    let bearer = headers.get(AUTHORIZATION).map(|value| value.to_str().ok().and_then(bearer));
-    let found = match (bearer, &app.access.tokens) {
-        (Some(Some(token)), Some(tokens)) => tokens.find(token),
-        (Some(_), _) => Found::Unknown,
-        (None, _) => {
-            return Err(Refusal::new(
-                "unauthenticated",
-                "this takes a token: send it as `Authorization: Bearer …`, or sign the request",
-            ));
-        }
-    };
-    let refused = match found {
-        Found::Known(who) => return Ok(Early::Known(who)),
-        Found::Expired => Refusal::new("token-expired", "the token's time is over; make a new one"),
-        Found::Unknown => Refusal::new("token-invalid", "the token is not known here; check it, or make a new one"),
-    };
-    failed(app, about);
-    Err(refused)
-}
-
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// Somebody was not recognised: their address has fewer tries left.
-fn failed(app: &App, about: &About) {
-    if let Some(peer) = about.peer {
-        // That it is empty is told with the next try.
-        let _ = app.failures.take(Whose::Failures(peer), Instant::now());
-    }
-}
-
-fn check_signature(app: &App, headers: &HeaderMap, asked: (&str, &str), body: &[u8]) -> Answer<Principal> {
-    let invalid = |why: &str| Refusal::new("signature-invalid", why);
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(signing) = &app.access.signing else { return Err(invalid("this service takes no signatures")) };
-    let checked = match text("x-vastflow-signature") {
-        Some(signatures) => {
-            let (Some(id), Some(timestamp)) = (text("x-vastflow-id"), text("x-vastflow-timestamp")) else {
-                return Err(invalid("a signature needs the headers X-Vastflow-Id and X-Vastflow-Timestamp"));
-            };
-            let signed = Signed { id, timestamp, method: asked.0, target: asked.1 };
-            signing.check(signed, signatures, body, now_ms() / 1_000)
-        }
-        None => signing.check_goflow(text("x-hub-signature").unwrap_or(""), body),
-    };
-    match checked {
-        Checked::Good => Ok(signing.who()),
-        Checked::Bad => Err(invalid(
-            "the signature does not fit the request; check the secret, and that method, path and body are signed as sent",
-        )),
-        Checked::Stale => Err(invalid("the signature's time is more than 5 minutes from ours; check the clocks")),
-        Checked::Replayed => Err(Refusal::new(
-            "signature-replayed",
-            "a request with this X-Vastflow-Id was taken before; sign each with an id of its own",
-        )),
-        Checked::Full => {
-            Err(Refusal::new("busy", "more signed requests came than can be remembered; try again in a minute"))
-        }
-    }
+    let why = if operation.is_audited() { why_of(operation, &parts.uri, &bytes) } else { None };
+    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), who, operation, why, _room: room })
 }
 
 /// Counts a request of somebody, or of an address without.
@@ -243,15 +165,12 @@ fn count(app: &App, who: Option<&Principal>, about: &About) -> Answer<()> {
     app.rate.take(whose, Instant::now()).map_err(|wait| limited(wait, "requests"))
 }
 
-fn limited(wait: Duration, what: &str) -> Refusal {
-    let mut refusal = Refusal::new("rate-limited", format!("too many {what}; try again in {} s", wait.as_secs() + 1));
-    refusal.1 = Some(wait);
-    refusal
-}
-
 /// Whether somebody has the right that an operation takes. Whether they may see the flow is the handler's to say, who knows
 /// it: each handler asks, and lists leave out what they may not see.
-fn allow(who: &Principal, operation: &Operation) -> Answer<()> {
+fn allow(app: &App, who: &Principal, operation: &Operation) -> Answer<()> {
+    if app.is_read_only && operation.changes() {
+        return Err(Refusal::new("read-only", "this service only shows; ask one that may change something"));
+    }
     let Some(right) = operation.right.filter(|right| !who.may(*right)) else { return Ok(()) };
     let code = if right == Scope::PayloadRead { "payload-not-allowed" } else { "forbidden" };
     Err(Refusal::new(code, format!("this takes the right `{}`, which {:?} has not", right.as_str(), who.name())))
@@ -318,7 +237,6 @@ const HEADERS: &[(&str, &str)] = &[
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "accelerometer=(), camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    ("cache-control", "no-store"),
 ];
 
 fn finish(app: &App, about: &About, response: &mut Response) {
@@ -334,6 +252,8 @@ fn finish(app: &App, about: &About, response: &mut Response) {
     for (name, value) in HEADERS {
         headers.insert(*name, HeaderValue::from_static(value));
     }
+    // Only files that hold nothing of anybody say that they may be kept.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if app.has_tls {
         headers.insert("strict-transport-security", HeaderValue::from_static("max-age=31536000"));
     }
@@ -362,7 +282,37 @@ fn write_problem(Refusal(mut problem, wait): Refusal, about: &About, response: &
     *response.body_mut() = Body::from(serde_json::to_vec(&problem).unwrap_or_default());
 }
 
-fn note(app: &App, about: &About, who: Option<&Principal>, operation: &Operation, response: &Response) {
+/// The reason in the body of a request to change something, or in the query of one without a body. What goes to a run is not
+/// looked into.
+fn why_of(operation: &Operation, uri: &Uri, body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Reason {
+        why: String,
+    }
+    let Reason { mut why } = match operation.body {
+        Takes::Payload => return None,
+        _ if operation.method == "DELETE" => Query::try_from_uri(uri).ok()?.0,
+        _ => serde_json::from_slice(body).ok()?,
+    };
+    why.truncate(why.floor_char_boundary(WHY));
+    (!why.is_empty()).then_some(why)
+}
+
+/// The run that a path is about.
+fn run_of(about: &About) -> Option<String> {
+    let matched = about.matched.as_ref()?.as_str();
+    let (before, _) = matched.split_once("/runs/{id}")?;
+    let id = about.path.split('/').nth(before.matches('/').count() + 2)?;
+    Some(id.to_owned())
+}
+
+fn note(
+    app: &App,
+    about: &About,
+    (who, why): (Option<&Principal>, Option<String>),
+    operation: &Operation,
+    response: &Response,
+) {
     let said = response.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
     app.audit.add(AuditRow {
         at_ms: now_ms(),
@@ -372,6 +322,8 @@ fn note(app: &App, about: &About, who: Option<&Principal>, operation: &Operation
         path: about.path.clone(),
         status: response.status().as_u16(),
         request_id: said.map(str::to_owned),
+        run: run_of(about),
+        why,
     });
 }
 

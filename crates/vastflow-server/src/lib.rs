@@ -17,6 +17,8 @@
 mod asked;
 mod audit;
 mod auth;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod error;
 mod exporter;
 mod feed;

@@ -1,5 +1,6 @@
 //! How much a service takes on at once.
 
+use crate::problem::Refusal;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -39,6 +40,10 @@ pub struct Limits {
     /// How long a stream lasts; 15 min. Whoever listens comes back with `Last-Event-ID`, as browsers do by themselves, and is
     /// asked again who they are: so long does somebody hear on whose token was revoked.
     pub stream_time: Duration,
+    /// How long a browser's session lasts; 12 h.
+    pub session_time: Duration,
+    /// How long a browser's session may be unused; 1 h.
+    pub session_idle: Duration,
     /// How long what is under way is waited for when the service ends; 30 s.
     pub drain: Duration,
 }
@@ -60,6 +65,8 @@ impl Default for Limits {
             rate: None,
             keep_alive: Duration::from_secs(15),
             stream_time: Duration::from_secs(900),
+            session_time: Duration::from_secs(12 * 60 * 60),
+            session_idle: Duration::from_secs(60 * 60),
             drain: Duration::from_secs(30),
         }
     }
@@ -120,6 +127,13 @@ impl Buckets {
         let passed = now.saturating_duration_since(since).as_secs_f64();
         passed.mul_add(self.per_second, had).min(self.burst)
     }
+}
+
+/// Too much was asked for.
+pub(crate) fn limited(wait: Duration, what: &str) -> Refusal {
+    let mut refusal = Refusal::new("rate-limited", format!("too many {what}; try again in {} s", wait.as_secs() + 1));
+    refusal.1 = Some(wait);
+    refusal
 }
 
 #[cfg(test)]

@@ -59,6 +59,13 @@ impl Listening {
         self.address
     }
 
+    /// Where to reach it, as it is typed: `http://127.0.0.1:8080`, with the base path if there is one.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.address, self.app.base_path)
+    }
+
     /// The engine that it is about.
     #[must_use]
     pub fn engine(&self) -> &vastflow_worker::Engine {
@@ -85,8 +92,7 @@ impl Listening {
     /// # Errors
     /// What the engine says when it is shut down.
     pub async fn run(self) -> Result<(), ServiceError> {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        tracing::info!("listening on {scheme}://{}", self.address);
+        tracing::info!("listening on {}", self.url());
         let (graceful, drain) = (GracefulShutdown::new(), self.app.limits.drain);
         let router = routes::router(Arc::clone(&self.app));
         let room = Arc::new(Semaphore::new(CONNECTIONS));

@@ -1,12 +1,15 @@
 //! The OpenAPI document, and a page to read that is made from it.
 
-use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, metrics, runs, streams};
+use crate::handlers::{
+    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, meta, metrics, runs, session,
+    streams,
+};
 use crate::operations::OPERATIONS;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder};
 use vastflow_api::problem::{self, Problem};
 
@@ -41,7 +44,11 @@ pub(crate) const STYLE: &str = include_str!("docs.css");
         runs::run_events,
         runs::run_input,
         runs::run_output,
-        runs::run_attention,
+        attention::run_attention,
+        inside::node_input,
+        inside::node_output,
+        inside::run_context,
+        inside::run_scopes,
         control::pause_run,
         control::resume_run,
         control::stop_run,
@@ -58,11 +65,15 @@ pub(crate) const STYLE: &str = include_str!("docs.css");
         flows::get_flow,
         flows::flow_plan,
         flows::flow_stats,
+        figures::flow_grid,
+        figures::figures,
         fleet::list_workers,
         fleet::list_queues,
-        fleet::list_attention,
+        attention::list_attention,
         fleet::list_audit,
         access::me,
+        session::begin_session,
+        session::end_session,
         access::list_tokens,
         access::make_token,
         access::revoke_token
@@ -75,7 +86,11 @@ struct Api;
 pub(crate) fn document() -> Document {
     let mut document = Api::openapi();
     let bearer = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build());
-    document.components.get_or_insert_default().add_security_scheme("token", bearer);
+    let cookie =
+        ApiKeyValue::with_description("__Host-vastflow", "Of a browser's session; on loopback `vastflow-PORT`.");
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", bearer);
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     for of in OPERATIONS {
         let Some(operation) = operation(&mut document, of.method, of.path) else { continue };
         operation.responses.responses.insert("default".to_owned(), RefOr::T(problem()));
@@ -83,7 +98,8 @@ pub(crate) fn document() -> Document {
         let extension = utoipa::openapi::extensions::Extensions::builder().add("x-right", right).build();
         operation.extensions.get_or_insert_default().merge(extension);
         if of.right.is_some() {
-            operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+            let either = ["token", "session"].map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()));
+            operation.security = Some(either.to_vec());
         }
     }
     document

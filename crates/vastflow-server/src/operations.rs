@@ -57,6 +57,22 @@ impl Operation {
     pub(crate) fn is_audited(&self) -> bool {
         self.method != "GET"
     }
+
+    /// Whether it changes something but who is signed in.
+    pub(crate) fn changes(&self) -> bool {
+        self.is_audited() && self.path != SESSION
+    }
+}
+
+const SESSION: &str = "/api/v1/session";
+
+/// The dashboard's page or a file of it: no part of what can be asked, and anybody's.
+pub(crate) const PAGE: Operation = op("GET", "", "dashboard", ANYONE);
+
+/// Whether a path that is nobody's is the dashboard's.
+pub(crate) fn is_page(method: &Method, path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or("");
+    method.is_safe() && !matches!(first, "api" | "flow" | "health" | "ready" | "metrics")
 }
 
 const ANYONE: Option<Scope> = None;
@@ -78,6 +94,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     op("POST", "/flow/{name}/request/{word}/{id}", "goflow_control_of", OPERATOR),
     op("GET", "/flow/{name}/request/{word}/{id}", "goflow_look_at", VIEWER),
     op("GET", "/api/v1/me", "me", VIEWER),
+    op("POST", SESSION, "begin_session", VIEWER),
+    // Whoever wants to be signed out is, whether their session still goes on or not.
+    op("DELETE", SESSION, "end_session", ANYONE),
     op("POST", "/api/v1/runs", "start_run", OPERATOR).takes(Body::Payload),
     op("GET", "/api/v1/runs", "list_runs", VIEWER),
     op("GET", "/api/v1/counts", "count_runs", VIEWER),
@@ -89,6 +108,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     op("GET", "/api/v1/runs/{id}/stream", "stream_run", VIEWER).lasts(Time::Stream),
     op("GET", "/api/v1/runs/{id}/input", "run_input", PAYLOAD),
     op("GET", "/api/v1/runs/{id}/output", "run_output", PAYLOAD),
+    op("GET", "/api/v1/runs/{id}/nodes/input", "node_input", PAYLOAD),
+    op("GET", "/api/v1/runs/{id}/nodes/output", "node_output", PAYLOAD),
+    op("GET", "/api/v1/runs/{id}/context", "run_context", PAYLOAD),
+    op("GET", "/api/v1/runs/{id}/scopes", "run_scopes", VIEWER),
     op("GET", "/api/v1/runs/{id}/attention", "run_attention", VIEWER),
     op("POST", "/api/v1/runs/{id}/pause", "pause_run", OPERATOR),
     op("POST", "/api/v1/runs/{id}/resume", "resume_run", OPERATOR),
@@ -104,6 +127,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     op("GET", "/api/v1/flows/{name}", "get_flow", VIEWER),
     op("GET", "/api/v1/flows/{name}/plan", "flow_plan", VIEWER),
     op("GET", "/api/v1/flows/{name}/stats", "flow_stats", VIEWER),
+    op("GET", "/api/v1/flows/{name}/grid", "flow_grid", VIEWER),
+    op("GET", "/api/v1/figures", "figures", VIEWER),
     op("GET", "/api/v1/workers", "list_workers", VIEWER),
     op("GET", "/api/v1/queues", "list_queues", VIEWER),
     op("GET", "/api/v1/attention", "list_attention", VIEWER),

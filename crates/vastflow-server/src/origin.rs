@@ -1,6 +1,6 @@
 //! Where a request comes from: the name that it was sent to, and the page that it was sent by.
 
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method, Uri};
 use std::net::IpAddr;
 
@@ -70,6 +70,50 @@ pub(crate) fn is_cross_site(method: &Method, headers: &HeaderMap, uri: &Uri) -> 
     }
 }
 
+/// Whether a page of the service itself sent a request: browsers say so, and nobody else is believed.
+pub(crate) fn is_of_own_page(headers: &HeaderMap, uri: &Uri) -> bool {
+    (headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN))
+        && !is_cross_site(&Method::POST, headers, uri)
+}
+
+/// Whether a request says that its body is JSON.
+pub(crate) fn is_of_type_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    kind.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Whether a request came over plain HTTP from a browser to a name that is not this machine's own.
+pub(crate) fn is_plain(headers: &HeaderMap, uri: &Uri, has_tls: bool) -> bool {
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or("");
+    !has_tls && origin.starts_with("http://") && !is_local(headers, uri)
+}
+
+/// The name of a session's cookie. Browsers take one that begins with `__Host-` from its own host only and over TLS only. On
+/// this machine there is no TLS, and all its services would share one cookie, so their ports are in the name.
+pub(crate) fn cookie_name(headers: &HeaderMap, uri: &Uri, has_tls: bool) -> String {
+    if has_tls || !is_local(headers, uri) {
+        return "__Host-vastflow".to_owned();
+    }
+    let host = host_of(headers, uri).unwrap_or("");
+    match host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) {
+        Some((_, port)) => format!("vastflow-{port}"),
+        None => "vastflow".to_owned(),
+    }
+}
+
+/// The session's cookie of a request.
+pub(crate) fn cookie_of<'a>(headers: &'a HeaderMap, uri: &Uri, has_tls: bool) -> Option<&'a str> {
+    let name = cookie_name(headers, uri, has_tls);
+    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(own, _)| *own == name).map(|(_, value)| value)
+}
+
+fn is_local(headers: &HeaderMap, uri: &Uri) -> bool {
+    let name = host_of(headers, uri).map(name_of).unwrap_or("");
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +165,57 @@ mod tests {
         check(&[host, ("origin", "https://evil.example")], true);
         check(&[host, ("origin", "null")], true);
         check(&[host, ("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")], false);
+    }
+
+    #[test]
+    fn a_session_is_for_pages_of_the_service() {
+        let uri = Uri::from_static("/");
+        let check = |all: &[(&'static str, &'static str)], is_own| {
+            assert_eq!(is_of_own_page(&headers(all), &uri), is_own, "{all:?}");
+        };
+        let host = ("host", "localhost:8080");
+        check(&[host], false);
+        for (site, is_own) in [("same-origin", true), ("none", true), ("same-site", false), ("cross-site", false)] {
+            check(&[host, ("sec-fetch-site", site)], is_own);
+        }
+        check(&[host, ("origin", "http://localhost:8080")], true);
+        check(&[host, ("origin", "http://localhost:9090")], false);
+        check(&[host, ("origin", "null")], false);
+        for (kind, is_json) in
+            [("application/json", true), ("Application/JSON; charset=utf-8", true), ("text/plain", false)]
+        {
+            assert_eq!(is_of_type_json(&headers(&[("content-type", kind)])), is_json, "{kind}");
+        }
+        assert!(!is_of_type_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_cookie_is_bound_to_its_host_but_on_this_machine() {
+        let uri = Uri::from_static("/");
+        let check = |host: &'static str, has_tls, name: &str| {
+            assert_eq!(cookie_name(&headers(&[("host", host)]), &uri, has_tls), name, "{host}");
+        };
+        check("localhost:8080", false, "vastflow-8080");
+        check("127.0.0.1:81", false, "vastflow-81");
+        check("[::1]:81", false, "vastflow-81");
+        check("[::1]", false, "vastflow");
+        check("localhost:8080", true, "__Host-vastflow");
+        check("flows.example", false, "__Host-vastflow");
+        let host = ("host", "localhost:1");
+        let cookie = |value| cookie_of(&headers(&[host, ("cookie", value)]), &uri, false).map(str::to_owned);
+        assert_eq!(cookie("a=b; vastflow-1=secret").as_deref(), Some("secret"));
+        assert_eq!(cookie("__Host-vastflow=other; xvastflow-1=no"), None);
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine() {
+        let uri = Uri::from_static("/");
+        let check = |host: &'static str, origin: &'static str, has_tls, is| {
+            assert_eq!(is_plain(&headers(&[("host", host), ("origin", origin)]), &uri, has_tls), is, "{host} {origin}");
+        };
+        check("flows.example", "http://flows.example", false, true);
+        check("flows.example", "https://flows.example", false, false);
+        check("flows.example", "http://flows.example", true, false);
+        check("localhost:1", "http://localhost:1", false, false);
     }
 }

@@ -47,6 +47,9 @@ pub struct Service {
     audit: Option<PathBuf>,
     callbacks: Option<Callbacks>,
     is_insecure: bool,
+    has_dashboard: bool,
+    is_read_only: bool,
+    base_path: String,
     tls: Option<(PathBuf, PathBuf)>,
     error: Option<ServiceError>,
 }
@@ -92,6 +95,9 @@ impl Service {
             audit: None,
             callbacks: None,
             is_insecure: false,
+            has_dashboard: false,
+            is_read_only: false,
+            base_path: String::new(),
             tls: None,
             error: None,
         }
@@ -182,6 +188,39 @@ impl Service {
         self
     }
 
+    /// Nobody may change anything: whatever rights somebody has, they only look. Signing in and out is no change.
+    pub const fn read_only(mut self) -> Self {
+        self.is_read_only = true;
+        self
+    }
+
+    /// Everything is below this path, say `/ops/vastflow`, as where a proxy hands on whole paths.
+    pub fn base_path(mut self, path: &str) -> Self {
+        let trimmed = path.trim_end_matches('/');
+        let is_good = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        };
+        if !trimmed.is_empty() && !trimmed.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_good)) {
+            let why = format!("{path:?} is no path to stand before others; write it as /ops/vastflow");
+            self.error.get_or_insert(ServiceError::Setting(why));
+        }
+        trimmed.clone_into(&mut self.base_path);
+        self
+    }
+
+    /// The dashboard is there, too: at `/`, and at all paths that are nobody else's. Its files are anybody's; what it shows is
+    /// asked of the API, by those who signed in.
+    #[cfg(feature = "dashboard")]
+    pub fn dashboard(mut self) -> Self {
+        if !crate::dashboard::is_there() {
+            tracing::warn!(
+                "this program was built without the dashboard's files: run `npm ci && npm run build` in dashboard/"
+            );
+        }
+        self.has_dashboard = true;
+        self
+    }
+
     /// Listens, until the process is told to end (SIGINT, SIGTERM): then what is under way is waited for, the engine is shut
     /// down, and this returns. A second signal ends it at once.
     ///
@@ -220,7 +259,8 @@ impl Service {
     }
 
     /// The service as a router, to be mounted in another application. It takes care of who may do what, of bodies and of
-    /// what pages may do; the application, of connections and their end.
+    /// what pages may do; the application, of connections and their end. Mount it by `.nest_service("/ops", router)`: `.nest`
+    /// does not hand on `/ops/`, which is where the dashboard is.
     ///
     /// # Errors
     /// [`ServiceError::OpenRouter`] when nothing says who may do what; what is wrong with the settings or the engine.
@@ -260,7 +300,20 @@ impl Service {
         let access = Access { tokens: self.tokens, signing: self.signing };
         let engine = self.engine.start(self.mode, self.callbacks.as_ref()).await?;
         let (callbacks, limits, is_insecure) = (self.callbacks, self.limits, self.is_insecure && access.is_open());
-        Ok(App::new(Parts { engine, access, hosts, limits, audit, callbacks, is_insecure, has_tls }))
+        let (has_dashboard, is_read_only, base_path) = (self.has_dashboard, self.is_read_only, self.base_path);
+        Ok(App::new(Parts {
+            engine,
+            access,
+            hosts,
+            limits,
+            audit,
+            callbacks,
+            is_insecure,
+            has_tls,
+            has_dashboard,
+            is_read_only,
+            base_path,
+        }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::asked::Requests;
 use crate::audit::Audit;
-use crate::auth::Access;
+use crate::auth::{Access, Sessions};
 use crate::feed::Feed;
 use crate::limits::{Buckets, Limits};
 use crate::origin::Hosts;
@@ -17,6 +17,7 @@ use vastflow_worker::Engine;
 pub(crate) struct App {
     pub(crate) engine: Engine,
     pub(crate) access: Access,
+    pub(crate) sessions: Sessions,
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
     pub(crate) audit: Audit,
@@ -37,6 +38,12 @@ pub(crate) struct App {
     pub(crate) is_insecure: bool,
     /// Whether the service speaks TLS itself.
     pub(crate) has_tls: bool,
+    /// Whether the dashboard is at the paths that are nobody's.
+    pub(crate) has_dashboard: bool,
+    /// Whether nobody may change anything.
+    pub(crate) is_read_only: bool,
+    /// What stands before all paths: nothing, or `/ops`.
+    pub(crate) base_path: String,
     /// Set when the service is about to end: whoever waits is sent away.
     pub(crate) closing: CancellationToken,
 }
@@ -51,15 +58,31 @@ pub(crate) struct Parts {
     pub(crate) callbacks: Option<Callbacks>,
     pub(crate) is_insecure: bool,
     pub(crate) has_tls: bool,
+    pub(crate) has_dashboard: bool,
+    pub(crate) is_read_only: bool,
+    pub(crate) base_path: String,
 }
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { engine, access, hosts, limits, audit, callbacks, is_insecure, has_tls } = parts;
+        let Parts {
+            engine,
+            access,
+            hosts,
+            limits,
+            audit,
+            callbacks,
+            is_insecure,
+            has_tls,
+            has_dashboard,
+            is_read_only,
+            base_path,
+        } = parts;
         let (per_second, burst) = limits.rate.unwrap_or((100, 200));
         Arc::new(App {
             engine,
             access,
+            sessions: Sessions::new(limits.session_time, limits.session_idle),
             hosts,
             audit,
             asked: Requests::default(),
@@ -75,6 +98,9 @@ impl App {
             limits,
             is_insecure,
             has_tls,
+            has_dashboard,
+            is_read_only,
+            base_path,
             closing: CancellationToken::new(),
         })
     }

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::Path;
 use vastflow_api::Page;
-use vastflow_api::access::{AuditRow, MadeToken, Me, NewToken, Scope, TokenRow};
+use vastflow_api::access::{AuditRow, KnownBy, MadeToken, Me, NewToken, Scope, TokenRow};
 use vastflow_api::bulk::{Action, Bulk, BulkDone, Filter, Refused};
 use vastflow_api::control::{Choice, ForkRun, Reason, Resolve};
 use vastflow_api::event::{EventRow, RunChanged};
+use vastflow_api::figures::{Figures, Grid, GridRow, NodeStats};
 use vastflow_api::fleet::{AttentionItem, Health, Lack, QueueRow, Waits, WorkerRow, Workers};
 use vastflow_api::flow::{FlowRow, FlowStats, FlowView};
+use vastflow_api::inside::{ContextRow, ScopeRow, ScopeStatus};
 use vastflow_api::problem::Problem;
 use vastflow_api::run::{Accepted, Asked, Counts, Failure, Links, Origin, RunRow, StartRun, Status};
 use vastflow_api::view::{CallView, Inner, NodeView, Phase, RunView};
@@ -165,7 +167,8 @@ fn what_is_asked() {
     check("fork", &fork);
     let resolve = Resolve { at: text("each[a]/charge"), choice: Choice::Done, output: None, why: text("by hand") };
     check("resolve", &resolve);
-    let filter = Filter { flow: Some(text("order")), status: Some(Status::Failed), labels: labels() };
+    let filter =
+        Filter { flow: Some(text("order")), status: Some(Status::Failed), labels: labels(), ..Filter::default() };
     let bulk = Bulk {
         action: Action::Retry,
         ids: Vec::new(),
@@ -202,6 +205,20 @@ fn flows() {
 }
 
 #[test]
+fn figures_and_insides() {
+    let node = NodeStats { name: text("charge"), runs: 3, failed: 1, calls: 5, p50_ms: Some(2), p95_ms: Some(9) };
+    check("node_stats", &node);
+    let (p50_ms, p95_ms) = (vec![None, Some(7)], vec![None, Some(9)]);
+    let figures = Figures { since_ms: 1_000, step_ms: 500, started: vec![0, 2], p50_ms, p95_ms, ..Figures::default() };
+    check("figures", &figures);
+    let of_run = GridRow { run: row(), states: vec![Some(text("succeeded")), None] };
+    check("grid", &Grid { nodes: vec![text("charge"), text("ship")], runs: vec![of_run], cut: true });
+    check("context", &ContextRow { key: text("cents"), bytes: 2, text: Some(text("42")), base64: None, cut: false });
+    let (key, status, said) = (text("17"), ScopeStatus::Failed, Some(text("no money")));
+    check("scope", &ScopeRow { key, status, since_ms: 1_000, ended_at_ms: Some(2_000), said });
+}
+
+#[test]
 fn fleets() {
     let lacks = vec![Lack { plan: text("c3d4"), first: text("node \"old\"") }];
     let worker = WorkerRow { id: text("17"), name: Some(text("red")), lacks, is_alive: true, ..WorkerRow::default() };
@@ -213,6 +230,8 @@ fn fleets() {
         flow: text("order"),
         run: Some(text("order-7")),
         at: Some(text("charge")),
+        signal: Some(text("paid")),
+        since_ms: Some(1_000),
         why: text("busy"),
         runs: 1,
     };
@@ -223,7 +242,14 @@ fn fleets() {
 #[test]
 fn access() {
     let scopes = vec![Scope::Operator, Scope::PayloadRead];
-    check("me", &Me { name: text("ann"), scopes: scopes.clone(), flows: vec![text("order*")] });
+    let me = Me {
+        name: text("ann"),
+        scopes: scopes.clone(),
+        flows: vec![text("order*")],
+        by: KnownBy::Session,
+        read_only: true,
+    };
+    check("me", &me);
     check("new_token", &NewToken { name: text("ann"), scopes: scopes.clone(), flows: Vec::new(), days: Some(7) });
     let row = TokenRow {
         id: text("tok1"),
@@ -244,6 +270,8 @@ fn access() {
         path: text("/api/v1/runs/order-7/kill"),
         status: 200,
         request_id: Some(text("order-7")),
+        run: Some(text("order-7")),
+        why: Some(text("lunch")),
     };
     check("audit", &audit);
 }

@@ -53,7 +53,7 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
     context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
     let service = service(&mut context, false).await?;
-    listen(service, "http", &context).await
+    listen(service, None, &context).await
 }
 
 /// For those who have a token.
@@ -61,11 +61,20 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
     context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
     let mut service = service(&mut context, args.server_only).await?;
+    let mut first = None;
     if args.insecure_no_auth {
         context.out.note("anybody who reaches this service may do everything: --insecure-no-auth says so");
         service = service.insecure_no_auth();
     } else {
-        service = service.tokens(first_token(&context)?);
+        let tokens = tokens_of(&context.config)?;
+        first = first_token(&tokens, &context)?;
+        service = service.tokens(tokens);
+    }
+    if args.read_only {
+        service = service.read_only();
+    }
+    if let Some(path) = &args.base_path {
+        service = service.base_path(path);
     }
     service = args.host.iter().fold(service, |service, name| service.host(name));
     if let Some(audit) = &args.audit {
@@ -74,7 +83,7 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
     if let (Some(chain), Some(key)) = (&args.tls_chain, &args.tls_key) {
         service = service.tls(chain, key);
     }
-    listen(service, if args.tls_chain.is_some() { "https" } else { "http" }, &context).await
+    listen(service, first.as_deref(), &context).await
 }
 
 async fn service(context: &mut Context, server_only: bool) -> Result<Service, Complaint> {
@@ -85,20 +94,27 @@ async fn service(context: &mut Context, server_only: bool) -> Result<Service, Co
     // Without code there is nothing that it could do itself, but for telling how runs ended.
     let has_work = context.own.has_code() || callbacks.is_some();
     let service = callbacks.into_iter().fold(Service::new(engine), Service::callbacks);
+    #[cfg(feature = "dashboard")]
+    let service = service.dashboard();
     Ok(if server_only || !has_work { service.server_only() } else { service })
 }
 
-async fn listen(service: Service, scheme: &str, context: &Context) -> Result<(), Complaint> {
+/// Listens, and says where. A token that was just made is in the address to open, behind the `#`: browsers send that to nobody.
+async fn listen(service: Service, token: Option<&str>, context: &Context) -> Result<(), Complaint> {
     let listening = service.bind(context.config.listen()).await?;
     let _exporter = match context.config.get("serve.metrics_addr") {
         Some(at) => Some(told(listening.export(at).await?, context)),
         None => None,
     };
-    let url = format!("{scheme}://{}", listening.address());
+    let url = listening.url();
+    let open = token.map(|token| format!("{url}/#token={token}"));
     if context.out.is_json() {
-        context.out.json(json!({ "url": url }));
+        context.out.json(json!({ "url": url, "sign_in": open }));
     } else {
         context.out.say(&url);
+        if cfg!(feature = "dashboard") {
+            context.out.note(format!("see it in a browser: {}", open.unwrap_or_else(|| format!("{url}/"))));
+        }
         let flow = context.own.flows.first().map_or("FLOW", |own| own.plan.flow().as_str());
         context.out.note(format!(
             "start a run: curl -d '…' {url}/flow/{flow}; all that can be asked: {url}/api/v1/docs; Ctrl-C ends it"
@@ -117,21 +133,20 @@ fn tokens_of(config: &Config) -> Result<Tokens, Complaint> {
     Ok(Tokens::open(config.tokens())?)
 }
 
-/// The tokens of the service. If there is none yet, one is made, so that somebody can come in.
-fn first_token(context: &Context) -> Result<Tokens, Complaint> {
-    let tokens = tokens_of(&context.config)?;
-    if tokens.list().is_empty() {
-        let scopes = vec![Scope::Admin, Scope::PayloadRead];
-        let made = tokens.make(NewToken { name: FIRST.into(), scopes, flows: Vec::new(), days: None })?;
-        context
-            .out
-            .note(format!("{} had no token, so this one was made; it is shown this once", context.config.tokens()));
-        match context.out.is_json() {
-            true => context.out.json(json!({ "token": made.token })),
-            false => context.out.say(&made.token),
-        }
+/// Where there is no token yet, one is made, so that somebody can come in.
+fn first_token(tokens: &Tokens, context: &Context) -> Result<Option<String>, Complaint> {
+    if !tokens.list().is_empty() {
+        return Ok(None);
     }
-    Ok(tokens)
+    let scopes = vec![Scope::Admin, Scope::PayloadRead];
+    let made = tokens.make(NewToken { name: FIRST.into(), scopes, flows: Vec::new(), days: None })?;
+    let file = context.config.tokens();
+    context.out.note(format!("{file} had no token, so this one was made; it is shown this once"));
+    match context.out.is_json() {
+        true => context.out.json(json!({ "token": made.token })),
+        false => context.out.say(&made.token),
+    }
+    Ok(Some(made.token))
 }
 
 pub(super) fn tokens(verb: TokensVerb, context: &Context) -> Result<(), Complaint> {

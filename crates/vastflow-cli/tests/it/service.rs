@@ -91,6 +91,27 @@ fn who_has_no_token_is_not_served() {
     assert_eq!(token, None, "there are tokens already");
 }
 
+/// The first part of an answer, as it goes over the wire.
+fn ask(url: &str, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let address = url.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(address.split('/').next().unwrap()).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply
+}
+
+#[test]
+fn the_dashboard_is_where_it_says() {
+    let place = Place::new();
+    let (_serving, url, _) = place.service(&["serve", "--base-path", "/ops", "--read-only"]);
+    assert!(url.ends_with("/ops"), "{url}");
+    let page = ask(&url, "/ops/");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("./assets/"), "{page}");
+    assert!(ask(&url, "/").starts_with("HTTP/1.1 404"));
+}
+
 #[test]
 fn an_address_that_others_reach_wants_tokens() {
     let place = Place::new();

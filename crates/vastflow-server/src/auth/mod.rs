@@ -1,16 +1,20 @@
 //! Who asks, and what they may do.
 
+mod recognise;
+mod session;
 mod sign;
 mod token;
 
 pub use sign::{sign, verify_goflow};
 pub use token::{TokenError, Tokens};
 
+pub(crate) use recognise::{Early, bearer, check_signature, failed, recognise};
+pub(crate) use session::Sessions;
 pub(crate) use sign::{Checked, Signed, Signing};
 pub(crate) use token::{Found, now_ms, private, random};
 
 use std::sync::Arc;
-use vastflow_api::access::{Me, Scope};
+use vastflow_api::access::{KnownBy, Me, Scope};
 
 /// Who asks: a name, what they may do, and with which flows.
 ///
@@ -78,8 +82,9 @@ impl Principal {
     }
 
     /// What they may do, to tell them.
-    pub(crate) fn me(&self) -> Me {
-        Me { name: self.0.name.clone(), scopes: self.0.scopes.clone(), flows: self.0.flows.clone() }
+    pub(crate) fn me(&self, by: KnownBy, read_only: bool) -> Me {
+        let Rights { name, scopes, flows } = &*self.0;
+        Me { name: name.clone(), scopes: scopes.clone(), flows: flows.clone(), by, read_only }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use subtle::{Choice, ConstantTimeEq};
-use vastflow_api::access::{MadeToken, NewToken, TokenRow};
+use vastflow_api::access::{KnownBy, MadeToken, NewToken, TokenRow};
 
 /// How long a token lives unless it is said otherwise.
 const DAYS: u32 = 90;
@@ -114,7 +114,7 @@ impl Tokens {
     /// A token that was made elsewhere, say in a file of settings. It never ends.
     #[must_use]
     pub fn with(self, token: &str, who: &Principal) -> Self {
-        let me = who.me();
+        let me = who.me(KnownBy::Token, false);
         let id = hex(&Sha256::digest(token))[..12].to_owned();
         let row = TokenRow {
             id,
@@ -180,10 +180,19 @@ impl Tokens {
         self.kept().entries.iter().map(|entry| entry.row.clone()).collect()
     }
 
-    /// Whose token this is. All are compared, each in constant time.
+    /// Whose token this is.
     pub(crate) fn find(&self, token: &str) -> Found {
+        self.of_hash(&Self::hash(token))
+    }
+
+    /// What is kept of a token.
+    pub(crate) fn hash(token: &str) -> String {
+        hex(&Sha256::digest(token))
+    }
+
+    /// Whose token has this hash. All are compared, each in constant time.
+    pub(crate) fn of_hash(&self, given: &str) -> Found {
         self.look();
-        let given = hex(&Sha256::digest(token));
         let kept = self.kept();
         let mut found = None;
         for entry in &kept.entries {

@@ -10,13 +10,17 @@ use axum::{Extension, Json};
 use bytes::Bytes;
 use std::sync::Arc;
 use vastflow_api::Page;
-use vastflow_api::access::{MadeToken, Me, NewToken, TokenRow};
+use vastflow_api::access::{KnownBy, MadeToken, Me, NewToken, TokenRow};
 
 /// Who asks, and what they may do.
 #[utoipa::path(get, path = "/api/v1/me", operation_id = "me", tag = "access",
     responses((status = 200, description = "Whoever asks.", body = Me)))]
-pub(crate) async fn me(Extension(who): Extension<Principal>) -> Json<Me> {
-    Json(who.me())
+pub(crate) async fn me(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Extension(by): Extension<KnownBy>,
+) -> Json<Me> {
+    Json(who.me(by, app.is_read_only))
 }
 
 /// The tokens that there are, without their secrets.

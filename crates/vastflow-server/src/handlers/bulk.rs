@@ -2,9 +2,9 @@
 
 use crate::auth::Principal;
 use crate::handlers::control::{Verb, ask, because};
-use crate::handlers::{json, look, see};
+use crate::handlers::which::Which;
+use crate::handlers::{json, look};
 use crate::problem::{Answer, Refusal};
-use crate::show;
 use crate::state::App;
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -12,8 +12,8 @@ use bytes::Bytes;
 use std::sync::Arc;
 use vastflow_api::access::Scope;
 use vastflow_api::bulk::{Action, Bulk, BulkDone, Filter, Refused};
-use vastflow_core::{Name, RunId};
-use vastflow_store::{Doomed, Prune, RunQuery, RunRow, Store};
+use vastflow_core::RunId;
+use vastflow_store::{Doomed, Prune, RunRow, Store};
 
 /// The most runs of one request.
 const MOST: usize = 1_000;
@@ -81,19 +81,16 @@ async fn by_ids(app: &App, who: &Principal, ids: &[String]) -> Answer<Found> {
 }
 
 async fn by_filter(app: &App, who: &Principal, filter: &Filter, action: Action) -> Answer<Found> {
-    let mut query = RunQuery { status: filter.status.map(show::status_asked), limit: PAGE, ..RunQuery::default() };
-    if let Some(flow) = &filter.flow {
-        see(who, flow)?;
-        query.flow = Some(Name::new(flow)?);
-    }
-    query.labels = filter.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut which = Which::of_filter(filter, who)?;
+    which.query.limit = PAGE;
     let mut rows = Vec::new();
     loop {
-        let page = app.engine.store().runs(&query).await?;
-        let fits = |row: &RunRow| who.sees(&row.summary.started.flow) && takes(action, row);
+        let page = app.engine.store().runs(&which.query).await?;
+        let is_old = page.rows.last().is_some_and(|row| which.is_too_old(row));
+        let fits = |row: &RunRow| who.sees(&row.summary.started.flow) && which.takes(row) && takes(action, row);
         rows.extend(page.rows.into_iter().filter(fits));
-        query.before = page.next;
-        if rows.len() > MOST || query.before.is_none() {
+        which.query.before = page.next.filter(|_| !is_old);
+        if rows.len() > MOST || which.query.before.is_none() {
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! Workers, queues, what waits for a person, and what was done by whom.
+//! Workers, queues, and what was done by whom.
 
 use crate::auth::Principal;
 use crate::handlers::Asks;
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use vastflow_api::Page;
 use vastflow_api::access::AuditRow;
-use vastflow_api::fleet::{AttentionItem, Lack, QueueRow, Waits, WorkerRow, Workers};
-use vastflow_core::{PlanHash, RunStatus};
-use vastflow_store::{Fleet, RunQuery};
+use vastflow_api::fleet::{Lack, QueueRow, WorkerRow, Workers};
+use vastflow_core::PlanHash;
+use vastflow_store::Fleet;
 
 /// The workers of the store.
 #[utoipa::path(get, path = "/api/v1/workers", operation_id = "list_workers", tag = "fleet",
@@ -79,80 +79,27 @@ async fn flows_of_plans(app: &App) -> Answer<BTreeMap<PlanHash, String>> {
     Ok(plans.into_iter().map(|plan| (plan.hash(), plan.flow().to_string())).collect())
 }
 
-/// What waits for a person: nodes that failed for good, runs whose code no worker has, and the newest runs that failed.
-#[utoipa::path(get, path = "/api/v1/attention", operation_id = "list_attention", tag = "fleet",
-    params(("limit" = Option<u32>, Query, description = "The most runs of each kind; 100 unless said, at most 1,000.")),
-    responses((status = 200, description = "What waits, the most urgent first.", body = Page<AttentionItem>)))]
-pub(crate) async fn list_attention(
-    State(app): State<Arc<App>>,
-    Extension(who): Extension<Principal>,
-    uri: Uri,
-) -> Answer<Json<Page<AttentionItem>>> {
-    let limit = Asks::of(&uri, &["limit"])?.limit(100, MOST)?;
-    let mut items = for_operators(&app, &who, limit).await?;
-    items.extend(for_code(&app, &who).await?);
-    items.extend(failed(&app, &who, limit).await?);
-    Ok(Json(Page::last(items)))
-}
-
-async fn for_operators(app: &App, who: &Principal, limit: usize) -> Answer<Vec<AttentionItem>> {
-    let mut items = Vec::new();
-    let query = RunQuery { status: Some(RunStatus::NeedsAttention), limit, ..RunQuery::default() };
-    for row in app.engine.store().runs(&query).await?.rows {
-        let flow = &row.summary.started.flow;
-        if !who.sees(flow) {
-            continue;
-        }
-        let run = app.engine.handle(row.id.as_str()).await?;
-        for (at, why) in run.attention().await? {
-            let (flow, run) = (flow.to_string(), Some(row.id.to_string()));
-            items.push(AttentionItem { kind: Waits::Operator, flow, run, at: Some(at), why, runs: 1 });
-        }
-    }
-    Ok(items)
-}
-
-/// What this program lacks, and no worker that is alive has.
-async fn for_code(app: &App, who: &Principal) -> Answer<Vec<AttentionItem>> {
-    let waiting = app.engine.report().await?.waiting;
-    let fleet = app.engine.store().fleet().await?;
-    let is_served = |plan: &PlanHash| {
-        fleet.workers.iter().any(|worker| worker.until > fleet.now && worker.about.serves.contains(plan))
-    };
-    let items = waiting.into_iter().filter(|of| who.sees(&of.missing.flow) && !is_served(&of.missing.plan));
-    Ok(items
-        .map(|of| AttentionItem {
-            kind: Waits::Code,
-            flow: of.missing.flow.to_string(),
-            run: None,
-            at: None,
-            why: format!("no worker that is alive has {}; start one that has", of.missing.needs.join(", ")),
-            runs: of.runs as u64,
-        })
-        .collect())
-}
-
-async fn failed(app: &App, who: &Principal, limit: usize) -> Answer<Vec<AttentionItem>> {
-    let query = RunQuery { status: Some(RunStatus::Failed), limit, ..RunQuery::default() };
-    let rows = app.engine.store().runs(&query).await?.rows;
-    let items = rows.into_iter().filter(|row| who.sees(&row.summary.started.flow));
-    Ok(items
-        .map(|row| AttentionItem {
-            kind: Waits::Failed,
-            flow: row.summary.started.flow.to_string(),
-            run: Some(row.id.to_string()),
-            at: None,
-            why: row.summary.outcome.map(|outcome| outcome.to_string()).unwrap_or_default(),
-            runs: 1,
-        })
-        .collect())
-}
-
-/// What was done by whom, the newest first: every request that was to change something, with how it was answered.
+/// What was done by whom, the newest first: every request that was to change something, with how it was answered. The newest
+/// 1,000 are known.
 #[utoipa::path(get, path = "/api/v1/audit", operation_id = "list_audit", tag = "access",
-    params(("limit" = Option<u32>, Query, description = "The most rows; 100 unless said, at most 1,000.")),
-    responses((status = 200, description = "The newest rows.", body = Page<AuditRow>)))]
+    params(("who" = Option<String>, Query, description = "Only what they did."),
+        ("operation" = Option<String>, Query, description = "Only this: an `operationId` of this document."),
+        ("run" = Option<String>, Query, description = "Only what was about this run."),
+        ("before" = Option<String>, Query, description = "What the page before gave as `next`."),
+        ("limit" = Option<u32>, Query, description = "The most rows; 100 unless said, at most 1,000.")),
+    responses((status = 200, description = "A page.", body = Page<AuditRow>)))]
 pub(crate) async fn list_audit(State(app): State<Arc<App>>, uri: Uri) -> Answer<Json<Page<AuditRow>>> {
-    let limit = Asks::of(&uri, &["limit"])?.limit(100, MOST)?;
-    Ok(Json(Page::last(app.audit.newest(limit))))
+    let asks = Asks::of(&uri, &["who", "operation", "run", "before", "limit"])?;
+    let (limit, before) = (asks.limit(100, MOST)?, asks.parse::<u64>("before")?.unwrap_or(u64::MAX));
+    let is_asked = |word: &str, own: Option<&str>| asks.text(word).is_none_or(|asked| own == Some(asked));
+    let rows = app.audit.newest().into_iter().filter(|(at, row)| {
+        *at < before
+            && is_asked("who", row.who.as_deref())
+            && is_asked("operation", Some(&row.operation))
+            && is_asked("run", row.run.as_deref())
+    });
+    let mut rows = rows.peekable();
+    let page: Vec<_> = rows.by_ref().take(limit).collect();
+    let next = rows.peek().and(page.last()).map(|(at, _)| at.to_string());
+    Ok(Json(Page { items: page.into_iter().map(|(_, row)| row).collect(), next }))
 }

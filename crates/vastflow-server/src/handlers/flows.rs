@@ -1,6 +1,7 @@
 //! Flows: what is stored of them, what they take, and how their runs go.
 
 use crate::auth::Principal;
+use crate::handlers::figures::{nodes_of, share};
 use crate::handlers::{Asks, see};
 use crate::problem::{Answer, Refusal};
 use crate::show;
@@ -12,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 use vastflow_api::Page;
 use vastflow_api::flow::{FlowRow, FlowStats, FlowView};
 use vastflow_core::plan::{NodeKind, PlanSpec, Schema, Source};
@@ -153,7 +153,7 @@ pub(crate) async fn flow_plan(
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }
 
-/// How the newest runs of a flow went: at most 200 are looked at.
+/// How the newest runs of a flow went: at most 200 are looked at, and of 25 their nodes.
 #[utoipa::path(get, path = "/api/v1/flows/{name}/stats", operation_id = "flow_stats", tag = "flows",
     params(("name" = String, Path, description = "The flow.")),
     responses((status = 200, description = "The figures.", body = FlowStats)))]
@@ -181,24 +181,6 @@ pub(crate) async fn flow_stats(
     }
     took.sort_unstable();
     (stats.p50_ms, stats.p95_ms) = (share(&took, 50), share(&took, 95));
+    stats.nodes = nodes_of(&app, &name).await?;
     Ok(Json(stats))
-}
-
-/// The smallest of sorted times that so many of a hundred do not exceed.
-fn share(sorted: &[Duration], of_hundred: usize) -> Option<u64> {
-    let at = (sorted.len() * of_hundred).div_ceil(100);
-    sorted.get(at.checked_sub(1)?).copied().map(show::millis)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares() {
-        let times: Vec<Duration> = (1..=20).map(Duration::from_millis).collect();
-        assert_eq!((share(&times, 50), share(&times, 95)), (Some(10), Some(19)));
-        assert_eq!((share(&times[..1], 50), share(&times[..1], 95)), (Some(1), Some(1)));
-        assert_eq!(share(&[], 50), None);
-    }
 }

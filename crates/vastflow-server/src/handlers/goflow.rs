@@ -2,6 +2,7 @@
 
 use crate::auth::Principal;
 use crate::handlers::control::{Verb, ask};
+use crate::handlers::which::Which;
 use crate::handlers::{look, runs, see};
 use crate::problem::{Answer, Refusal};
 use crate::show;
@@ -54,8 +55,9 @@ pub(crate) async fn goflow_look(
     if word == "list" {
         see(&who, &name)?;
         app.engine.plan_of(&name).await?;
-        let query = RunQuery { flow: Some(Name::new(&name)?), limit: 100, ..RunQuery::default() };
-        return Ok(Json(runs::page(&app, &who, query, 0).await?).into_response());
+        let query = RunQuery { flow: Some(Name::new(&name)?), ..RunQuery::default() };
+        let which = Which::from(query);
+        return Ok(Json(runs::page(&app, &who, which, 100).await?).into_response());
     }
     let (_, id) = split(&word, &["state"])?;
     Ok(Json(of_flow(&app, &who, &name, id).await?).into_response())

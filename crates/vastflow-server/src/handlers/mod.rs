@@ -1,16 +1,21 @@
 //! What is answered, one file a subject.
 
 pub(crate) mod access;
+pub(crate) mod attention;
 pub(crate) mod bulk;
 pub(crate) mod call;
 pub(crate) mod control;
+pub(crate) mod figures;
 pub(crate) mod fleet;
 pub(crate) mod flows;
 pub(crate) mod goflow;
+pub(crate) mod inside;
 pub(crate) mod meta;
 pub(crate) mod metrics;
 pub(crate) mod runs;
+pub(crate) mod session;
 pub(crate) mod streams;
+pub(crate) mod which;
 
 use crate::auth::Principal;
 use crate::problem::{Answer, Refusal};

@@ -2,7 +2,9 @@
 
 use crate::auth::Principal;
 use crate::handlers::call::payload;
-use crate::handlers::{Asks, find, look, see};
+use crate::handlers::inside::Inside;
+use crate::handlers::which::Which;
+use crate::handlers::{Asks, find, look};
 use crate::problem::{Answer, Refusal};
 use crate::show;
 use crate::state::App;
@@ -14,11 +16,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use vastflow_api::Page;
 use vastflow_api::event::EventRow;
-use vastflow_api::fleet::{AttentionItem, Waits};
 use vastflow_api::run::{Counts, RunRow, Status};
 use vastflow_api::view::RunView;
-use vastflow_core::{Name, Payload, PlanHash, RunStatus, Seq};
-use vastflow_store::{Doomed, Prune, RunQuery};
+use vastflow_core::{Payload, PlanHash, RunStatus, Seq};
+use vastflow_store::{Doomed, Prune};
 
 /// Pages of the store that are read for one page of somebody who sees few of the runs.
 const READ_AHEAD: usize = 10;
@@ -28,9 +29,12 @@ pub(crate) const MOST: usize = 1_000;
 /// Runs, the newest first, a page at a time.
 #[utoipa::path(get, path = "/api/v1/runs", operation_id = "list_runs", tag = "runs",
     params(("flow" = Option<String>, Query, description = "Only of this flow."),
-        ("status" = Option<Status>, Query, description = "Only with this status."),
+        ("status" = Option<Status>, Query, description = "Only with this status; may be given several times."),
         ("label" = Option<String>, Query, description = "Only with this label, as `key:value`; may be given several times."),
         ("since_ms" = Option<u64>, Query, description = "Only those that began then or later."),
+        ("until_ms" = Option<u64>, Query, description = "Only those that began before then."),
+        ("id" = Option<String>, Query, description = "Only those whose id begins like this."),
+        ("q" = Option<String>, Query, description = "Only those with this text in their id, in the value of a label, or in what they failed with."),
         ("before" = Option<String>, Query, description = "What the page before gave as `next`."),
         ("limit" = Option<u32>, Query, description = "The most rows; 100 unless said, at most 1,000.")),
     responses((status = 200, description = "A page.", body = Page<RunRow>)))]
@@ -39,45 +43,39 @@ pub(crate) async fn list_runs(
     Extension(who): Extension<Principal>,
     uri: Uri,
 ) -> Answer<Json<Page<RunRow>>> {
-    let asks = Asks::of(&uri, &["flow", "status", "label", "since_ms", "before", "limit"])?;
-    let mut query = RunQuery { limit: asks.limit(100, MOST)?, before: asks.parse("before")?, ..RunQuery::default() };
-    if let Some(flow) = asks.text("flow") {
-        see(&who, flow)?;
-        query.flow = Some(Name::new(flow)?);
-    }
-    if let Some(word) = asks.text("status") {
-        let status = RunStatus::parse(word)
-            .ok_or_else(|| Refusal::new("bad-request", format!("{word:?} is no status; a status is {}", words())))?;
-        query.status = Some(status);
-    }
-    for label in asks.all("label") {
-        let (key, value) =
-            label.split_once(':').ok_or_else(|| Refusal::new("bad-request", "a label is `key:value`"))?;
-        query.labels.push((key.to_owned(), value.to_owned()));
-    }
-    Ok(Json(page(&app, &who, query, asks.parse("since_ms")?.unwrap_or(0)).await?))
+    let words = [&Which::WORDS[..], &["before", "limit"]].concat();
+    let asks = Asks::of(&uri, &words)?;
+    let mut which = Which::of(&asks, &who)?;
+    which.query.before = asks.parse("before")?;
+    Ok(Json(page(&app, &who, which, asks.limit(100, MOST)?).await?))
 }
 
-fn words() -> String {
-    Status::ALL.map(Status::as_str).join(", ")
-}
-
-/// A page of what somebody may see. Runs are in the order in which they began, so what is too old ends the list.
-pub(crate) async fn page(app: &App, who: &Principal, mut query: RunQuery, since_ms: u64) -> Answer<Page<RunRow>> {
-    let (limit, mut items) = (query.limit, Vec::new());
+/// A page of what somebody asks for and may see. Only so many runs are looked at for one page, so it may have less in it than
+/// there is room for, and still not be the last. Runs are in the order in which they began: one that is too old ends the list.
+pub(crate) async fn page(app: &App, who: &Principal, mut which: Which, limit: usize) -> Answer<Page<RunRow>> {
+    let mut items = Vec::new();
     for _ in 0..READ_AHEAD {
-        query.limit = limit - items.len();
-        let page = app.engine.store().runs(&query).await?;
-        let is_old = page.rows.last().is_some_and(|row| row.summary.started_at.millis() < since_ms);
-        let rows = page.rows.iter().filter(|row| row.summary.started_at.millis() >= since_ms);
-        let seen = rows.filter(|row| who.sees_all() || who.sees(&row.summary.started.flow));
-        items.extend(seen.map(|row| show::row(&row.id, &row.summary)));
-        query.before = page.next.filter(|_| !is_old);
-        if query.before.is_none() || items.len() == limit {
+        which.query.limit = if which.leaves_out() || !who.sees_all() { MOST } else { limit };
+        let page = app.engine.store().runs(&which.query).await?;
+        let last = page.rows.last().map(|row| row.key);
+        for row in &page.rows {
+            if which.is_too_old(row) {
+                return Ok(Page { items, next: None });
+            }
+            if which.takes(row) && who.sees(&row.summary.started.flow) {
+                items.push(show::row(&row.id, &row.summary));
+            }
+            if items.len() == limit {
+                let is_last = page.next.is_none() && Some(row.key) == last;
+                return Ok(Page { items, next: (!is_last).then(|| row.key.to_string()) });
+            }
+        }
+        which.query.before = page.next;
+        if which.query.before.is_none() {
             break;
         }
     }
-    Ok(Page { items, next: query.before.map(|before| before.to_string()) })
+    Ok(Page { items, next: which.query.before.map(|before| before.to_string()) })
 }
 
 /// How many runs there are of each status. Only for those who see all flows.
@@ -138,6 +136,7 @@ async fn is_served(app: &App, plan: PlanHash) -> Answer<bool> {
 /// What is recorded of a run, from the first event on, a page at a time. What the events carried is not in it.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/events", operation_id = "run_events", tag = "runs",
     params(("id" = String, Path, description = "The run."),
+        ("scope" = Option<String>, Query, description = "Of a part of it: an item or an arm as `outer[key]`, a basin as `outer`."),
         ("after" = Option<String>, Query, description = "What the page before gave as `next`."),
         ("limit" = Option<u32>, Query, description = "The most rows; 100 unless said, at most 1,000.")),
     responses((status = 200, description = "A page.", body = Page<EventRow>)))]
@@ -147,9 +146,12 @@ pub(crate) async fn run_events(
     Path(id): Path<String>,
     uri: Uri,
 ) -> Answer<Json<Page<EventRow>>> {
-    let asks = Asks::of(&uri, &["after", "limit"])?;
+    let asks = Asks::of(&uri, &["scope", "after", "limit"])?;
     let (limit, after) = (asks.limit(100, MOST)?, asks.parse::<u64>("after")?.unwrap_or(0));
     let (run, row) = find(&app, &who, &id).await?;
+    if let Some(scope) = asks.text("scope").filter(|scope| !scope.is_empty()) {
+        return Ok(Json(Inside::of(&app, &row, scope).await?.events(after, limit)));
+    }
     let there = usize::try_from(row.len.0.saturating_sub(after)).unwrap_or(usize::MAX);
     let (mut events, mut items) = (run.events().after(Seq(after)), Vec::new());
     while items.len() < limit.min(there) {
@@ -188,40 +190,19 @@ pub(crate) async fn run_output(
     }
 }
 
-/// What of a run waits for an operator.
-#[utoipa::path(get, path = "/api/v1/runs/{id}/attention", operation_id = "run_attention", tag = "runs",
-    params(("id" = String, Path, description = "The run.")),
-    responses((status = 200, description = "What waits.", body = Page<AttentionItem>)))]
-pub(crate) async fn run_attention(
-    State(app): State<Arc<App>>,
-    Extension(who): Extension<Principal>,
-    Path(id): Path<String>,
-) -> Answer<Json<Page<AttentionItem>>> {
-    let (run, row) = find(&app, &who, &id).await?;
-    if row.summary.status.is_final() {
-        return Ok(Json(Page::last(Vec::new())));
-    }
-    let flow = row.summary.started.flow.to_string();
-    let item = |(at, why)| AttentionItem {
-        kind: Waits::Operator,
-        flow: flow.clone(),
-        run: Some(id.clone()),
-        at: Some(at),
-        why,
-        runs: 1,
-    };
-    Ok(Json(Page::last(run.attention().await?.into_iter().map(item).collect())))
-}
-
 /// Deletes a run that is over, with all there is of it. Its id is free again.
 #[utoipa::path(delete, path = "/api/v1/runs/{id}", operation_id = "delete_run", tag = "runs",
-    params(("id" = String, Path, description = "The run.")),
+    params(("id" = String, Path, description = "The run."),
+        ("why" = Option<String>, Query, description = "A reason, for the audit log.")),
     responses((status = 204, description = "It is gone.")))]
 pub(crate) async fn delete_run(
     State(app): State<Arc<App>>,
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
+    uri: Uri,
 ) -> Answer<StatusCode> {
+    // The guard has read it.
+    Asks::of(&uri, &["why"])?;
     let row = look(&app, &who, &id).await?;
     if !row.summary.status.is_final() {
         return Err(Refusal::new("run-not-ended", format!("run {id:?} is {}; stop it first", row.summary.status)));

@@ -49,6 +49,8 @@ fn open(
         )
     })?;
     let (put, events) = mpsc::channel(AHEAD);
+    // A word at once, so that the head of the answer does not wait for the first event.
+    let _ = put.try_send(Event::default().comment("hello"));
     let alive = KeepAlive::new().interval(app.limits.keep_alive);
     Ok((put, Sse::new(Lines { events, _place: place }).keep_alive(alive)))
 }

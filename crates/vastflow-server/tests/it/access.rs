@@ -21,7 +21,9 @@ fn operations() -> Vec<(String, String, String)> {
 /// A path about things that are there, of flow `f`.
 fn filled(path: &str) -> String {
     let name = if path.contains("/signals/") { "go" } else { "f" };
-    path.replace("{id}", "r").replace("{name}", name).replace("{word}", "state")
+    let path = path.replace("{id}", "r").replace("{name}", name).replace("{word}", "state");
+    let asks_where = path.contains("/nodes/") || path.ends_with("/scopes");
+    if asks_where { path + "?at=before" } else { path }
 }
 
 #[tokio::test]

@@ -1,0 +1,71 @@
+//! Sessions of browsers: a token is exchanged for a cookie that no script can read.
+
+use crate::auth::{Principal, Tokens, bearer};
+use crate::origin::{cookie_name, cookie_of, is_plain};
+use crate::problem::{Answer, Refusal};
+use crate::state::App;
+use axum::extract::State;
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use vastflow_api::access::{KnownBy, Me};
+
+/// Begins a session: the token of this request is good for a cookie, which the answer sets.
+///
+/// The session lasts for 12 hours, ends when it was not used for one, and ends with its token. What changes something by it is
+/// sent by a page of the service itself (`Sec-Fetch-Site`, else `Origin`), as `Content-Type: application/json` unless it is a
+/// `DELETE`. A service that asks nobody for a token sets no cookie.
+#[utoipa::path(post, path = "/api/v1/session", operation_id = "begin_session", tag = "access",
+    responses((status = 201, description = "Who is signed in.", body = Me)))]
+pub(crate) async fn begin_session(
+    State(app): State<Arc<App>>,
+    (Extension(who), Extension(by)): (Extension<Principal>, Extension<KnownBy>),
+    uri: Uri,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    if app.access.is_open() {
+        return Ok((StatusCode::CREATED, Json(who.me(by, app.is_read_only))).into_response());
+    }
+    let Some(token) = bearer(&headers).filter(|_| by == KnownBy::Token) else {
+        return Err(Refusal::new(
+            "unauthenticated",
+            "a session begins with a token: send it as `Authorization: Bearer …`",
+        ));
+    };
+    if is_plain(&headers, &uri, app.has_tls) {
+        return Err(Refusal::new(
+            "needs-tls",
+            "a session's cookie would travel in clear text; reach the service by https, or on the machine itself by http://localhost",
+        ));
+    }
+    if let Some(before) = cookie_of(&headers, &uri, app.has_tls) {
+        app.sessions.end(before);
+    }
+    let secret =
+        app.sessions.begin(Tokens::hash(token), Instant::now()).map_err(|why| Refusal::new("internal", why))?;
+    let cookie = cookie(&app, (&headers, &uri), &secret, app.sessions.lasts())?;
+    Ok((StatusCode::CREATED, [(SET_COOKIE, cookie)], Json(who.me(KnownBy::Session, app.is_read_only))).into_response())
+}
+
+/// Ends the session of this request's cookie, if it goes on, and takes the cookie away.
+#[utoipa::path(delete, path = "/api/v1/session", operation_id = "end_session", tag = "access",
+    responses((status = 204, description = "There is no session any more.")))]
+pub(crate) async fn end_session(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Answer<Response> {
+    if let Some(secret) = cookie_of(&headers, &uri, app.has_tls) {
+        app.sessions.end(secret);
+    }
+    let gone = cookie(&app, (&headers, &uri), "", Duration::ZERO)?;
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, gone)]).into_response())
+}
+
+/// A cookie for this host alone, which no script reads and no page of another site has sent.
+fn cookie(app: &App, asked: (&HeaderMap, &Uri), secret: &str, lasts: Duration) -> Answer<HeaderValue> {
+    let name = cookie_name(asked.0, asked.1, app.has_tls);
+    let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
+    let seconds = lasts.as_secs();
+    let text = format!("{name}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    HeaderValue::from_str(&text).map_err(|_| Refusal::new("internal", "the cookie cannot be written"))
+}
