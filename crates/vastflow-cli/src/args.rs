@@ -373,14 +373,17 @@ pub(crate) struct Worker {
     /// How soon others take over when it dies [default: the setting worker.lease, else 15s]
     #[arg(long, value_name = "TIME", value_parser = crate::text::duration)]
     pub(crate) lease: Option<std::time::Duration>,
-    #[cfg(feature = "serve")]
     #[command(flatten)]
-    pub(crate) metrics: Metrics,
+    pub(crate) sight: Sight,
 }
 
-#[cfg(feature = "serve")]
+/// How it is seen from outside.
 #[derive(Debug, Default, Args)]
-pub(crate) struct Metrics {
+pub(crate) struct Sight {
+    /// Say what happens on standard error: text or json, and from which level on: json:debug [default: the setting log]
+    #[arg(long, value_name = "FORMAT[:LEVEL]")]
+    pub(crate) log: Option<String>,
+    #[cfg(feature = "serve")]
     /// Where /metrics is answered to anybody who reaches it [default: the setting serve.metrics_addr]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) metrics_addr: Option<String>,
@@ -393,7 +396,7 @@ pub(crate) struct Dev {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
     #[command(flatten)]
-    pub(crate) metrics: Metrics,
+    pub(crate) sight: Sight,
 }
 
 #[cfg(feature = "serve")]
@@ -403,7 +406,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
     #[command(flatten)]
-    pub(crate) metrics: Metrics,
+    pub(crate) sight: Sight,
     /// Never run a node here: workers on the same store do
     #[arg(long)]
     pub(crate) server_only: bool,

@@ -33,6 +33,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting { key: "store", about: "the store's URL", default: "none", check: is_url },
     Setting { key: "output", about: "text or json", default: "text", check: is_format },
     Setting { key: "by", about: "who is recorded with what is asked for", default: "$USER", check: is_text },
+    Setting { key: "log", about: "what is said on standard error", default: "off", check: crate::log::is_log },
     Setting { key: "worker.slots", about: "how many calls a worker makes at once", default: "1000", check: is_count },
     Setting { key: "worker.name", about: "the worker's name", default: "none", check: is_text },
     Setting { key: "worker.lease", about: "how soon others take over", default: "15s", check: is_span },
