@@ -128,6 +128,8 @@ pub(crate) enum Runs {
     Show(Show),
     /// Follow what is recorded of a run, until its end
     Tail(Tail),
+    /// Print what its calls said
+    Logs(Logs),
     /// Print what a run gave
     #[command(alias = "output")]
     Result(RunResult),
@@ -217,6 +219,18 @@ pub(crate) struct Tail {
     /// Print what is there and end
     #[arg(long)]
     pub(crate) no_follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The run's id, or as much of it as is clear
+    pub(crate) id: String,
+    /// A scope inside, as in `runs show`
+    #[arg(long, value_name = "SCOPE", default_value = "", hide_default_value = true)]
+    pub(crate) within: String,
+    /// Only of this node
+    #[arg(long)]
+    pub(crate) node: Option<String>,
 }
 
 #[derive(Debug, Args)]

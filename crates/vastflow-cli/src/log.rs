@@ -4,8 +4,10 @@ use crate::complaint::Complaint;
 use crate::config::Config;
 use std::io::IsTerminal as _;
 use std::str::FromStr as _;
+use tracing::Level;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer as _, fmt};
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +38,19 @@ pub(crate) fn is_log(text: &str) -> Result<(), String> {
 /// Begins to say what happens, as the settings ask for it. Where the program does so already, it is left to that.
 pub(crate) fn begin(config: &Config) -> Result<(), Complaint> {
     let (form, level) = parse(config.get("log").unwrap_or("off")).map_err(Complaint::usage)?;
-    let lines = fmt::Subscriber::builder().with_max_level(level).with_writer(std::io::stderr);
+    let lines = || fmt::layer().with_writer(std::io::stderr);
+    // What handlers say is kept with their calls, whatever is said here.
+    let kept = tracing_subscriber::registry().with(vastflow_logs::kept(Level::INFO));
     let set = match form {
-        Form::Off => return Ok(()),
+        Form::Off => tracing::subscriber::set_global_default(kept),
         Form::Text => {
-            tracing::subscriber::set_global_default(lines.with_ansi(std::io::stderr().is_terminal()).finish())
+            let lines = lines().with_ansi(std::io::stderr().is_terminal()).with_filter(level);
+            tracing::subscriber::set_global_default(kept.with(lines))
         }
-        Form::Json => tracing::subscriber::set_global_default(lines.json().flatten_event(true).finish()),
+        Form::Json => {
+            let lines = lines().json().flatten_event(true).with_filter(level);
+            tracing::subscriber::set_global_default(kept.with(lines))
+        }
     };
     if set.is_err() {
         tracing::debug!("the program says itself what happens, so --log is passed over");

@@ -1,6 +1,6 @@
 //! The OpenAPI document, and a page to read that is made from it.
 
-use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, metrics, runs, streams};
+use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, logs, meta, metrics, runs, streams};
 use crate::operations::OPERATIONS;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -41,6 +41,7 @@ pub(crate) const STYLE: &str = include_str!("docs.css");
         runs::run_events,
         runs::run_input,
         runs::run_output,
+        logs::run_logs,
         runs::run_attention,
         control::pause_run,
         control::resume_run,

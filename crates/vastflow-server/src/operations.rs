@@ -89,6 +89,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     op("GET", "/api/v1/runs/{id}/stream", "stream_run", VIEWER).lasts(Time::Stream),
     op("GET", "/api/v1/runs/{id}/input", "run_input", PAYLOAD),
     op("GET", "/api/v1/runs/{id}/output", "run_output", PAYLOAD),
+    op("GET", "/api/v1/runs/{id}/logs", "run_logs", PAYLOAD),
     op("GET", "/api/v1/runs/{id}/attention", "run_attention", VIEWER),
     op("POST", "/api/v1/runs/{id}/pause", "pause_run", OPERATOR),
     op("POST", "/api/v1/runs/{id}/resume", "resume_run", OPERATOR),

@@ -1,7 +1,7 @@
 //! Which path is answered by what. Every request passes the guard first.
 
 use crate::guard::guard;
-use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, meta, metrics, runs, streams};
+use crate::handlers::{access, bulk, call, control, fleet, flows, goflow, logs, meta, metrics, runs, streams};
 use crate::problem::Refusal;
 use crate::state::App;
 use axum::Router;
@@ -37,6 +37,7 @@ fn of_runs() -> Router<Arc<App>> {
         .route("/api/v1/runs/{id}/stream", get(streams::stream_run))
         .route("/api/v1/runs/{id}/input", get(runs::run_input))
         .route("/api/v1/runs/{id}/output", get(runs::run_output))
+        .route("/api/v1/runs/{id}/logs", get(logs::run_logs))
         .route("/api/v1/runs/{id}/attention", get(runs::run_attention))
         .route("/api/v1/runs/{id}/pause", post(control::pause_run))
         .route("/api/v1/runs/{id}/resume", post(control::resume_run))

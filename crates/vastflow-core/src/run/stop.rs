@@ -263,5 +263,6 @@ const fn counts(event: &Event) -> bool {
             | Event::Reduced { .. }
             | Event::Polled { .. }
             | Event::WordsIgnored
+            | Event::Said { .. }
     )
 }

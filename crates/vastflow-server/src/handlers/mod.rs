@@ -7,6 +7,7 @@ pub(crate) mod control;
 pub(crate) mod fleet;
 pub(crate) mod flows;
 pub(crate) mod goflow;
+pub(crate) mod logs;
 pub(crate) mod meta;
 pub(crate) mod metrics;
 pub(crate) mod runs;

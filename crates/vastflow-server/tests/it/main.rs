@@ -12,6 +12,7 @@ mod documents;
 mod ends;
 mod gates;
 mod lists;
+mod logs;
 mod metrics;
 mod modes;
 mod streams;
