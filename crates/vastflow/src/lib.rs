@@ -44,8 +44,8 @@ pub use vastflow_sdk::{
     RiverError, RiverExt, Settled, Stream, TimesExt, any, n_of, settled,
 };
 pub use vastflow_worker::{
-    Engine, EngineBuilder, Error, Events, Fork, Limit, LogLine, MetricsPage, Observer, Report, Retention, Run,
-    RunEvent, Signal, StartRun, Stats, TypedRun, Waiting, Window, run_in_memory,
+    CallSeen, Engine, EngineBuilder, Error, Events, Fork, Limit, LogLine, MetricsPage, Observer, Report, Retention,
+    Run, RunEvent, RunSeen, Signal, StartRun, Stats, TypedRun, Waiting, Window, run_in_memory,
 };
 
 /// The storage seam, for those who write or inspect stores.
