@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use vastflow::{BoxError, Engine, Flow, Open};
+use vastflow::{BoxError, CallSeen, Engine, Flow, Observer, Open, RunSeen, TraceContext};
 
 /// An engine on a fresh store, and the directory that the store is in.
 pub(crate) struct Rig {
@@ -30,14 +30,56 @@ pub(crate) fn cpu_time() -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// How an engine is seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    NotAtAll,
+    /// It counts what it does.
+    Metrics,
+    /// It counts, and an observer names the trace of each run and call, and sends it nowhere.
+    Observed,
+}
+
+/// Does what is done for traces before they are sent.
+struct Names(AtomicUsize);
+
+impl Observer for Names {
+    fn called(&self, call: &CallSeen<'_>) {
+        self.note(call.ctx().trace());
+    }
+
+    fn ended(&self, run: &RunSeen<'_>) {
+        self.note(run.trace());
+    }
+}
+
+impl Names {
+    /// Uses it, so that it is not left out.
+    fn note(&self, trace: TraceContext) {
+        self.0.fetch_xor(usize::try_from(trace.span_id).unwrap_or(1), Ordering::Relaxed);
+    }
+}
+
 impl Rig {
     pub(crate) async fn new(store: &str, flow: &Flow<String, String>, concurrency: usize) -> Result<Self, BoxError> {
+        Rig::seen(store, flow, concurrency, Seen::Metrics).await
+    }
+
+    pub(crate) async fn seen(
+        store: &str,
+        flow: &Flow<String, String>,
+        concurrency: usize,
+        seen: Seen,
+    ) -> Result<Self, BoxError> {
         let dir = tempfile::tempdir_in(".")?;
         let url = match store {
             "sqlite" => format!("sqlite:{}", dir.path().join("bench.db").display()),
             _ => "memory:".to_owned(),
         };
-        let engine = Engine::open(&url).await?.flow(flow.clone()).concurrency(concurrency).start().await?;
+        let engine = Engine::open(&url).await?.flow(flow.clone()).concurrency(concurrency);
+        let engine = engine.metrics(seen != Seen::NotAtAll);
+        let engine = if seen == Seen::Observed { engine.observer(Names(AtomicUsize::new(0))) } else { engine };
+        let engine = engine.start().await?;
         Ok(Rig { engine, _dir: dir })
     }
 

@@ -128,6 +128,8 @@ pub(crate) enum Runs {
     Show(Show),
     /// Follow what is recorded of a run, until its end
     Tail(Tail),
+    /// Print what its calls said
+    Logs(Logs),
     /// Print what a run gave
     #[command(alias = "output")]
     Result(RunResult),
@@ -217,6 +219,18 @@ pub(crate) struct Tail {
     /// Print what is there and end
     #[arg(long)]
     pub(crate) no_follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The run's id, or as much of it as is clear
+    pub(crate) id: String,
+    /// A scope inside, as in `runs show`
+    #[arg(long, value_name = "SCOPE", default_value = "", hide_default_value = true)]
+    pub(crate) within: String,
+    /// Only of this node
+    #[arg(long)]
+    pub(crate) node: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -373,14 +387,17 @@ pub(crate) struct Worker {
     /// How soon others take over when it dies [default: the setting worker.lease, else 15s]
     #[arg(long, value_name = "TIME", value_parser = crate::text::duration)]
     pub(crate) lease: Option<std::time::Duration>,
-    #[cfg(feature = "serve")]
     #[command(flatten)]
-    pub(crate) metrics: Metrics,
+    pub(crate) sight: Sight,
 }
 
-#[cfg(feature = "serve")]
+/// How it is seen from outside.
 #[derive(Debug, Default, Args)]
-pub(crate) struct Metrics {
+pub(crate) struct Sight {
+    /// Say what happens on standard error: text or json, and from which level on: json:debug [default: the setting log]
+    #[arg(long, value_name = "FORMAT[:LEVEL]")]
+    pub(crate) log: Option<String>,
+    #[cfg(feature = "serve")]
     /// Where /metrics is answered to anybody who reaches it [default: the setting serve.metrics_addr]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) metrics_addr: Option<String>,
@@ -393,7 +410,7 @@ pub(crate) struct Dev {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
     #[command(flatten)]
-    pub(crate) metrics: Metrics,
+    pub(crate) sight: Sight,
 }
 
 #[cfg(feature = "serve")]
@@ -403,7 +420,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
     #[command(flatten)]
-    pub(crate) metrics: Metrics,
+    pub(crate) sight: Sight,
     /// Never run a node here: workers on the same store do
     #[arg(long)]
     pub(crate) server_only: bool,

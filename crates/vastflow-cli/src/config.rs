@@ -37,6 +37,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting { key: "worker.name", about: "the worker's name", default: "none", check: is_text },
     Setting { key: "worker.lease", about: "how soon others take over", default: "15s", check: is_span },
     Setting { key: "worker.lanes", about: "lanes that it serves: gpu=2,mail=10", default: "none", check: is_lanes },
+    Setting { key: "log", about: "what is said on standard error", default: "off", check: crate::log::is_log },
     Setting { key: "serve.listen", about: "where the service listens", default: LISTEN, check: is_address },
     Setting { key: "serve.metrics_addr", about: "where metrics are answered", default: "none", check: is_address },
     Setting { key: "callbacks.allow", about: "who may be told how runs ended", default: "nobody", check: is_text },

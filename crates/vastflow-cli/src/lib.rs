@@ -30,6 +30,7 @@ mod config;
 mod convert;
 mod desk;
 mod draw;
+mod log;
 mod out;
 mod text;
 mod verbs;

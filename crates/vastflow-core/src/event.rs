@@ -296,6 +296,86 @@ pub enum Event {
         /// What it carries.
         payload: Payload,
     },
+    /// A call said something while it was under way. Its answer follows, unless somebody else was quicker.
+    Said {
+        /// Which call.
+        task: Task,
+        /// What it said.
+        said: Said,
+    },
+}
+
+/// What a call said while it was under way: its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Its last lines, the oldest first.
+    pub lines: Vec<SaidLine>,
+    /// How many came before these, or did not fit any more.
+    pub dropped: u32,
+}
+
+/// A line of a call's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaidLine {
+    /// How long after the call began.
+    pub after: Micros,
+    /// How much it matters.
+    pub level: Level,
+    /// The text, at most [`MAX_LINE_BYTES`](crate::limits::MAX_LINE_BYTES).
+    pub text: Box<str>,
+}
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Level {
+    /// Something went wrong.
+    Error,
+    /// Somebody should look at it.
+    Warn,
+    /// What happens.
+    Info,
+    /// For those who look for a mistake.
+    Debug,
+    /// All of it.
+    Trace,
+}
+
+impl Level {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+            Level::Trace => "trace",
+        }
+    }
+}
+
+impl Said {
+    /// The bytes of its texts.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.lines.iter().map(|line| line.text.len()).sum()
+    }
+
+    /// Leaves the oldest lines out until the rest has at most so many bytes.
+    #[must_use]
+    pub fn within(mut self, most: usize) -> Self {
+        let (mut bytes, mut out) = (self.bytes(), 0);
+        for line in &self.lines {
+            if bytes <= most {
+                break;
+            }
+            bytes -= line.text.len();
+            out += 1;
+        }
+        self.lines.drain(..out);
+        self.dropped = self.dropped.saturating_add(u32::try_from(out).unwrap_or(u32::MAX));
+        self
+    }
 }
 
 /// An item of a foreach.
@@ -376,6 +456,7 @@ impl Event {
             Event::Admitted => "Admitted",
             Event::ChildListens { .. } => "ChildListens",
             Event::SignalPassed { .. } => "SignalPassed",
+            Event::Said { .. } => "Said",
         }
     }
 

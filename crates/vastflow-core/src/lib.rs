@@ -42,7 +42,7 @@ mod trace;
 pub mod view;
 
 pub use context::{Context, Writes};
-pub use event::{Event, Recorded, RunInfo, RunOutcome, RunStarted, RunStatus};
+pub use event::{Event, Level, Recorded, RunInfo, RunOutcome, RunStarted, RunStatus, Said, SaidLine};
 pub use failure::{Failure, FailureKind, RunFailure};
 pub use id::{Hook, Name, NodeIx, RunId, ScopeId, Seq, Task};
 pub use payload::{Codec, Payload};

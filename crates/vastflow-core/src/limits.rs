@@ -22,6 +22,14 @@ pub const MAX_KEY_BYTES: usize = 256;
 pub const MAX_KEPT_BYTES: usize = MAX_PAYLOAD_BYTES;
 /// Signals that may wait in a run for a node to ask for them.
 pub const MAX_SIGNALS: usize = 1_000;
+/// Bytes in one line of a call's log; what is longer is cut.
+pub const MAX_LINE_BYTES: usize = 4 * 1024;
+/// Lines of a call's log that are kept: its last ones.
+pub const MAX_LINES: usize = 500;
+/// Bytes of a call's log that are kept.
+pub const MAX_CALL_LOG_BYTES: usize = 64 * 1024;
+/// Bytes of all logs in the journal of one scope, which whoever loads it reads: what comes later is only counted.
+pub const MAX_LOG_BYTES: usize = MAX_PAYLOAD_BYTES;
 /// How long the end of a run waits for what a join did not need any more, unless the plan says otherwise.
 pub const CANCEL_GRACE: Duration = Duration::from_secs(10);
 /// Bytes in a run id.

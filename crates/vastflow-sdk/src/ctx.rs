@@ -4,8 +4,10 @@ use crate::child::{ChildAsk, ChildState};
 use crate::code::BoxFuture;
 use crate::data::{Bytes, Data, DataError, Parts, to_json};
 use crate::error::BoxError;
+use crate::log::Log;
 use crate::values::{Temporary, Values};
 use serde::Serialize;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use vastflow_core::plan::NodeSpec;
 use vastflow_core::{
-    Context, Failure, Name, NodeIx, Payload, Plan, RunId, RunOutcome, RunStarted, ScopeId, Task, Timestamp,
-    TraceContext, Writes,
+    Context, Failure, Level, Name, NodeIx, Payload, Plan, RunId, RunOutcome, RunStarted, Said, ScopeId, Task,
+    Timestamp, TraceContext, Writes,
 };
 
 /// The call that a handler is in: which run, which node, which attempt; the run's shared data; whether to stop.
@@ -35,6 +37,11 @@ use vastflow_core::{
 #[derive(Clone)]
 pub struct Ctx(Arc<Inner>);
 
+thread_local! {
+    /// The calls whose code this thread polls, the innermost last.
+    static CURRENT: RefCell<Vec<Ctx>> = const { RefCell::new(Vec::new()) };
+}
+
 struct Inner {
     scope: ScopeId,
     plan: Arc<Plan>,
@@ -46,6 +53,8 @@ struct Inner {
     now: Timestamp,
     span: Span,
     caller: u64,
+    /// Made when the call first says something.
+    log: OnceLock<Log>,
     engine: Arc<dyn EngineLink>,
     values: Values,
     cancelled: AtomicBool,
@@ -146,6 +155,7 @@ impl Ctx {
             now,
             span,
             caller,
+            log: OnceLock::new(),
             engine,
             values: Values::new(context, temporary),
             cancelled: AtomicBool::new(false),
@@ -388,6 +398,50 @@ impl Ctx {
     #[must_use]
     pub fn traceparent(&self) -> String {
         self.trace().to_string()
+    }
+
+    /// Says something that is kept with the run: the call's log, for those who may see what runs carry. Its last 500 lines
+    /// and 64 KiB are kept, and it is recorded with what comes of the call.
+    ///
+    /// ```
+    /// # use vastflow_sdk::{Ctx, Result};
+    /// async fn fetch(ctx: Ctx, url: String) -> Result<String> {
+    ///     ctx.log(format!("asking {url}"));
+    ///     Ok(url)
+    /// }
+    /// ```
+    pub fn log(&self, text: impl Into<String>) {
+        self.log_at(Level::Info, text);
+    }
+
+    /// The same with how much it matters.
+    pub fn log_at(&self, level: Level, text: impl Into<String>) {
+        self.0.log.get_or_init(Log::default).say(level, text.into());
+    }
+
+    /// The call that this thread makes just now: that whose code is being polled.
+    #[must_use]
+    pub fn current() -> Option<Ctx> {
+        CURRENT.with_borrow(|current| current.last().cloned())
+    }
+
+    /// For engines: does something as this call.
+    pub fn within<T>(&self, act: impl FnOnce() -> T) -> T {
+        struct Out;
+        impl Drop for Out {
+            fn drop(&mut self) {
+                CURRENT.with_borrow_mut(|current| _ = current.pop());
+            }
+        }
+        CURRENT.with_borrow_mut(|current| current.push(self.clone()));
+        let _out = Out;
+        act()
+    }
+
+    /// For engines: takes what the call said so far.
+    #[must_use]
+    pub fn take_log(&self) -> Option<Said> {
+        self.0.log.get().and_then(Log::take)
     }
 
     /// The task that this call answers.

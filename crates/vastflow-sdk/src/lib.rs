@@ -23,6 +23,7 @@ mod graph;
 mod handler;
 mod headwaters;
 mod inside;
+mod log;
 mod nested;
 mod options;
 mod river;

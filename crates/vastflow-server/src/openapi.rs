@@ -1,7 +1,7 @@
 //! The OpenAPI document, and a page to read that is made from it.
 
 use crate::handlers::{
-    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, meta, metrics, runs, session,
+    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, logs, meta, metrics, runs, session,
     streams,
 };
 use crate::operations::OPERATIONS;
@@ -44,6 +44,7 @@ pub(crate) const STYLE: &str = include_str!("docs.css");
         runs::run_events,
         runs::run_input,
         runs::run_output,
+        logs::run_logs,
         attention::run_attention,
         inside::node_input,
         inside::node_output,

@@ -112,6 +112,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     op("GET", "/api/v1/runs/{id}/nodes/output", "node_output", PAYLOAD),
     op("GET", "/api/v1/runs/{id}/context", "run_context", PAYLOAD),
     op("GET", "/api/v1/runs/{id}/scopes", "run_scopes", VIEWER),
+    op("GET", "/api/v1/runs/{id}/logs", "run_logs", PAYLOAD),
     op("GET", "/api/v1/runs/{id}/attention", "run_attention", VIEWER),
     op("POST", "/api/v1/runs/{id}/pause", "pause_run", OPERATOR),
     op("POST", "/api/v1/runs/{id}/resume", "resume_run", OPERATOR),

@@ -2,7 +2,7 @@
 
 use crate::guard::guard;
 use crate::handlers::{
-    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, meta, metrics, runs, session,
+    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, logs, meta, metrics, runs, session,
     streams,
 };
 use crate::problem::Refusal;
@@ -62,6 +62,7 @@ fn of_runs() -> Router<Arc<App>> {
         .route("/api/v1/runs/{id}/stream", get(streams::stream_run))
         .route("/api/v1/runs/{id}/input", get(runs::run_input))
         .route("/api/v1/runs/{id}/output", get(runs::run_output))
+        .route("/api/v1/runs/{id}/logs", get(logs::run_logs))
         .route("/api/v1/runs/{id}/nodes/input", get(inside::node_input))
         .route("/api/v1/runs/{id}/nodes/output", get(inside::node_output))
         .route("/api/v1/runs/{id}/context", get(inside::run_context))

@@ -341,7 +341,7 @@ struct Caught {
 
 impl Caught {
     fn call(bound: &Bound, ctx: &Ctx) -> Self {
-        let called = catch_unwind(AssertUnwindSafe(|| bound.call(ctx.clone())));
+        let called = catch_unwind(AssertUnwindSafe(|| ctx.within(|| bound.call(ctx.clone()))));
         let future = called.unwrap_or_else(|panic| Box::pin(std::future::ready(panicked(&*panic))));
         Caught { future, ctx: ctx.clone(), is_known: false }
     }
@@ -375,7 +375,8 @@ impl Future for Caught {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
         let began = Instant::now();
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
+        let ctx = self.ctx.clone();
+        let polled = catch_unwind(AssertUnwindSafe(|| ctx.within(|| self.future.as_mut().poll(cx))));
         self.note(began.elapsed());
         polled.unwrap_or_else(|panic| Poll::Ready(panicked(&*panic)))
     }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use vastflow_core::run::{Changes, Input, Peer, RunSummary, StepError, TaskOutcome, Times, Word};
 use vastflow_core::{
-    Codec, Event, Name, Payload, Plan, RunStarted, RunStatus, ScopeId, Seq, State, Task, Timestamp, codec,
+    Codec, Event, Name, Payload, Plan, RunStarted, RunStatus, Said, ScopeId, Seq, State, Task, Timestamp, codec,
 };
 use vastflow_sdk::{Bound, Ctx, Temporary};
 use vastflow_store::{ClaimToken, Commit, Control, Message, NewTask};
@@ -76,6 +76,8 @@ pub(crate) struct Gathered {
 /// Something that was told, kept until it is acknowledged: after a conflict it is decided again.
 pub(crate) struct Told {
     pub(crate) input: Input,
+    /// What the call said that it is the answer of.
+    pub(crate) said: Option<Said>,
     /// The task that it answers, with the right to.
     pub(crate) settles: Option<(Task, ClaimToken)>,
     /// Who wants to know that it is recorded, or why not.
@@ -150,7 +152,7 @@ impl Cell {
             drop(inner);
             return other.tell(shared, input, asks);
         }
-        inner.tell(self, shared, Told { input, settles: None, asks });
+        inner.tell(self, shared, Told { input, said: None, settles: None, asks });
         // Looked at after the telling: either the last turn sees what was told, or this sees that there was one.
         if shared.stopped.is_off() {
             let slots = inner.refuse_all(&shared.why_stopped());
@@ -165,26 +167,27 @@ impl Cell {
         // One that is not among the calls was ended from outside, and its slot given back.
         let Some(at) = inner.calls.iter().position(|call| call.task == outcome.task) else { return };
         let call = inner.calls.swap_remove(at);
-        self.answer_in(shared, inner, Input::Outcome(outcome), (call.task, call.token), 1);
+        let said = call.ctx.take_log();
+        self.answer_in(shared, inner, (Input::Outcome(outcome), said), (call.task, call.token), 1);
     }
 
     /// Tells the scope what came of a task that was not called, which came with so many slots.
     pub(crate) fn answer(self: &Arc<Self>, shared: &Arc<Shared>, input: Input, task: (Task, ClaimToken), slots: usize) {
-        self.answer_in(shared, self.lock(), input, task, slots);
+        self.answer_in(shared, self.lock(), (input, None), task, slots);
     }
 
     fn answer_in(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         mut inner: MutexGuard<'_, Inner>,
-        input: Input,
+        (input, said): (Input, Option<Said>),
         task: (Task, ClaimToken),
         slots: usize,
     ) {
         inner.gathered.slots += slots;
         let queued = inner.gathered.changes.queue.len();
         let settles = inner.is_stored(task.0).then_some(task);
-        inner.tell(self, shared, Told { input, settles, asks: None });
+        inner.tell(self, shared, Told { input, said, settles, asks: None });
         let riders = inner.take_riders(self, shared, task.0, queued);
         if riders.is_empty() {
             return self.go_on(shared, inner);
@@ -198,7 +201,11 @@ impl Cell {
         let mut inner = self.lock();
         for task in tasks {
             if inner.state.expects(task) && !inner.state.may_start(self.bound.plan(), task) {
-                inner.tell(self, shared, Told { input: Input::NotStarted(task), settles: None, asks: None });
+                inner.tell(
+                    self,
+                    shared,
+                    Told { input: Input::NotStarted(task), said: None, settles: None, asks: None },
+                );
             }
         }
         self.go_on(shared, inner);
@@ -342,6 +349,13 @@ impl Inner {
             // Most commits tell one thing, and its events stay in memory until the run is in the tables.
             events.reserve_exact(1);
             all_told.reserve_exact(1);
+        }
+        if let (Some(said), Input::Outcome(TaskOutcome { task, .. })) = (&told.said, &told.input) {
+            // It stands in front of what came of the call, and only if that is recorded, too.
+            let said = Input::Said { task: *task, said: said.clone() };
+            if let Err(error @ StepError::Illegal(_)) = self.state.step_into(plan, said, times, changes, events) {
+                tracing::error!(scope = %cell.scope, "what a call said is not recorded: {error}");
+            }
         }
         match self.state.step_into(plan, told.input.clone(), times, changes, events) {
             Ok(()) => {

@@ -236,6 +236,10 @@ fn word_line(f: &mut fmt::Formatter<'_>, node: &str, event: &Event) -> fmt::Resu
         }
         Event::UndoRequested => f.write_str("« what was done is taken back"),
         Event::WordsIgnored => f.write_str("… words came that nobody waits for any more"),
+        Event::Said { said, .. } => {
+            let all = said.lines.len() as u64 + u64::from(said.dropped);
+            write!(f, "“ said {all} line{}", if all == 1 { "" } else { "s" })
+        }
         other => f.write_str(other.name()),
     }
 }

@@ -29,6 +29,9 @@ pub mod service {}
 #[doc = include_str!("../../../docs/guide/in-production.md")]
 pub mod in_production {}
 
+#[doc = include_str!("../../../docs/guide/deploy.md")]
+pub mod deploy {}
+
 #[doc = include_str!("../../../docs/guide/testing.md")]
 pub mod testing {}
 

@@ -33,7 +33,7 @@ pub use vastflow_core::event::Choice;
 pub use vastflow_core::run::NodeStatus;
 pub use vastflow_core::view::{CallKind, CallView, NodeView, Phase, RunView, Span};
 pub use vastflow_core::{
-    Codec, Event, Failure, FailureKind, Name, Payload, Plan, PlanErrors, PlanHash, RunFailure, RunId, RunInfo,
+    Codec, Event, Failure, FailureKind, Level, Name, Payload, Plan, PlanErrors, PlanHash, RunFailure, RunId, RunInfo,
     RunOutcome, RunStatus, Timestamp, TraceContext,
 };
 pub use vastflow_open::{Open, OpenError, open};
@@ -44,13 +44,19 @@ pub use vastflow_sdk::{
     RiverError, RiverExt, Settled, Stream, TimesExt, any, n_of, settled,
 };
 pub use vastflow_worker::{
-    Engine, EngineBuilder, Error, Events, Fork, Limit, MetricsPage, Observer, Report, Retention, Run, RunEvent, Signal,
-    StartRun, Stats, TypedRun, Waiting, Window, run_in_memory,
+    CallSeen, Engine, EngineBuilder, Error, Events, Fork, Limit, LogLine, MetricsPage, Observer, Report, Retention,
+    Run, RunEvent, RunSeen, Signal, StartRun, Stats, TypedRun, Waiting, Window, run_in_memory,
 };
 
 /// The storage seam, for those who write or inspect stores.
 pub mod store {
     pub use vastflow_store::*;
+}
+
+/// What handlers say on `tracing`, kept with their calls. Needs the feature `logs`.
+#[cfg(feature = "logs")]
+pub mod logs {
+    pub use vastflow_logs::*;
 }
 
 /// Runs as OpenTelemetry traces. Needs the feature `otel`.

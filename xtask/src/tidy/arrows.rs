@@ -25,6 +25,7 @@ const ARROWS: &[(&str, May)] = &[
     ("vastflow-worker", May::Know(&["vastflow-core", "vastflow-store", "vastflow-sdk"])),
     ("vastflow-testing", May::Know(&["vastflow-core", "vastflow-sdk", "vastflow-worker"])),
     ("vastflow-callback", May::Know(&["vastflow-core", "vastflow-sdk", "vastflow-worker"])),
+    ("vastflow-logs", May::Know(&["vastflow-core", "vastflow-sdk"])),
     ("vastflow-otel", May::Know(&["vastflow-core", "vastflow-worker"])),
     ("vastflow-api", May::Know(&[])),
     (

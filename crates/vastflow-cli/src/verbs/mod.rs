@@ -7,6 +7,7 @@ mod doctor;
 mod fleet;
 mod flows;
 mod law;
+mod logs;
 mod ls;
 mod result;
 #[cfg(feature = "serve")]
@@ -102,6 +103,7 @@ async fn runs(verb: Runs, context: Context) -> Result<(), Complaint> {
         Runs::Ls(args) => ls::ls(&args, &context).await,
         Runs::Show(args) => show::show(&args, &context).await,
         Runs::Tail(args) => tail::tail(&args, &context).await,
+        Runs::Logs(args) => logs::logs(&args, &context).await,
         Runs::Result(args) => result::result(&args, &context).await,
         Runs::Signal(args) => again::signal(args, &context).await,
         Runs::Fork(args) => again::fork(args, &context).await,

@@ -3,10 +3,11 @@
 use super::Context;
 use super::callbacks::callbacks;
 use super::worker::set_up;
-use crate::args::{Dev, Metrics, Serve, TokensVerb, Worker};
+use crate::args::{Dev, Serve, Sight, TokensVerb, Worker};
 use crate::complaint::{Complaint, Exit};
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::log;
 use crate::text;
 use comfy_table::Cell;
 use serde_json::json;
@@ -51,7 +52,9 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
         context.config.assume_store(DEV_STORE);
     }
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
-    context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
+    context.config.set_flag("serve.metrics_addr", args.sight.metrics_addr.as_deref())?;
+    context.config.set_flag("log", args.sight.log.as_deref())?;
+    log::begin(&context.config)?;
     let service = service(&mut context, false).await?;
     listen(service, None, &context).await
 }
@@ -59,7 +62,9 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
 /// For those who have a token.
 pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Complaint> {
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
-    context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
+    context.config.set_flag("serve.metrics_addr", args.sight.metrics_addr.as_deref())?;
+    context.config.set_flag("log", args.sight.log.as_deref())?;
+    log::begin(&context.config)?;
     let mut service = service(&mut context, args.server_only).await?;
     let mut first = None;
     if args.insecure_no_auth {
@@ -88,7 +93,7 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
 
 async fn service(context: &mut Context, server_only: bool) -> Result<Service, Complaint> {
     let desk = Desk::make(&context.config).await?;
-    let typed = Worker { slots: None, name: None, lease: None, metrics: Metrics::default() };
+    let typed = Worker { slots: None, name: None, lease: None, sight: Sight::default() };
     let engine = set_up(context.engine(&desk), &typed, context);
     let callbacks = callbacks(&context.config)?;
     // Without code there is nothing that it could do itself, but for telling how runs ended.

@@ -4,6 +4,7 @@ use super::Context;
 use crate::args::Worker;
 use crate::complaint::{Complaint, Exit};
 use crate::desk::Desk;
+use crate::log;
 use crate::text::count;
 use vastflow_worker::EngineBuilder;
 
@@ -12,6 +13,8 @@ pub(super) async fn worker(args: Worker, mut context: Context) -> Result<(), Com
         return Err(Complaint::usage("this program has no flows, so there is no work that it could do")
             .next("build a program with your flows, `vastflow::app().flow(…).main()`, and use its `worker`"));
     }
+    context.config.set_flag("log", args.sight.log.as_deref())?;
+    log::begin(&context.config)?;
     let desk = Desk::make(&context.config).await?;
     let engine = set_up(context.engine(&desk), &args, &context);
     #[cfg(feature = "serve")]
@@ -22,7 +25,7 @@ pub(super) async fn worker(args: Worker, mut context: Context) -> Result<(), Com
     let engine = engine.start().await?;
     #[cfg(feature = "serve")]
     let _exporter = {
-        context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
+        context.config.set_flag("serve.metrics_addr", args.sight.metrics_addr.as_deref())?;
         match context.config.get("serve.metrics_addr") {
             Some(at) => Some(super::serve::told(vastflow_server::Exporter::bind(&engine, at).await?, &context)),
             None => None,

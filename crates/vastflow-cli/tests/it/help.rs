@@ -11,6 +11,7 @@ const VERBS: &[&[&str]] = &[
     &["runs", "ls"],
     &["runs", "show"],
     &["runs", "tail"],
+    &["runs", "logs"],
     &["runs", "result"],
     &["runs", "signal"],
     &["runs", "pause"],

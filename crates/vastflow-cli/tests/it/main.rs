@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "panics are how tests fail")]
 
 mod control;
+mod deploy;
 mod help;
 mod looks;
 mod place;

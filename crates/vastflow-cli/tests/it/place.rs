@@ -117,7 +117,7 @@ impl Drop for Worker {
 }
 
 /// Cargo puts examples beside the tests of the same package.
-fn shop() -> PathBuf {
+pub(crate) fn shop() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().with_file_name("examples").join("shop");
     assert!(path.exists(), "{} is missing: build it with `cargo build -p vastflow-cli --examples`", path.display());

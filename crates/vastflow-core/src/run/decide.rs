@@ -6,7 +6,7 @@ use super::state::{NodeState, Phase, State, Undoing};
 use crate::event::{Call, Choice, Event, RunStarted};
 use crate::failure::{Failure, FailureKind};
 use crate::id::{NodeIx, Task};
-use crate::limits::MAX_SIGNALS;
+use crate::limits::{MAX_LOG_BYTES, MAX_SIGNALS};
 use crate::plan::Plan;
 use crate::retry::run_seed;
 use crate::time::Timestamp;
@@ -50,6 +50,10 @@ impl State {
             Input::Cancel { by, why } => self.cancel(by, why),
             Input::Kill { by, why } => Ok(Event::Killed { by, why }),
             Input::Resolve { node, choice, by, why } => self.resolved(node, choice, by, why),
+            Input::Said { task, .. } if !self.expects(task) => Err(Rejection::Stale(task)),
+            Input::Said { task, said } => {
+                Ok(Event::Said { task, said: said.within(MAX_LOG_BYTES.saturating_sub(self.log_bytes)) })
+            }
             Input::Quarantine { task, deaths } => self.quarantine(task, deaths),
         }
     }

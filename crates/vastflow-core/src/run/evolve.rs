@@ -88,7 +88,7 @@ impl State {
                 self.may_listen(node, key, (name, waits), turn)
             }
             Event::SignalPassed { ref id, .. } => self.may_take(plan, id),
-            Event::WordsIgnored => true,
+            Event::WordsIgnored | Event::Said { .. } => true,
             Event::Woke { node } => self.expects(Task::Wake { node }),
             Event::Paused { .. } => self.is_going() && !self.is_paused(),
             Event::Resumed { .. } => self.is_paused() && self.phase != Phase::Ended,
@@ -244,6 +244,7 @@ impl<S: Sink> Fold<'_, S> {
                 self.succeed(*node, &through);
             }
             Event::WordsIgnored => {}
+            Event::Said { said, .. } => self.state.log_bytes += said.bytes(),
             Event::Admitted => self.begin_work(),
             Event::Paused { by, .. } => self.state.more_mut().paused = Some(by.clone()),
             Event::Resumed { .. } => self.state.more_mut().paused = None,

@@ -1,7 +1,7 @@
 //! What can be told to a run.
 
 use crate::context::Writes;
-use crate::event::{Choice, Item, Origin, RunInfo, RunStarted, ScopeEnd};
+use crate::event::{Choice, Item, Origin, RunInfo, RunStarted, Said, ScopeEnd};
 use crate::failure::Failure;
 use crate::id::{Name, NodeIx, RunId, Task};
 use crate::payload::Payload;
@@ -78,6 +78,13 @@ pub enum Input {
         by: Box<str>,
         /// Why.
         why: Box<str>,
+    },
+    /// A call said something while it was under way: its log. Told right before what came of the call.
+    Said {
+        /// Which call.
+        task: Task,
+        /// What it said.
+        said: Said,
     },
     /// There is room for the run: it need not wait in line any more.
     Admit,

@@ -46,6 +46,8 @@ pub struct State {
     pub(super) nodes: Vec<NodeState>,
     /// How many of the events count for [`MAX_EVENTS`](crate::limits::MAX_EVENTS).
     pub(super) counted: u32,
+    /// The bytes of all that calls said.
+    pub(super) log_bytes: usize,
     /// Nodes that are active or open.
     pub(super) in_hand: u32,
     /// Nodes that have not ended and are still needed.

@@ -265,6 +265,7 @@ const fn counts(event: &Event) -> bool {
             | Event::Reduced { .. }
             | Event::Polled { .. }
             | Event::WordsIgnored
+            | Event::Said { .. }
     )
 }
 

@@ -3,10 +3,10 @@
 use core::fmt::Write as _;
 use std::collections::BTreeSet;
 use vastflow_core::codec::{CodecError, VERSION, decode, encode};
-use vastflow_core::event::{Call, Choice, Item, KeptScope, Micros, Origin, ScopeEnd};
+use vastflow_core::event::{Call, Choice, Item, KeptScope, Level, Micros, Origin, Said, SaidLine, ScopeEnd};
 use vastflow_core::{
     Codec, Event, Failure, FailureKind, Hook, Name, NodeIx, Payload, PlanHash, RunFailure, RunId, RunInfo, RunOutcome,
-    RunStarted, Timestamp,
+    RunStarted, Task, Timestamp,
 };
 
 /// The bytes of [`samples`]: a name and a record in hexadecimal a line. Never edit a line of a released version: if it
@@ -101,6 +101,13 @@ fn of_control(node: NodeIx, at: Timestamp, call: &Call) -> Vec<Event> {
             id: "s1".into(),
             name: Name::new("go").unwrap(),
             payload: Payload::new(Codec::Json, "7"),
+        },
+        Event::Said {
+            task: Task::Attempt { node, attempt: 3 },
+            said: Said {
+                lines: vec![SaidLine { after: Micros(1_500), level: Level::Warn, text: "slow".into() }],
+                dropped: 7,
+            },
         },
     ]
 }

@@ -68,6 +68,7 @@ const OF_THE_RUN: &str = "
     HookFailed-finally     .     .       .       .         .         .          x        .        .        .       .
     UndoRequested          .     .       .       .         .         .          .        .        .        .       x
     WordsIgnored           x     x       x       x         x         x          x        .        .        .       x
+    Said                   x     x       x       x         x         x          x        .        .        .       x
     Clashed                .     .       .       .         .         .          .        x        .        .       .
     ChildEnded             .     .       .       .         .         .          .        .        x        .       .
     RunEnded               .     .       .       .         .         .          .        .        .        x       .";
@@ -271,13 +272,21 @@ fn walk(run: &Run, mut see: impl FnMut(Place, Option<&Event>)) {
     see(Place::new(&run.plan, &state, &scopes), None);
 }
 
-/// Words that nobody waits for may come wherever a scope stands, and change nothing.
-fn not_listening(place: &Place) -> Option<Pair> {
-    let (mut state, mut changes) = (place.state.clone(), Changes::default());
-    state.evolve(&place.plan, &Event::WordsIgnored, Timestamp::ZERO, &mut changes).ok()?;
-    assert_eq!(changes, Changes::default());
-    assert_eq!(state.summary(&place.plan), place.state.summary(&place.plan));
-    Some(pair(place, &Event::WordsIgnored))
+/// Words that nobody waits for, and what calls say, may come wherever a scope stands, and change nothing.
+fn not_listening(place: &Place) -> Vec<Pair> {
+    let idle = |event: Event| {
+        let (mut state, mut changes) = (place.state.clone(), Changes::default());
+        state.evolve(&place.plan, &event, Timestamp::ZERO, &mut changes).ok()?;
+        assert_eq!(changes, Changes::default());
+        assert_eq!(state.summary(&place.plan), place.state.summary(&place.plan));
+        Some(pair(place, &event))
+    };
+    [Event::WordsIgnored, said()].into_iter().filter_map(idle).collect()
+}
+
+/// What a call says.
+fn said() -> Event {
+    Event::Said { task: Task::Attempt { node: NodeIx(0), attempt: 1 }, said: vastflow_core::Said::default() }
 }
 
 impl Place {
@@ -628,6 +637,7 @@ fn events_of_the_run(place: &Place) -> Vec<Event> {
         Event::GraceOver,
         Event::UndoRequested,
         Event::WordsIgnored,
+        said(),
         Event::Admitted,
     ];
     let fact = place.state.settle();

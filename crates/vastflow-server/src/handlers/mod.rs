@@ -10,6 +10,7 @@ pub(crate) mod fleet;
 pub(crate) mod flows;
 pub(crate) mod goflow;
 pub(crate) mod inside;
+pub(crate) mod logs;
 pub(crate) mod meta;
 pub(crate) mod metrics;
 pub(crate) mod runs;

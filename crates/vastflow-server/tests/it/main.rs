@@ -14,6 +14,7 @@ mod ends;
 mod gates;
 mod insides;
 mod lists;
+mod logs;
 mod metrics;
 mod modes;
 mod sessions;

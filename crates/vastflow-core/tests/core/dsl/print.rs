@@ -101,6 +101,7 @@ pub(crate) fn event_text(plan: &Plan, event: &Event) -> String {
         | Event::Undone { .. }
         | Event::UndoRequested
         | Event::WordsIgnored
+        | Event::Said { .. }
         | Event::Admitted => String::new(),
         other => panic!("a new event, {}: say here how cases write it", other.name()),
     };
