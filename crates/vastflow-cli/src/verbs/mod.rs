@@ -6,6 +6,8 @@ mod fleet;
 mod flows;
 mod law;
 mod ls;
+#[cfg(feature = "client")]
+mod remote;
 mod result;
 #[cfg(feature = "serve")]
 mod serve;
@@ -67,6 +69,10 @@ pub(crate) fn runtime(verb: &Verb) -> std::io::Result<Runtime> {
 
 /// Does what was asked for.
 pub(crate) async fn answer(verb: Verb, context: Context) -> Result<(), Complaint> {
+    #[cfg(feature = "client")]
+    if let Some(url) = context.config.server()?.map(str::to_owned) {
+        return remote::answer(verb, &url, &context).await;
+    }
     match verb {
         Verb::Start(args) => start::start(args, context).await,
         Verb::Runs(verb) => runs(verb, context).await,

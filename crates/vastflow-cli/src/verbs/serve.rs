@@ -6,10 +6,11 @@ use crate::args::{Dev, Serve, TokensVerb, Worker};
 use crate::complaint::{Complaint, Exit};
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::out::Out;
 use crate::text;
 use comfy_table::Cell;
 use serde_json::json;
-use vastflow_api::access::{NewToken, Scope};
+use vastflow_api::access::{MadeToken, NewToken, Scope, TokenRow};
 use vastflow_core::Timestamp;
 use vastflow_server::{Service, ServiceError, TokenError, Tokens};
 
@@ -138,45 +139,53 @@ pub(super) fn tokens(verb: TokensVerb, context: &Context) -> Result<(), Complain
     let tokens = tokens_of(&context.config)?;
     let out = context.out;
     match verb {
-        TokensVerb::Ls => {
-            let rows = tokens.list();
-            if out.is_json() {
-                out.json(json!({ "tokens": rows }));
-                return Ok(());
-            }
-            let mut table = out.table(&["id", "name", "may", "flows", "ends"]);
-            for row in &rows {
-                let may: Vec<&str> = row.scopes.iter().map(|scope| scope.as_str()).collect();
-                let ends = Timestamp::from_millis(row.expires_at_ms);
-                table.add_row([
-                    Cell::new(&row.id),
-                    Cell::new(&row.name),
-                    Cell::new(may.join(", ")),
-                    Cell::new(if row.flows.is_empty() { "all".into() } else { row.flows.join(", ") }),
-                    Cell::new(if ends <= text::now() { "over".into() } else { text::utc(ends) }),
-                ]);
-            }
-            out.show(&mut table, "there are no tokens; `serve` makes the first, or `tokens make`");
-        }
+        TokensVerb::Ls => print_tokens(&tokens.list(), out),
         TokensVerb::Make { name, scope, flow, days } => {
-            let made = tokens.make(NewToken { name, scopes: scope, flows: flow, days })?;
-            if out.is_json() {
-                out.json(json!({ "row": made.row, "token": made.token }));
-            } else {
-                out.say(&made.token);
-                out.note(format!("made {} for {}; the token is shown this once", made.row.id, made.row.name));
-            }
+            print_made(&tokens.make(NewToken { name, scopes: scope, flows: flow, days })?, out);
         }
         TokensVerb::Revoke { id } => {
             if !tokens.revoke(&id)? {
                 let text = format!("there is no token {id:?}");
                 return Err(Complaint::new(Exit::NotFound, "unknown-token", text).next("vastflow tokens ls"));
             }
-            match out.is_json() {
-                true => out.json(json!({ "revoked": id })),
-                false => out.note(format!("{id} is worth nothing any more; services learn that within a second")),
-            }
+            print_revoked(&id, out);
         }
     }
     Ok(())
+}
+
+pub(super) fn print_tokens(rows: &[TokenRow], out: Out) {
+    if out.is_json() {
+        out.json(json!({ "tokens": rows }));
+        return;
+    }
+    let mut table = out.table(&["id", "name", "may", "flows", "ends"]);
+    for row in rows {
+        let may: Vec<&str> = row.scopes.iter().map(|scope| scope.as_str()).collect();
+        let ends = Timestamp::from_millis(row.expires_at_ms);
+        table.add_row([
+            Cell::new(&row.id),
+            Cell::new(&row.name),
+            Cell::new(may.join(", ")),
+            Cell::new(if row.flows.is_empty() { "all".into() } else { row.flows.join(", ") }),
+            Cell::new(if ends <= text::now() { "over".into() } else { text::utc(ends) }),
+        ]);
+    }
+    out.show(&mut table, "there are no tokens; `serve` makes the first, or `tokens make`");
+}
+
+pub(super) fn print_made(made: &MadeToken, out: Out) {
+    if out.is_json() {
+        out.json(json!({ "row": made.row, "token": made.token }));
+    } else {
+        out.say(&made.token);
+        out.note(format!("made {} for {}; the token is shown this once", made.row.id, made.row.name));
+    }
+}
+
+pub(super) fn print_revoked(id: &str, out: Out) {
+    match out.is_json() {
+        true => out.json(json!({ "revoked": id })),
+        false => out.note(format!("{id} is worth nothing any more; services learn that within a second")),
+    }
 }

@@ -5,6 +5,7 @@ mod control;
 mod help;
 mod looks;
 mod place;
+mod remote;
 mod service;
 mod settings;
 mod stores;

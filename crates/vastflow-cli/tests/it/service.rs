@@ -52,7 +52,7 @@ fn what_the_client_asks_a_service_does() {
         assert_eq!(client.wait("n").await.unwrap().stopped.unwrap().why, "over");
         client.delete("n").await.unwrap();
         assert_eq!(client.run("n").await.unwrap_err().code(), "unknown-run");
-        let failed = Runs { status: Some(Status::Failed), limit: 1, ..Runs::default() };
+        let failed = Runs { status: vec![Status::Failed], limit: 1, ..Runs::default() };
         let page = client.runs(&failed).await.unwrap();
         assert_eq!((page.items.len(), page.next.is_some()), (1, true));
         assert!(client.counts().await.unwrap().runs[&Status::Succeeded] >= 3);
