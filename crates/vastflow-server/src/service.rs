@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::{TcpListener, ToSocketAddrs};
+use vastflow_store::Durability;
 use vastflow_worker::{Engine, EngineBuilder};
 
 /// An HTTP service on an engine. It answers this machine only, unless it is told who may do what.
@@ -101,7 +102,8 @@ impl Service {
     }
 
     /// It never runs a node: it starts, shows and controls runs, also of flows that it has no code of, and other engines on
-    /// the store do the work.
+    /// the store do the work. On a store that belongs to one process nobody could, so it is refused there, unless the service
+    /// is [`read_only`](Service::read_only).
     pub const fn server_only(mut self) -> Self {
         self.mode = Mode::Server;
         self
@@ -262,7 +264,7 @@ impl Service {
 
     async fn work(self) -> Result<(), ServiceError> {
         let drain = self.limits.drain;
-        let engine = self.engine.start(self.mode).await?;
+        let engine = self.engine.start(self.mode, false).await?;
         crate::listen::told_to_end().await;
         tracing::info!("the worker ends when what runs here has ended");
         tokio::select! {
@@ -287,7 +289,7 @@ impl Service {
             None => Audit::default(),
         };
         let access = Access { tokens: self.tokens, signing: self.signing };
-        let engine = self.engine.start(self.mode).await?;
+        let engine = self.engine.start(self.mode, self.is_read_only).await?;
         let (limits, is_insecure) = (self.limits, self.is_insecure && access.is_open());
         let (has_dashboard, is_read_only, base_path) = (self.has_dashboard, self.is_read_only, self.base_path);
         Ok(App::new(Parts {
@@ -305,15 +307,29 @@ impl Service {
     }
 }
 
+/// Whether the store is this process's alone, and on a disk: nobody could do the work that a server leaves to others. A store in
+/// memory may be shared with another engine of this program.
+fn is_alone(engine: &Engine) -> bool {
+    let can = engine.store().capabilities();
+    !can.fleet && can.durability != Durability::Memory
+}
+
 impl Given {
-    async fn start(self, mode: Mode) -> Result<Engine, ServiceError> {
+    async fn start(self, mode: Mode, is_read_only: bool) -> Result<Engine, ServiceError> {
         match self {
             Given::Running(_) if mode == Mode::Server => Err(ServiceError::Setting(
                 "an engine that runs already may run nodes; give `Service::new` the engine before `.start()`"
                     .to_owned(),
             )),
             Given::Running(engine) => Ok(engine),
-            Given::Builder(builder) if mode == Mode::Server => Ok(builder.concurrency(0).start().await?),
+            Given::Builder(builder) if mode == Mode::Server => {
+                let engine = builder.concurrency(0).start().await?;
+                if !is_read_only && is_alone(&engine) {
+                    engine.shutdown().await?;
+                    return Err(ServiceError::Alone);
+                }
+                Ok(engine)
+            }
             Given::Builder(builder) => Ok(builder.start().await?),
         }
     }

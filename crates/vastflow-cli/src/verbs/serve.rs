@@ -27,6 +27,12 @@ impl From<ServiceError> for Complaint {
                 let text = format!("{address} is reached by other machines, and anybody there could do everything");
                 Complaint::usage(text).next("use `serve`, which asks for tokens, or listen on 127.0.0.1")
             }
+            ServiceError::Alone => {
+                let text = "this service would run no nodes, and while it has the file open nobody else can: what is started would \
+                            wait for ever";
+                Complaint::new(Exit::Conflict, "missing-code", text)
+                    .next("run `serve` of the program that has the flows; or `serve --read-only`, which only shows")
+            }
             ServiceError::Bind { .. } => {
                 Complaint::new(Exit::Conflict, "bind", error.to_string()).next("choose another: --listen 127.0.0.1:0")
             }
@@ -51,14 +57,23 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
         context.config.assume_store(DEV_STORE);
     }
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
-    let service = service(&mut context, false).await?;
+    let desk = Desk::make(&context.config).await?;
+    let shows = !context.own.has_code() && !desk.store.capabilities().fleet;
+    let mut service = service(&mut context, &desk, false).await?;
+    if shows {
+        context
+            .out
+            .note("this program has no flows, and nobody else works on the file while it is open: it is only shown");
+        service = service.read_only();
+    }
     listen(service, None, &context).await
 }
 
 /// For those who have a token.
 pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Complaint> {
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
-    let mut service = service(&mut context, args.server_only).await?;
+    let desk = Desk::make(&context.config).await?;
+    let mut service = service(&mut context, &desk, args.server_only).await?;
     let mut first = None;
     if args.insecure_no_auth {
         context.out.note("anybody who reaches this service may do everything: --insecure-no-auth says so");
@@ -84,10 +99,9 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
     listen(service, first.as_deref(), &context).await
 }
 
-async fn service(context: &mut Context, server_only: bool) -> Result<Service, Complaint> {
-    let desk = Desk::make(&context.config).await?;
+async fn service(context: &mut Context, desk: &Desk, server_only: bool) -> Result<Service, Complaint> {
     let typed = Worker { slots: None, name: None, lease: None };
-    let engine = set_up(context.engine(&desk), &typed, context);
+    let engine = set_up(context.engine(desk), &typed, context);
     let service = Service::new(engine);
     #[cfg(feature = "dashboard")]
     let service = service.dashboard();
