@@ -18,6 +18,9 @@ pub(crate) fn check() -> Result<String, String> {
 
 fn judge(tree: &str) -> Result<String, String> {
     let packages = distinct(tree);
+    if let Some((name, _)) = packages.iter().find(|(name, _)| name.starts_with("opentelemetry")) {
+        return Err(format!("weight: {name} is built without the feature otel; put it behind that."));
+    }
     let count = packages.len();
     if count <= MAX_PACKAGES {
         return Ok(format!("weight: {count} of at most {MAX_PACKAGES} packages."));
@@ -49,6 +52,12 @@ mod tests {
     fn a_repeated_package_counts_once_and_two_versions_twice() {
         let tree = "vastflow v0.1.0 (/repo)\nserde v1.0.0\nserde v1.0.0 (*)\nsyn v1.0.0\nsyn v2.0.0 (proc-macro)\n";
         assert_eq!(distinct(tree).len(), 4);
+    }
+
+    #[test]
+    fn traces_are_built_only_by_those_who_ask_for_them() {
+        let message = judge("vastflow v0.1.0\nopentelemetry_sdk v0.33.1\n").unwrap_err();
+        assert!(message.contains("opentelemetry_sdk"), "{message}");
     }
 
     #[test]

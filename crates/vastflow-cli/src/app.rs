@@ -155,8 +155,21 @@ impl App {
             )));
         }
         let runtime = verbs::runtime(&cli.verb).map_err(|why| told(why.into()))?;
-        let context = verbs::Context { config, out, own: self.own, build: self.build };
+        #[cfg(feature = "otel")]
+        let traces = vastflow_otel::Traces::from_env().map_err(|why| told(Complaint::usage(why.to_string())))?;
+        let context = verbs::Context {
+            config,
+            out,
+            own: self.own,
+            #[cfg(feature = "otel")]
+            traces: traces.clone(),
+            build: self.build,
+        };
         let answer = runtime.block_on(verbs::answer(cli.verb, context)).map_err(told);
+        #[cfg(feature = "otel")]
+        if traces.is_some_and(|traces| !traces.flush()) {
+            out.note("some traces could not be sent");
+        }
         // A thread that still reads a file must not hold up the end.
         runtime.shutdown_background();
         answer

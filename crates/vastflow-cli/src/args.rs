@@ -404,6 +404,17 @@ pub(crate) struct Worker {
     /// How soon others take over when it dies [default: the setting worker.lease, else 15s]
     #[arg(long, value_name = "TIME", value_parser = crate::text::duration)]
     pub(crate) lease: Option<std::time::Duration>,
+    #[cfg(feature = "serve")]
+    #[command(flatten)]
+    pub(crate) metrics: Metrics,
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, Default, Args)]
+pub(crate) struct Metrics {
+    /// Where /metrics is answered to anybody who reaches it [default: the setting serve.metrics_addr]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics_addr: Option<String>,
 }
 
 #[cfg(feature = "serve")]
@@ -412,6 +423,8 @@ pub(crate) struct Dev {
     /// Where [default: the setting serve.listen, else 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+    #[command(flatten)]
+    pub(crate) metrics: Metrics,
 }
 
 #[cfg(feature = "serve")]
@@ -420,6 +433,8 @@ pub(crate) struct Serve {
     /// Where [default: the setting serve.listen, else 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+    #[command(flatten)]
+    pub(crate) metrics: Metrics,
     /// Never run a node here: workers on the same store do
     #[arg(long)]
     pub(crate) server_only: bool,

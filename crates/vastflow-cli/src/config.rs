@@ -41,6 +41,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting { key: "worker.lease", about: "how soon others take over", default: "15s", check: is_span },
     Setting { key: "worker.lanes", about: "lanes that it serves: gpu=2,mail=10", default: "none", check: is_lanes },
     Setting { key: "serve.listen", about: "where the service listens", default: LISTEN, check: is_address },
+    Setting { key: "serve.metrics_addr", about: "where metrics are answered", default: "none", check: is_address },
+    Setting { key: "callbacks.allow", about: "who may be told how runs ended", default: "nobody", check: is_text },
+    Setting { key: "callbacks.networks", about: "private networks they may be in", default: "none", check: is_text },
+    Setting { key: "callbacks.secret_file", about: "what they are signed with", default: "none", check: is_text },
     Setting { key: "serve.tokens", about: "the file with the service's tokens", default: TOKENS, check: is_text },
 ];
 
@@ -154,8 +158,10 @@ impl Config {
 
     /// Takes what was typed for a setting, if it was.
     pub(crate) fn set_flag(&mut self, key: &'static str, value: Option<&str>) -> Result<(), Complaint> {
+        // On the command line words are joined otherwise.
         let flag = match key {
             "token_file" => "token-file",
+            "serve.metrics_addr" => "metrics-addr",
             _ => key.rsplit('.').next().unwrap_or(key),
         };
         let (Some(setting), Some(value)) = (SETTINGS.iter().find(|setting| setting.key == key), value) else {

@@ -38,6 +38,7 @@ pub mod plan;
 pub mod retry;
 pub mod run;
 pub mod time;
+mod trace;
 pub mod view;
 
 pub use context::{Context, Writes};
@@ -48,3 +49,4 @@ pub use payload::{Codec, Payload};
 pub use plan::{Plan, PlanErrors, PlanHash, PlanSpec};
 pub use run::{Input, Reply, Sink, State};
 pub use time::Timestamp;
+pub use trace::TraceContext;

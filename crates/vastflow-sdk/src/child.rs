@@ -33,6 +33,8 @@ pub enum ChildAsk {
         /// The run that started it.
         parent: RunId,
     },
+    /// Where does a run stand that somebody else started?
+    Find,
     /// Stop it, unless it is over.
     Cancel {
         /// Who asks.
@@ -86,6 +88,67 @@ impl Dag {
         self.make_atomic(at);
         self.node_at(at)
     }
+}
+
+impl Dag {
+    /// Draws a node that waits for the end of a run of the store, whoever started it and however it ends: what came of it,
+    /// [`Ctx::find_run`] says. A run that is not there, or was deleted, fails the node. It looks once a second unless
+    /// [`Node::look_every`] says otherwise.
+    ///
+    /// ```
+    /// use vastflow_sdk::{Ctx, Flow, Node, Result};
+    ///
+    /// async fn tell(ctx: Ctx, (): ()) -> Result<String> {
+    ///     let id: String = ctx.run_input()?;
+    ///     Ok(format!("{id} is {}", ctx.find_run(&id).await?.status))
+    /// }
+    ///
+    /// let flow: Flow<String, String> =
+    ///     Flow::dag("tells", |dag, id: Node<String>| dag.node("tell", tell, dag.await_run("end", id)))?;
+    /// # Ok::<(), vastflow_core::PlanErrors>(())
+    /// ```
+    pub fn await_run<'d>(&'d self, name: &str, id: Node<'d, String>) -> Node<'d, ()> {
+        let kind = NodeKind::River { poll: PollPolicy { times: u32::MAX, interval: LOOK } };
+        let at = self.draw_kind(name, kind, Arc::new(AwaitRun), &[id.wire()]);
+        self.node_at(at)
+    }
+}
+
+impl Ctx {
+    /// Where another run of the store stands, and what came of it.
+    ///
+    /// # Errors
+    /// There is no run of that id; the store does not answer; this call is made without a store.
+    pub async fn find_run(&self, id: &str) -> Result<ChildState, BoxError> {
+        self.engine().child(RunId::new(id)?, ChildAsk::Find).await
+    }
+}
+
+/// The code of a node that waits for a run's end.
+struct AwaitRun;
+
+impl Code for AwaitRun {
+    fn call(&self, ctx: Ctx, args: Vec<Payload>) -> BoxFuture<Reply> {
+        Box::pin(async move { await_run(&ctx, args).await.unwrap_or_else(|error| failed(&error)) })
+    }
+
+    fn takes(&self) -> Schema {
+        String::schema()
+    }
+
+    fn gives(&self) -> Schema {
+        <()>::schema()
+    }
+}
+
+async fn await_run(ctx: &Ctx, args: Vec<Payload>) -> Result<Reply, BoxError> {
+    let id = String::decode(&args.into_iter().next().unwrap_or_else(Payload::null))?;
+    let state = ctx.find_run(&id).await?;
+    Ok(match ctx.task() {
+        Task::Poll { .. } if state.status.is_final() => Reply::Done(Payload::null()),
+        Task::Poll { .. } => Reply::Continue { cause: format!("run {id} is {}", state.status).into() },
+        _ => Reply::Submitted,
+    })
 }
 
 impl<'d, T> Node<'d, T> {

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use vastflow_core::plan::NodeSpec;
 use vastflow_core::{
-    Context, Failure, Name, NodeIx, Payload, Plan, RunId, RunOutcome, RunStarted, ScopeId, Task, Timestamp, Writes,
+    Context, Failure, Name, NodeIx, Payload, Plan, RunId, RunOutcome, RunStarted, ScopeId, Task, Timestamp,
+    TraceContext, Writes,
 };
 
 /// The call that a handler is in: which run, which node, which attempt; the run's shared data; whether to stop.
@@ -44,6 +45,7 @@ struct Inner {
     deadline: Option<Timestamp>,
     now: Timestamp,
     span: Span,
+    caller: u64,
     engine: Arc<dyn EngineLink>,
     values: Values,
     cancelled: AtomicBool,
@@ -80,6 +82,8 @@ pub struct CallParts {
     pub now: Timestamp,
     /// The span that the call runs in.
     pub span: Span,
+    /// A number of the worker that makes the call, which no other has.
+    pub caller: u64,
     /// The engine that makes the call.
     pub engine: Arc<dyn EngineLink>,
 }
@@ -130,7 +134,7 @@ impl Ctx {
     #[must_use]
     pub fn new(call: CallParts) -> Self {
         let CallParts { scope, plan, task, started, inputs, context, temporary, about, .. } = call;
-        let CallParts { outcome, deadline, now, span, engine, .. } = call;
+        let CallParts { outcome, deadline, now, span, caller, engine, .. } = call;
         Ctx(Arc::new(Inner {
             scope,
             plan,
@@ -141,6 +145,7 @@ impl Ctx {
             deadline,
             now,
             span,
+            caller,
             engine,
             values: Values::new(context, temporary),
             cancelled: AtomicBool::new(false),
@@ -363,6 +368,26 @@ impl Ctx {
     #[must_use]
     pub fn span(&self) -> &Span {
         &self.0.span
+    }
+
+    /// Where this call stands among traces: in that of whoever started the run, or in the run's own.
+    #[must_use]
+    pub fn trace(&self) -> TraceContext {
+        let run = TraceContext::of_run(self.run_id(), self.info().trace.as_deref());
+        run.of_call(self.scope(), self.0.task, (self.0.caller, self.0.now))
+    }
+
+    /// The same as the header `traceparent` has it, to be sent along with what this call asks of others.
+    ///
+    /// ```
+    /// # use vastflow_sdk::{Ctx, Result};
+    /// async fn fetch(ctx: Ctx, url: String) -> Result<String> {
+    ///     Ok(format!("GET {url}\ntraceparent: {}", ctx.traceparent()))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn traceparent(&self) -> String {
+        self.trace().to_string()
     }
 
     /// The task that this call answers.

@@ -74,6 +74,7 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         Err(refusal) => refusal.into_response(),
     };
     finish(&app, &about, &mut response);
+    app.asked.note(asked, response.status());
     if let Some(operation) = asked.filter(|operation| operation.is_audited()) {
         note(&app, &about, (who.as_ref(), why), operation, &response);
     }

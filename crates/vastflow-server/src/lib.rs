@@ -14,11 +14,13 @@
 //! **Absent:** any rule about what a run does next, any knowledge of drivers, code of users that is deserialised (payloads
 //! are bytes), payloads and tokens in log lines.
 
+mod asked;
 mod audit;
 mod auth;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod error;
+mod exporter;
 mod feed;
 mod guard;
 mod handlers;
@@ -36,6 +38,7 @@ mod tls;
 
 pub use auth::{Principal, TokenError, Tokens, sign, verify_goflow};
 pub use error::ServiceError;
+pub use exporter::Exporter;
 pub use limits::Limits;
 pub use listen::{Ender, Listening};
 pub use openapi::json as openapi_json;
@@ -43,3 +46,5 @@ pub use problem::CODES;
 pub use service::{Given, Service};
 /// The JSON that is spoken: rights and tokens are among it.
 pub use vastflow_api as api;
+/// Who may be told how runs ended: see [`Service::callbacks`].
+pub use vastflow_callback as callback;

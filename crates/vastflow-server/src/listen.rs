@@ -1,6 +1,7 @@
 //! Connections: taken, given a time for their first words, and let end.
 
 use crate::error::ServiceError;
+use crate::exporter::{Exporter, Source};
 use crate::routes;
 use crate::state::App;
 use crate::tls::Tls;
@@ -17,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
@@ -69,6 +70,14 @@ impl Listening {
     #[must_use]
     pub fn engine(&self) -> &vastflow_worker::Engine {
         &self.app.engine
+    }
+
+    /// What it and its engine count, on another address, to anybody who reaches that: see [`Exporter`].
+    ///
+    /// # Errors
+    /// [`ServiceError::Bind`].
+    pub async fn export(&self, at: impl ToSocketAddrs + fmt::Debug) -> Result<Exporter, ServiceError> {
+        Exporter::of(Source::Service(Arc::clone(&self.app)), at).await
     }
 
     /// What ends it from elsewhere in the program.

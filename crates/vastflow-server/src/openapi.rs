@@ -1,7 +1,8 @@
 //! The OpenAPI document, and a page to read that is made from it.
 
 use crate::handlers::{
-    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, meta, runs, session, streams,
+    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, meta, metrics, runs, session,
+    streams,
 };
 use crate::operations::OPERATIONS;
 use std::fmt::Write as _;
@@ -25,6 +26,7 @@ pub(crate) const STYLE: &str = include_str!("docs.css");
     paths(
         meta::health,
         meta::ready,
+        metrics::metrics,
         meta::document,
         meta::docs,
         meta::docs_style,

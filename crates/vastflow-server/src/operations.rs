@@ -84,6 +84,7 @@ const PAYLOAD: Option<Scope> = Some(Scope::PayloadRead);
 pub(crate) const OPERATIONS: &[Operation] = &[
     op("GET", "/health", "health", ANYONE),
     op("GET", "/ready", "ready", ANYONE),
+    op("GET", "/metrics", "metrics", VIEWER),
     op("GET", "/api/v1/openapi.json", "openapi", ANYONE),
     op("GET", "/api/v1/docs", "docs", ANYONE),
     op("GET", "/api/v1/docs/style.css", "docs_style", ANYONE),

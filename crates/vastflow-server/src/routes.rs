@@ -2,7 +2,8 @@
 
 use crate::guard::guard;
 use crate::handlers::{
-    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, meta, runs, session, streams,
+    access, attention, bulk, call, control, figures, fleet, flows, goflow, inside, meta, metrics, runs, session,
+    streams,
 };
 use crate::problem::Refusal;
 use crate::state::App;
@@ -43,6 +44,7 @@ fn all() -> Router<Arc<App>> {
     Router::new()
         .route("/health", get(meta::health))
         .route("/ready", get(meta::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/flow/{name}", post(call::call_flow))
         .route("/flow/{name}/request/{word}", get(goflow::goflow_look).post(goflow::goflow_control))
         .route("/flow/{name}/request/{word}/{id}", get(goflow::goflow_look_at).post(goflow::goflow_control_of))

@@ -15,8 +15,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::{TcpListener, ToSocketAddrs};
+use vastflow_callback::Callbacks;
 use vastflow_store::Durability;
-use vastflow_worker::{Engine, EngineBuilder};
+use vastflow_worker::{Engine, EngineBuilder, Error};
 
 /// An HTTP service on an engine. It answers this machine only, unless it is told who may do what.
 ///
@@ -45,6 +46,7 @@ pub struct Service {
     hosts: Vec<String>,
     limits: Limits,
     audit: Option<PathBuf>,
+    callbacks: Option<Callbacks>,
     is_insecure: bool,
     has_dashboard: bool,
     is_read_only: bool,
@@ -92,6 +94,7 @@ impl Service {
             hosts: Vec::new(),
             limits: Limits::default(),
             audit: None,
+            callbacks: None,
             is_insecure: false,
             has_dashboard: false,
             is_read_only: false,
@@ -164,6 +167,14 @@ impl Service {
     /// A file to which a line is added for all that is asked for that changes something.
     pub fn audit(mut self, path: impl AsRef<Path>) -> Self {
         self.audit = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Who may be told how runs ended, for requests with `X-Callback-Url` (or goflow's `X-Faas-Flow-Callback-Url`); nobody
+    /// unless said. The engine of the service tells them, unless it never runs a node: then workers do, which serve the same
+    /// ([`Callbacks::serve`]).
+    pub fn callbacks(mut self, callbacks: Callbacks) -> Self {
+        self.callbacks = Some(callbacks);
         self
     }
 
@@ -264,7 +275,7 @@ impl Service {
 
     async fn work(self) -> Result<(), ServiceError> {
         let drain = self.limits.drain;
-        let engine = self.engine.start(self.mode, false).await?;
+        let engine = self.engine.start(self.mode, self.callbacks.as_ref()).await?;
         crate::listen::told_to_end().await;
         tracing::info!("the worker ends when what runs here has ended");
         tokio::select! {
@@ -289,8 +300,12 @@ impl Service {
             None => Audit::default(),
         };
         let access = Access { tokens: self.tokens, signing: self.signing };
-        let engine = self.engine.start(self.mode, self.is_read_only).await?;
-        let (limits, is_insecure) = (self.limits, self.is_insecure && access.is_open());
+        let engine = self.engine.start(self.mode, self.callbacks.as_ref()).await?;
+        if self.mode == Mode::Server && !self.is_read_only && is_alone(&engine) {
+            engine.shutdown().await?;
+            return Err(ServiceError::Alone);
+        }
+        let (callbacks, limits, is_insecure) = (self.callbacks, self.limits, self.is_insecure && access.is_open());
         let (has_dashboard, is_read_only, base_path) = (self.has_dashboard, self.is_read_only, self.base_path);
         Ok(App::new(Parts {
             engine,
@@ -298,6 +313,7 @@ impl Service {
             hosts,
             limits,
             audit,
+            callbacks,
             is_insecure,
             has_tls,
             has_dashboard,
@@ -315,22 +331,30 @@ fn is_alone(engine: &Engine) -> bool {
 }
 
 impl Given {
-    async fn start(self, mode: Mode, is_read_only: bool) -> Result<Engine, ServiceError> {
+    async fn start(self, mode: Mode, callbacks: Option<&Callbacks>) -> Result<Engine, ServiceError> {
+        let flow = callbacks.map(Callbacks::flow).transpose();
+        let flow = flow.map_err(|why| ServiceError::Setting(format!("callbacks cannot be told: {why}")))?;
         match self {
             Given::Running(_) if mode == Mode::Server => Err(ServiceError::Setting(
                 "an engine that runs already may run nodes; give `Service::new` the engine before `.start()`"
                     .to_owned(),
             )),
-            Given::Running(engine) => Ok(engine),
-            Given::Builder(builder) if mode == Mode::Server => {
-                let engine = builder.concurrency(0).start().await?;
-                if !is_read_only && is_alone(&engine) {
-                    engine.shutdown().await?;
-                    return Err(ServiceError::Alone);
+            Given::Running(engine) => {
+                match flow {
+                    Some(flow) => match engine.register(flow).await {
+                        // It serves them by itself.
+                        Ok(()) | Err(Error::NameTaken(_)) => {}
+                        Err(error) => return Err(error.into()),
+                    },
+                    None => {}
                 }
                 Ok(engine)
             }
-            Given::Builder(builder) => Ok(builder.start().await?),
+            Given::Builder(builder) => {
+                let builder = flow.into_iter().fold(builder, EngineBuilder::flow);
+                let builder = if mode == Mode::Server { builder.concurrency(0) } else { builder };
+                Ok(builder.start().await?)
+            }
         }
     }
 }

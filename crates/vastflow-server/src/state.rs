@@ -1,5 +1,6 @@
 //! What all requests of a service share.
 
+use crate::asked::Requests;
 use crate::audit::Audit;
 use crate::auth::{Access, Sessions};
 use crate::feed::Feed;
@@ -9,6 +10,7 @@ use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use vastflow_callback::Callbacks;
 use vastflow_worker::Engine;
 
 /// What all requests of a service share.
@@ -19,6 +21,8 @@ pub(crate) struct App {
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
     pub(crate) audit: Audit,
+    pub(crate) asked: Requests,
+    pub(crate) callbacks: Option<Callbacks>,
     pub(crate) feed: Feed,
     /// Room for requests.
     pub(crate) requests: Arc<Semaphore>,
@@ -51,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) hosts: Hosts,
     pub(crate) limits: Limits,
     pub(crate) audit: Audit,
+    pub(crate) callbacks: Option<Callbacks>,
     pub(crate) is_insecure: bool,
     pub(crate) has_tls: bool,
     pub(crate) has_dashboard: bool,
@@ -66,6 +71,7 @@ impl App {
             hosts,
             limits,
             audit,
+            callbacks,
             is_insecure,
             has_tls,
             has_dashboard,
@@ -79,6 +85,8 @@ impl App {
             sessions: Sessions::new(limits.session_time, limits.session_idle),
             hosts,
             audit,
+            asked: Requests::default(),
+            callbacks,
             feed: Feed::default(),
             requests: Arc::new(Semaphore::new(limits.requests)),
             streams: Arc::new(Semaphore::new(limits.streams)),

@@ -310,3 +310,15 @@ fn outcome(task: Task) -> Input {
 fn input(task: Task, reply: Reply) -> Input {
     Input::Outcome(TaskOutcome { task, reply, writes: Vec::new(), took: Duration::from_millis(3) })
 }
+
+/// Several steps of one scope as one commit.
+pub fn merged(mut steps: Vec<Commit>) -> Commit {
+    let mut whole = steps.remove(0);
+    for step in steps {
+        whole.events.extend(step.events);
+        whole.queue.extend(step.queue);
+        whole.obsolete.extend(step.obsolete);
+        whole.summary = step.summary.or(whole.summary);
+    }
+    whole
+}

@@ -7,6 +7,7 @@
 //! - [`differential`] drives the store and the specification ([`Ledger`](vastflow_store::Ledger)) with the same random
 //!   steps and compares every answer and all of the state; a failure prints its seed. [`law2`] checks the queue alone.
 //! - [`copying`] copies runs of random plans from one store to another, compares, and carries both to their ends.
+//! - [`own_clock`] holds a store that has a clock of its own to it, whatever its workers say.
 //! - [`Faulty`] makes any store lose answers, fail, hesitate, or die at its n-th commit.
 //! - [`servers`] starts real servers for stores that need one, and kills, stops and restarts them.
 //!
@@ -36,6 +37,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in this crate panics are how tests fail")]
 
 pub mod cases;
+mod clock;
 mod copying;
 mod differential;
 mod faulty;
@@ -48,6 +50,7 @@ mod probe;
 mod rng;
 pub mod servers;
 
+pub use clock::own_clock;
 pub use copying::{CopyTally, copying, steadily};
 pub use differential::{Divergence, Tally, differential};
 pub use faulty::{Chances, Fault, Faults, Faulty};

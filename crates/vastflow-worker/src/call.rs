@@ -3,6 +3,7 @@
 use crate::cell::{Calling, Cell};
 use crate::claim::{Held, begin_later};
 use crate::lanes::LanePlace;
+use crate::observer::CallSeen;
 use crate::shared::Shared;
 use std::any::Any;
 use std::fmt;
@@ -62,6 +63,7 @@ pub(crate) fn start_task(
         shared.slots.give_back(slots);
         return cell.after(shared);
     }
+    note_wait(shared, &cell.bound, &inner.state, task);
     if task == Task::Admit || task.is_timer() || !inner.state.may_start(cell.bound.plan(), task) {
         drop(inner);
         let input = match task {
@@ -78,12 +80,26 @@ pub(crate) fn start_task(
         begun: cell.begun.as_ref(),
         temporary: shared.temporary.of(cell.scope.run()),
         engine: &shared.link,
+        caller: shared.worker().0,
         now: shared.now(),
     };
     let ctx = site.ctx(task);
     let call = Call { counted: Counted::new(shared), cell: Arc::clone(cell), task, ctx: ctx.clone(), lane };
     let abort = shared.runtime.spawn(call.run()).abort_handle();
     inner.calls.push(Calling { task, token, ctx, abort });
+}
+
+/// Counts how long a task waited that could have begun before.
+fn note_wait(shared: &Shared, bound: &Bound, state: &State, task: Task) {
+    let Some(metrics) = &shared.metrics else { return };
+    let ready = match task {
+        Task::NodeDeadline { .. } => state.deadline(bound.plan(), task),
+        task => state.ready_at(task),
+    };
+    // Of some kinds nobody knows since when they wait.
+    let Some(ready) = ready.filter(|ready| *ready > Timestamp::ZERO) else { return };
+    let waits = if task.is_timer() { &metrics.timer_lag } else { &metrics.queue_wait };
+    waits.took(shared.now().since(ready));
 }
 
 /// Where a call is made.
@@ -95,13 +111,15 @@ pub(crate) struct Site<'a> {
     pub(crate) begun: Option<&'a Arc<RunStarted>>,
     pub(crate) temporary: Temporary,
     pub(crate) engine: &'a Arc<dyn EngineLink>,
+    /// A number of the worker, which no other has.
+    pub(crate) caller: u64,
     pub(crate) now: Timestamp,
 }
 
 impl Site<'_> {
     /// The context of a call that answers `task`.
     pub(crate) fn ctx(self, task: Task) -> Ctx {
-        let Site { scope, bound, state, begun, temporary, engine, now } = self;
+        let Site { scope, bound, state, begun, temporary, engine, caller, now } = self;
         let plan = bound.plan();
         let node = task.node();
         let name = node.and_then(|node| plan.node(node)).map_or("hook", |spec| spec.name.as_str());
@@ -121,7 +139,8 @@ impl Site<'_> {
                 .chain(state.deadline(plan, task))
                 .min(),
             now,
-            span: tracing::debug_span!("call", run = %scope.run(), scope = scope.path(), node = name, ?task),
+            span: tracing::debug_span!("call", run = %scope.run(), flow = %plan.flow(), scope = scope.path(), node = name, ?task),
+            caller,
             engine: Arc::clone(engine),
         })
     }
@@ -173,6 +192,12 @@ impl Call {
         let outcome = Called::begin(&self.cell.bound, &self.ctx, self.task).end().await;
         drop(self.lane);
         let shared = self.counted.over();
+        if let Some(metrics) = &shared.metrics {
+            metrics.called(self.cell.bound.plan().flow(), outcome.took);
+        }
+        if let Some(observer) = &shared.observer {
+            observer.called(&CallSeen::new(&self.ctx, &outcome.reply, outcome.took));
+        }
         self.cell.ended(&shared, outcome);
     }
 }

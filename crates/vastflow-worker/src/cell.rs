@@ -2,6 +2,7 @@
 
 use crate::call::start_task;
 use crate::error::Error;
+use crate::metrics::Tally;
 use crate::shared::{Shared, TICK, lock};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
@@ -93,6 +94,8 @@ pub(crate) struct InFlight {
     /// Tasks under way of which the store is told with it.
     pub(crate) riders: Vec<Task>,
     pub(crate) end: Option<Arc<RunSummary>>,
+    /// What it tells of calls.
+    pub(crate) tally: Tally,
     /// How often the store did not answer.
     pub(crate) tries: u32,
 }
@@ -480,6 +483,7 @@ impl Inner {
         // The last word is of no matter to a run that is over, unless scopes of it are held.
         let matters = !status.is_final() || word_before == Some(Control::Held);
         let word = Some(word(&self.state)).filter(|word| is_news && matters && word_before != Some(*word));
+        let tally = if shared.metrics.is_some() { Tally::of(&events) } else { Tally::default() };
         let commit = Commit {
             op: shared.next_op(),
             scope: cell.scope.clone(),
@@ -494,7 +498,7 @@ impl Inner {
             control: word,
             summary,
         };
-        self.in_flight = Some(InFlight { told, refused, kept, riders, end, tries: 0 });
+        self.in_flight = Some(InFlight { told, refused, kept, riders, end, tally, tries: 0 });
         commit
     }
 

@@ -10,7 +10,7 @@ use crate::start::tell;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use vastflow_core::run::{Input, NodeStatus, Start};
-use vastflow_core::{Name, Payload, Plan, RunId, RunInfo, RunStatus, State};
+use vastflow_core::{Name, Payload, Plan, RunId, RunInfo, RunStatus, State, TraceContext};
 use vastflow_sdk::{ChildAsk, ChildState, child_run_id};
 use vastflow_store::{Control, RunRow};
 
@@ -32,6 +32,7 @@ async fn try_child(shared: &Arc<Shared>, id: &RunId, ask: &ChildAsk) -> Result<C
                 resume_after(shared, id, parent, (parent.as_str(), "its parent goes on")).await?;
             }
         }
+        ChildAsk::Find => {}
         ChildAsk::Cancel { by, why } => unless_over(reach(shared, id, Ask::Cancel, (by, why)).await)?,
     }
     let summary = row(shared, id).await?.summary;
@@ -51,8 +52,15 @@ async fn start(shared: &Arc<Shared>, id: &RunId, flow: &Name, input: Payload, pa
         })?
     };
     let bound = shared.bound(plan).await?;
-    let lane = shared.begun(parent).await?.and_then(|begun| begun.info.lane.clone());
-    let info = RunInfo { labels: vec![("parent".into(), parent.as_str().into())], lane, ..RunInfo::default() };
+    let begun = shared.begun(parent).await?;
+    let of_parent = begun.as_ref().map(|begun| &begun.info);
+    let trace = TraceContext::of_run(parent, of_parent.and_then(|info| info.trace.as_deref()));
+    let info = RunInfo {
+        labels: vec![("parent".into(), parent.as_str().into())],
+        lane: of_parent.and_then(|info| info.lane.clone()),
+        trace: Some(trace.to_string().into()),
+        ..RunInfo::default()
+    };
     let start = Start { input, info, ..Start::new(id.clone()) };
     match tell(shared, bound, start.clone(), None).await {
         Err(Error::AlreadyExists { id, flow: other }) => match started_of(shared, &id).await? {

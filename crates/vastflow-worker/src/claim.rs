@@ -54,8 +54,8 @@ pub(crate) async fn claim_work(shared: Arc<Shared>) {
             // Looked at first: what a dying worker claims is out of reach until its lease ends.
             biased;
             () = shared.draining.off() => return,
-            () = wakeups.next() => {}
-            () = sleep_until(next) => {}
+            () = wakeups.next() => shared.metrics.iter().for_each(|metrics| metrics.hints.add(1)),
+            () = sleep_until(next) => shared.metrics.iter().for_each(|metrics| metrics.polls.add(1)),
             () = shared.slots.freed() => {}
             () = shared.lanes.freed() => {}
         }
@@ -202,6 +202,7 @@ fn deliver(shared: &Arc<Shared>, cell: &Arc<Cell>, held: Held) {
             (Some(peer), Ok(word)) => words.push((peer, word)),
             (_, word) => {
                 let why = word.err().map_or_else(|| "it is no neighbour".to_owned(), |why| why.to_string());
+                shared.metrics.iter().for_each(|metrics| metrics.violations.add(1));
                 tracing::error!(scope = %held.scope, "a word from {from} is passed over: {why}");
             }
         }

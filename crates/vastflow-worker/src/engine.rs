@@ -6,10 +6,11 @@ use crate::error::Error;
 use crate::form::Served;
 use crate::lanes::Lanes;
 use crate::limit::Limit;
+use crate::observer::Observer;
 use crate::report::{Report, report};
 use crate::retention::{self, Retention, Rules};
 use crate::run::{Run, TypedRun};
-use crate::shared::{Room, Shared};
+use crate::shared::{Room, Shared, Sight};
 use crate::start::StartRun;
 use crate::stats::Stats;
 use crate::turn::take_turns;
@@ -86,6 +87,7 @@ pub struct EngineBuilder {
     lease: Duration,
     name: Option<Name>,
     max_crashes: Option<u8>,
+    sight: Sight,
     rules: Rules,
     error: Option<Error>,
 }
@@ -188,6 +190,18 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether the engine counts what it does for [`Engine::metrics`]; it does unless said.
+    pub const fn metrics(mut self, counts: bool) -> Self {
+        self.sight.counts = counts;
+        self
+    }
+
+    /// Who is told what runs and calls were like: see [`Observer`]. One at a time: the last counts.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.sight.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// How long runs are kept when they are over; for ever unless said. Old ones are deleted in the background.
     pub const fn retain(mut self, kept: Retention) -> Self {
         self.rules.all = kept;
@@ -236,7 +250,7 @@ impl EngineBuilder {
         let max_crashes = self.max_crashes.unwrap_or(if is_fleet { MAX_CRASHES } else { 0 });
         let about = introduce(self.name, self.concurrency, lanes.names());
         let windows = Windows::new(self.windows)?;
-        let room = Room { slots: self.concurrency, lanes, limits, windows, max_crashes };
+        let room = Room { slots: self.concurrency, lanes, limits, windows, max_crashes, sight: self.sight };
         let shared = Shared::new(self.store, self.library, room, about, self.lease);
         for (plan, served) in self.flows {
             shared.serve(plan.flow(), served);
@@ -342,6 +356,7 @@ impl Engine {
             lease: LEASE,
             name: None,
             max_crashes: None,
+            sight: Sight { counts: true, observer: None },
             rules: Rules::default(),
             error: None,
         }

@@ -10,6 +10,8 @@ use crate::ids::Ids;
 use crate::lanes::Lanes;
 use crate::life::Life;
 use crate::mend::until_answered;
+use crate::metrics::{Measured, Metrics};
+use crate::observer::Observer;
 use crate::parked::Parked;
 use crate::slots::Slots;
 use crate::stats::Counting;
@@ -36,6 +38,10 @@ pub(crate) struct Shared {
     /// What time it is for this engine.
     pub(crate) clock: StoreClock,
     pub(crate) stats: Counting,
+    /// Who is told what runs and calls were like.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    /// What is counted besides, if anything is.
+    pub(crate) metrics: Option<Arc<Metrics>>,
     /// What it tells of itself, as it was told last.
     about: Mutex<Arc<WorkerInfo>>,
     pub(crate) runtime: Handle,
@@ -83,7 +89,7 @@ pub(crate) struct Shared {
 }
 
 /// How much may be under way at once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Room {
     pub(crate) slots: usize,
     pub(crate) lanes: Arc<Lanes>,
@@ -91,6 +97,16 @@ pub(crate) struct Room {
     pub(crate) windows: Windows,
     /// After how many deaths of workers a call is not made any more; 0: it always is.
     pub(crate) max_crashes: u8,
+    pub(crate) sight: Sight,
+}
+
+/// How an engine is seen from outside.
+#[derive(Default)]
+pub(crate) struct Sight {
+    /// Whether what happens is counted.
+    pub(crate) counts: bool,
+    /// Who is told what runs and calls were like.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// What the next turn has to do.
@@ -116,13 +132,20 @@ impl Shared {
         about: WorkerInfo,
         lease: Duration,
     ) -> Arc<Self> {
-        let Room { slots, lanes, limits, windows, max_crashes } = room;
+        let Room { slots, lanes, limits, windows, max_crashes, sight } = room;
+        let metrics = sight.counts.then(|| Arc::new(Metrics::new()));
+        let store = match &metrics {
+            Some(metrics) => Arc::new(Measured::new(store, Arc::clone(metrics))),
+            None => store,
+        };
         let nonce = fold_nonce(uuid::Uuid::now_v7().as_u128());
         Arc::new_cyclic(|weak| Shared {
             store,
             life: Life::new(nonce),
             clock: StoreClock::default(),
             stats: Counting::default(),
+            observer: sight.observer,
+            metrics,
             about: Mutex::new(Arc::new(about)),
             runtime: Handle::current(),
             slots: Slots::new(slots),
@@ -391,6 +414,9 @@ impl Shared {
 
     /// The engine cannot go on: everyone who waits is told why.
     pub(crate) fn break_down(&self, error: &Error) {
+        if let (Error::Corrupt { .. }, Some(metrics)) = (error, &self.metrics) {
+            metrics.violations.add(1);
+        }
         if self.broken.set(error.clone()).is_ok() {
             tracing::error!(code = error.code(), "the engine stops: {error}");
             self.stop();

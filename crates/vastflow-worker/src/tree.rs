@@ -182,7 +182,8 @@ impl Tree {
     pub fn ctx(&self, at: At, task: Task, around: Surroundings<'_>) -> Ctx {
         let Scope { id, bound, state, .. } = &self.scopes[at.0];
         let Surroundings { temporary, engine, now } = around;
-        Site { scope: id, bound, state, begun: self.state(At::ROOT).started(), temporary, engine, now }.ctx(task)
+        Site { scope: id, bound, state, begun: self.state(At::ROOT).started(), temporary, engine, caller: 0, now }
+            .ctx(task)
     }
 
     /// How long a call that answers `task` may take, if that is limited.

@@ -4,6 +4,7 @@ use crate::call::start_task;
 use crate::cell::{Cell, InFlight};
 use crate::error::Error;
 use crate::mend;
+use crate::observer::{Observer, RunSeen};
 use crate::shared::{Shared, TurnQueue, lock};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use std::hash::BuildHasher;
@@ -154,8 +155,27 @@ fn take_effect(shared: &Arc<Shared>, cell: Arc<Cell>, commit: Commit, answer: Re
     }
 }
 
+/// Tells an observer of a run's start and end.
+fn observe(observer: &dyn Observer, cell: &Cell, in_flight: &InFlight) {
+    let run = cell.scope.run();
+    if in_flight.is_start() {
+        let summary = cell.lock().state.summary(cell.bound.plan());
+        summary.iter().for_each(|summary| observer.began(&RunSeen::of(run, summary)));
+    }
+    if let Some(summary) = &in_flight.end {
+        observer.ended(&RunSeen::of(run, summary));
+    }
+}
+
 /// A commit is durable: tell those who wait, and begin what follows from it.
 fn recorded(shared: &Arc<Shared>, cell: &Arc<Cell>, in_flight: InFlight, control: Control) {
+    if let Some(metrics) = &shared.metrics {
+        let (starts, end) = (in_flight.is_start(), in_flight.end.as_deref());
+        metrics.recorded(cell.bound.plan().flow(), starts, in_flight.tally, end);
+    }
+    if let Some(observer) = shared.observer.as_deref().filter(|_| cell.scope.is_root()) {
+        observe(observer, cell, &in_flight);
+    }
     let InFlight { told, refused, kept, end, .. } = in_flight;
     cell.lock().is_held = !control.hands_out();
     if cell.scope.is_root() && !control.hands_out() {

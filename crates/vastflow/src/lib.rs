@@ -34,7 +34,7 @@ pub use vastflow_core::run::NodeStatus;
 pub use vastflow_core::view::{CallKind, CallView, NodeView, Phase, RunView, Span};
 pub use vastflow_core::{
     Codec, Event, Failure, FailureKind, Name, Payload, Plan, PlanErrors, PlanHash, RunFailure, RunId, RunInfo,
-    RunOutcome, RunStatus, Timestamp,
+    RunOutcome, RunStatus, Timestamp, TraceContext,
 };
 pub use vastflow_open::{Open, OpenError, open};
 pub use vastflow_sdk::{
@@ -44,13 +44,19 @@ pub use vastflow_sdk::{
     RiverError, RiverExt, Settled, Stream, TimesExt, any, n_of, settled,
 };
 pub use vastflow_worker::{
-    Engine, EngineBuilder, Error, Events, Fork, Limit, Report, Retention, Run, RunEvent, Signal, StartRun, Stats,
-    TypedRun, Waiting, Window, run_in_memory,
+    Engine, EngineBuilder, Error, Events, Fork, Limit, MetricsPage, Observer, Report, Retention, Run, RunEvent, Signal,
+    StartRun, Stats, TypedRun, Waiting, Window, run_in_memory,
 };
 
 /// The storage seam, for those who write or inspect stores.
 pub mod store {
     pub use vastflow_store::*;
+}
+
+/// Runs as OpenTelemetry traces. Needs the feature `otel`.
+#[cfg(feature = "otel")]
+pub mod otel {
+    pub use vastflow_otel::*;
 }
 
 /// The HTTP service: `POST /flow/{name}`, `/api/v1`, streams, and who may do what. Needs the feature `server`.

@@ -165,8 +165,36 @@ fn a_frozen_worker_s_late_answers_are_refused(url: String) {
     check_results(&fleet.url, 60, 3);
 }
 
+/// A number from the environment, or what CI has time for.
+fn asked_for(name: &str, in_ci: u32) -> u32 {
+    std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(in_ci)
+}
+
+/// How long after its last item had ended a run of one foreach ended.
+fn join_took(url: &str) -> Duration {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = vastflow::open(url).await.unwrap();
+        let page = store.runs(&RunQuery::default()).await.unwrap();
+        let run = &page.rows[0];
+        let plan = store.plan(run.summary.started.plan).await.unwrap().expect("its plan");
+        let root = ScopeId::root(run.id.clone());
+        let mut last = vastflow::Timestamp::ZERO;
+        for recorded in store.history(&root, Seq::ZERO, usize::MAX).await.unwrap() {
+            if let Event::ChildEnded { node, key, .. } = recorded.event {
+                let item = root.child(&plan.node(node).expect("a node of it").name, &key);
+                let inside = store.history(&item, Seq::ZERO, usize::MAX).await.unwrap();
+                last = last.max(inside.last().expect("it ended").at);
+            }
+        }
+        store.close().await.unwrap();
+        run.summary.ended_at.expect("it ended").since(last)
+    })
+}
+
 /// The items of one run are shared by four workers, and its join fires once.
-fn many_items_are_shared(url: String, items: u32) {
+fn many_items_are_shared(url: String) {
+    let items = asked_for("VASTFLOW_ITEMS", 1_000);
     let mut fleet = Fleet::on(url);
     (0..4).for_each(|_| fleet.worker("25"));
     fleet.until("all work", |status| status["workers"] == 4);
@@ -174,8 +202,13 @@ fn many_items_are_shared(url: String, items: u32) {
     fleet.until("all is done", |status| status["open"] == 0 && status["runs"] == 1);
     let shares = check_results(&fleet.url, 1, items);
     assert_eq!(shares.len(), 4, "{shares:?}");
-    let fair = f64::from(items) * 0.10..=f64::from(items) * 0.45;
-    assert!(shares.values().all(|share| fair.contains(&f64::from(*share))), "of {items}: {shares:?}");
+    // A thousand last only for seconds, of which the start of four processes on two cores is a good part.
+    let fair = if items < 10_000 { 0.10..=0.45 } else { 0.15..=0.35 };
+    let share_of = |count: &u32| f64::from(*count) / f64::from(items);
+    assert!(shares.values().all(|count| fair.contains(&share_of(count))), "of {items}: {shares:?}");
+    let took = join_took(&fleet.url);
+    eprintln!("{items} items: {shares:?}, joined {took:?} after the last of them");
+    assert!(took < Duration::from_secs(2), "the join came {took:?} after the last item");
 }
 
 #[test]
@@ -190,7 +223,7 @@ fn a_frozen_worker_s_late_answers_are_refused_on_redis() {
 
 #[test]
 fn many_items_are_shared_on_redis() {
-    many_items_are_shared(Redis::start(Sync::EverySecond).url(), 1_000);
+    many_items_are_shared(Redis::start(Sync::EverySecond).url());
 }
 
 #[test]
@@ -205,7 +238,7 @@ fn a_frozen_worker_s_late_answers_are_refused_on_postgres() {
 
 #[test]
 fn many_items_are_shared_on_postgres() {
-    many_items_are_shared(Postgres::shared().fresh_url(), 1_000);
+    many_items_are_shared(Postgres::shared().fresh_url());
 }
 
 /// The server is killed again and again while workers work: nothing that was acknowledged is lost, and they go on by
@@ -216,7 +249,7 @@ fn a_killed_server_loses_nothing(url: String, mut kill_and_restart: impl FnMut()
     fleet.worker("20");
     fleet.until("both work", |status| status["workers"] == 2);
     fleet.run(&["start", "200", "--items", "2", "--millis", "100"]);
-    for _ in 0..3 {
+    for _ in 0..asked_for("VASTFLOW_KILLS", 3) {
         let done = fleet.status()["done"];
         kill_and_restart();
         fleet.until("they go on", |status| status["done"] > done || status["open"] == 0);

@@ -24,6 +24,8 @@ const ARROWS: &[(&str, May)] = &[
     ("vastflow-testsuite", May::Know(&["vastflow-core", "vastflow-store"])),
     ("vastflow-worker", May::Know(&["vastflow-core", "vastflow-store", "vastflow-sdk"])),
     ("vastflow-testing", May::Know(&["vastflow-core", "vastflow-sdk", "vastflow-worker"])),
+    ("vastflow-callback", May::Know(&["vastflow-core", "vastflow-sdk", "vastflow-worker"])),
+    ("vastflow-otel", May::Know(&["vastflow-core", "vastflow-worker"])),
     ("vastflow-api", May::Know(&[])),
     (
         "vastflow-open",
@@ -33,7 +35,14 @@ const ARROWS: &[(&str, May)] = &[
     ("vastflow-cli", May::KnowAll),
     (
         "vastflow-server",
-        May::Know(&["vastflow-api", "vastflow-core", "vastflow-store", "vastflow-sdk", "vastflow-worker"]),
+        May::Know(&[
+            "vastflow-api",
+            "vastflow-callback",
+            "vastflow-core",
+            "vastflow-store",
+            "vastflow-sdk",
+            "vastflow-worker",
+        ]),
     ),
     ("vastflow", May::KnowAll),
     ("vastflow-examples", May::KnowAll),

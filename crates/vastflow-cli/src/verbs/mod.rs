@@ -1,6 +1,8 @@
 //! The verbs, a file each, and what they share.
 
 mod again;
+#[cfg(feature = "serve")]
+mod callbacks;
 mod doctor;
 mod fleet;
 mod flows;
@@ -41,6 +43,9 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) out: Out,
     pub(crate) own: Own,
+    /// Where traces are sent.
+    #[cfg(feature = "otel")]
+    pub(crate) traces: Option<vastflow_otel::Traces>,
     pub(crate) build: Vec<Box<dyn FnOnce(EngineBuilder) -> EngineBuilder + Send>>,
 }
 
@@ -48,6 +53,11 @@ impl Context {
     /// An engine with the flows of this program.
     pub(crate) fn engine(&mut self, desk: &Desk) -> EngineBuilder {
         let built = Engine::on(Arc::clone(&desk.store));
+        #[cfg(feature = "otel")]
+        let built = match &self.traces {
+            Some(traces) => built.observer(traces.clone()),
+            None => built,
+        };
         std::mem::take(&mut self.build).into_iter().fold(built, |engine, build| build(engine))
     }
 

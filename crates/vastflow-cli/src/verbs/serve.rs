@@ -1,8 +1,9 @@
 //! `dev`, `serve` and `tokens`: the HTTP service.
 
 use super::Context;
+use super::callbacks::callbacks;
 use super::worker::set_up;
-use crate::args::{Dev, Serve, TokensVerb, Worker};
+use crate::args::{Dev, Metrics, Serve, TokensVerb, Worker};
 use crate::complaint::{Complaint, Exit};
 use crate::config::Config;
 use crate::desk::Desk;
@@ -12,7 +13,7 @@ use comfy_table::Cell;
 use serde_json::json;
 use vastflow_api::access::{MadeToken, NewToken, Scope, TokenRow};
 use vastflow_core::Timestamp;
-use vastflow_server::{Service, ServiceError, TokenError, Tokens};
+use vastflow_server::{Exporter, Service, ServiceError, TokenError, Tokens};
 
 /// Where `dev` keeps runs when nothing else is said.
 const DEV_STORE: &str = "sqlite:vastflow.db";
@@ -57,8 +58,9 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
         context.config.assume_store(DEV_STORE);
     }
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
+    context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
     let desk = Desk::make(&context.config).await?;
-    let shows = !context.own.has_code() && !desk.store.capabilities().fleet;
+    let shows = !desk.store.capabilities().fleet && !has_work(&context)?;
     let mut service = service(&mut context, &desk, false).await?;
     if shows {
         context
@@ -72,6 +74,7 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
 /// For those who have a token.
 pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Complaint> {
     context.config.set_flag("serve.listen", args.listen.as_deref())?;
+    context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
     let desk = Desk::make(&context.config).await?;
     let mut service = service(&mut context, &desk, args.server_only).await?;
     let mut first = None;
@@ -99,19 +102,29 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
     listen(service, first.as_deref(), &context).await
 }
 
+/// Without code there is nothing that it could do itself, but for telling how runs ended.
+fn has_work(context: &Context) -> Result<bool, Complaint> {
+    Ok(context.own.has_code() || callbacks(&context.config)?.is_some())
+}
+
 async fn service(context: &mut Context, desk: &Desk, server_only: bool) -> Result<Service, Complaint> {
-    let typed = Worker { slots: None, name: None, lease: None };
+    let typed = Worker { slots: None, name: None, lease: None, metrics: Metrics::default() };
     let engine = set_up(context.engine(desk), &typed, context);
-    let service = Service::new(engine);
+    let has_work = has_work(context)?;
+    let callbacks = callbacks(&context.config)?;
+    let service = callbacks.into_iter().fold(Service::new(engine), Service::callbacks);
     #[cfg(feature = "dashboard")]
     let service = service.dashboard();
-    // Without code there is nothing that it could do itself.
-    Ok(if server_only || !context.own.has_code() { service.server_only() } else { service })
+    Ok(if server_only || !has_work { service.server_only() } else { service })
 }
 
 /// Listens, and says where. A token that was just made is in the address to open, behind the `#`: browsers send that to nobody.
 async fn listen(service: Service, token: Option<&str>, context: &Context) -> Result<(), Complaint> {
     let listening = service.bind(context.config.listen()).await?;
+    let _exporter = match context.config.get("serve.metrics_addr") {
+        Some(at) => Some(told(listening.export(at).await?, context)),
+        None => None,
+    };
     let url = listening.url();
     let open = token.map(|token| format!("{url}/#token={token}"));
     if context.out.is_json() {
@@ -127,6 +140,12 @@ async fn listen(service: Service, token: Option<&str>, context: &Context) -> Res
         ));
     }
     Ok(listening.run().await?)
+}
+
+/// Metrics on an address of their own: says where.
+pub(super) fn told(exporter: Exporter, context: &Context) -> Exporter {
+    context.out.note(format!("metrics: http://{}/metrics", exporter.address()));
+    exporter
 }
 
 fn tokens_of(config: &Config) -> Result<Tokens, Complaint> {

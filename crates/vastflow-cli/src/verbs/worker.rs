@@ -14,7 +14,20 @@ pub(super) async fn worker(args: Worker, mut context: Context) -> Result<(), Com
     }
     let desk = Desk::make(&context.config).await?;
     let engine = set_up(context.engine(&desk), &args, &context);
+    #[cfg(feature = "serve")]
+    let engine = match super::callbacks::callbacks(&context.config)? {
+        Some(callbacks) => callbacks.serve(engine).map_err(|why| Complaint::usage(why.to_string()))?,
+        None => engine,
+    };
     let engine = engine.start().await?;
+    #[cfg(feature = "serve")]
+    let _exporter = {
+        context.config.set_flag("serve.metrics_addr", args.metrics.metrics_addr.as_deref())?;
+        match context.config.get("serve.metrics_addr") {
+            Some(at) => Some(super::serve::told(vastflow_server::Exporter::bind(&engine, at).await?, &context)),
+            None => None,
+        }
+    };
     let report = engine.report().await?;
     context.out.note(format!("working on {}; Ctrl-C ends it", count(report.flows.len() as u64, "flow")));
     report.waiting.iter().for_each(|waiting| context.out.note(format!("{waiting}: they wait")));

@@ -118,8 +118,13 @@ impl Open {
     }
 
     /// Takes an item out of the line if another may begin.
-    pub(super) fn next(&mut self, window: u32, ordered: bool, len: Seq) -> Option<(Box<str>, Item)> {
-        let lag = if ordered { self.begun - self.reduced } else { self.results.len() as u64 };
+    pub(super) fn next(&mut self, window: u32, gives: Option<Gives>, len: Seq) -> Option<(Box<str>, Item)> {
+        let lag = match gives {
+            Some(Gives::Reduced { ordered: true }) => self.begun - self.reduced,
+            Some(Gives::Reduced { ordered: false }) => self.results.len() as u64,
+            // All results are kept to the end.
+            Some(Gives::List | Gives::Map) | None => 0,
+        };
         if self.running.len() >= window as usize || lag >= REDUCE_LAG as u64 + u64::from(window) {
             return None;
         }

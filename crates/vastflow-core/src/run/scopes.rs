@@ -102,15 +102,14 @@ impl<S: Sink> Fold<'_, S> {
     }
 
     fn begin_more(&mut self, node: NodeIx) {
-        let window = match &self.plan.at(node).kind {
-            NodeKind::ForEach(foreach) => foreach.window,
-            _ => u32::MAX,
+        let (window, gives) = match &self.plan.at(node).kind {
+            NodeKind::ForEach(foreach) => (foreach.window, Some(foreach.gives)),
+            _ => (u32::MAX, None),
         };
-        let ordered = is_ordered(self.plan, node);
         let len = self.state.len;
         while let NodeState::Open(open) = &mut self.state.nodes[node.index()] {
             let index = open.begun;
-            let Some((key, item)) = open.next(window, ordered, len) else { return };
+            let Some((key, item)) = open.next(window, gives, len) else { return };
             let is_kept = |kept: &KeptScope| kept.fed == item.input.fingerprint();
             if self.state.kept_scope(node, &key).is_some_and(is_kept) {
                 self.state.more_mut().taken.push_back((node, key));

@@ -514,6 +514,14 @@ impl State {
         }
     }
 
+    /// Since when a task could begin: since it is due, and since what it follows from. None when the state does not wait for
+    /// it; zero where it knows neither.
+    #[must_use]
+    pub fn ready_at(&self, task: Task) -> Option<Timestamp> {
+        let since = task.node().and_then(|node| self.active(node)).map(|active| active.since);
+        self.due(task).max(since.filter(|_| self.expects(task)))
+    }
+
     pub(super) fn active(&self, node: NodeIx) -> Option<&Active> {
         match self.nodes.get(node.index())? {
             NodeState::Active(active) => Some(active),

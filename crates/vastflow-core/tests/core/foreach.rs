@@ -399,6 +399,17 @@ fn a_fold_says_how_many_of_its_results_it_took_and_not_more_nor_none() {
 }
 
 #[test]
+fn a_list_has_as_many_results_as_there_are_items() {
+    const ITEMS: usize = 1_300;
+    let mut script = String::from("start\nf items");
+    (0..ITEMS).for_each(|_| script.push_str(" x"));
+    (0..ITEMS).for_each(|at| script.push_str(&format!("\nf[{at}] ended 1")));
+    let results = vec!["\"1\""; ITEMS].join(",");
+    script.push_str(&format!("\n  ChildEnded f[{}] = 1; RunEnded succeeded\n? output\n  [{results}]", ITEMS - 1));
+    check("f foreach 2 { a }", &script);
+}
+
+#[test]
 fn the_window_also_bounds_what_waits_to_be_folded_in_order() {
     let mut script = String::from("start\nf items");
     (0..1_100).for_each(|_| script.push_str(" x"));

@@ -8,6 +8,7 @@ use vastflow_postgres::tokio_postgres::Client;
 use vastflow_postgres::{Options, PostgresStore};
 use vastflow_store::{Heartbeat, Pulse, Store, StoreError, WorkerId, WorkerInfo};
 use vastflow_testsuite::fixture::{ALICE, BOB, LEASE, name};
+use vastflow_testsuite::own_clock;
 use vastflow_testsuite::servers::Postgres;
 
 /// A store by the server's clock, and a look into its tables.
@@ -83,4 +84,14 @@ async fn a_name_is_free_after_a_gap() {
     let sql = format!("SELECT count(*) FROM {schema}.worker WHERE until > {schema}.clock()");
     assert_eq!(other.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0), 1, "two of one name do not live");
     assert!(matches!(beat(&store, ALICE, "alice").await, Err(StoreError::Refused(_))));
+}
+
+/// Only the server's clock counts; and who went by the workers' clocks would be found out.
+#[tokio::test]
+async fn the_clock_is_the_servers() {
+    let (real, ..) = place().await;
+    assert_eq!(own_clock(&real).await.unwrap(), None);
+    let told = Options::new(Postgres::shared().fresh_url()).virtual_time();
+    let told = PostgresStore::open_with(told).await.unwrap();
+    assert!(own_clock(&told).await.unwrap().is_some());
 }

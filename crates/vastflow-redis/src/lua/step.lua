@@ -35,6 +35,9 @@ local function hash_of_run(key)
   return h
 end
 
+-- The most arguments of one command: Lua's stack is finite.
+local MOST = 4000
+
 -- Reads fields of a hash, as far as they are not known. A field that is not there is `false`.
 local function hload(key, fields)
   local h = hash(key)
@@ -49,9 +52,10 @@ local function hload(key, fields)
       end
     end
   end
-  if size > 0 then
-    local values = redis.call('HMGET', key, unpack(unknown))
-    for i = 1, size do is[unknown[i]] = values[i] end
+  for from = 1, size, MOST do
+    local upto = math.min(from + MOST - 1, size)
+    local values = redis.call('HMGET', key, unpack(unknown, from, upto))
+    for i = from, upto do is[unknown[i]] = values[i - from + 1] end
   end
   return is
 end
@@ -99,9 +103,6 @@ local function zset(key, member, score)
   end
   z[member] = score
 end
-
--- The most arguments of one command: Lua's stack is finite.
-local MOST = 4000
 
 local function call(command, key, args)
   if #args == 0 then redis.call(command, key) end
@@ -182,7 +183,7 @@ local function settle_counts()
     for field, by in pairs(d) do
       if by ~= 0 then fields[#fields + 1] = field end
     end
-    for from = 1, #fields, MOST do hload(key, { unpack(fields, from, math.min(from + MOST - 1, #fields)) }) end
+    hload(key, fields)
     for _, field in ipairs(fields) do
       local number = tonumber(hget(key, field) or 0) + d[field]
       hset(key, field, number ~= 0 and whole(number))

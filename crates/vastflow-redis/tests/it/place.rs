@@ -1,15 +1,12 @@
 //! Where the stores under test are.
 
 use async_trait::async_trait;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 use vastflow_redis::{RedisOptions, RedisStore};
 use vastflow_store::Store;
 use vastflow_testsuite::Harness;
-use vastflow_testsuite::servers::{Redis, Sync};
-
-/// One server for all tests that only want a store; it goes when this process does.
-static SERVER: LazyLock<Redis> = LazyLock::new(|| Redis::start(Sync::Always));
+use vastflow_testsuite::servers::Redis;
 
 /// A store of a test's own, on the server of all, in virtual time.
 #[derive(Clone, Debug)]
@@ -27,7 +24,7 @@ impl Place {
     pub(crate) fn with(change: impl FnOnce(RedisOptions) -> RedisOptions) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let namespace = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let options = change(RedisOptions::new(SERVER.url()).namespace(&namespace).virtual_time());
+        let options = change(RedisOptions::new(Redis::shared().url()).namespace(&namespace).virtual_time());
         Place { namespace, options }
     }
 
@@ -36,7 +33,7 @@ impl Place {
     }
 
     pub(crate) fn url(&self) -> String {
-        SERVER.url()
+        Redis::shared().url()
     }
 }
 

@@ -8,6 +8,7 @@ use vastflow_store::{
     WorkerId, WorkerInfo,
 };
 use vastflow_testsuite::fixture::{self, Story};
+use vastflow_testsuite::own_clock;
 use vastflow_testsuite::servers::{Redis, Sync};
 
 async fn refusal(server: &Redis) -> String {
@@ -436,4 +437,13 @@ async fn a_large_batch_goes_in_steps_of_a_bounded_size() {
     let answer = answered(submit(&store, heavy)).await;
     assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
     assert_eq!(store.round_trips() - before, 2, "8 MiB a step");
+}
+
+/// Only the server's clock counts; and who went by the workers' clocks would be found out.
+#[tokio::test]
+async fn the_clock_is_the_servers() {
+    let real = RedisStore::open(&Redis::shared().fresh_url()).await.unwrap();
+    assert_eq!(own_clock(&real).await.unwrap(), None);
+    let told = RedisStore::open_with(&RedisOptions::new(Redis::shared().fresh_url()).virtual_time()).await.unwrap();
+    assert!(own_clock(&told).await.unwrap().is_some());
 }

@@ -101,6 +101,7 @@ impl Call {
             deadline: None,
             now: Timestamp::from_millis(0),
             span: tracing::Span::none(),
+            caller: 0,
             engine: Arc::clone(&asked) as Arc<dyn EngineLink>,
         };
         Call { bound, parts, asked }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vastflow_api::access::Scope;
 use vastflow_api::run::{Accepted, Links, RunRow, StartRun as Start};
+use vastflow_callback::Callbacks;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{Codec, Payload, RunOutcome};
 use vastflow_worker::{Error, Run, StartRun};
@@ -49,12 +50,14 @@ type Asker = (State<Arc<App>>, Extension<Principal>, Extension<Base>);
 /// It waits for the run's end, 120 s unless `Prefer: wait=N` says otherwise (in seconds), and answers 200 with the output
 /// as it is; else 202 with the run's id and where to ask. `X-Async: true` or `Prefer: respond-async` answers 202 at once.
 /// `X-Request-Id` chooses the run's id: the same id with the same flow and body is the same run. Query and headers are kept
-/// with the run, but for secrets. Takes the right `payload:read`, too, unless it does not wait.
+/// with the run, but for secrets. `X-Callback-Url` (or `X-Faas-Flow-Callback-Url`) has the result or the failure posted there
+/// when the run has ended, signed as Standard Webhooks have it: it is a run of `vastflow.callback`. Takes the right `payload:read`, too, unless it does not wait.
 #[utoipa::path(post, path = "/flow/{name}", operation_id = "call_flow", tag = "flows",
     params(("name" = String, Path, description = "The flow."),
         ("Prefer" = Option<String>, Header, description = "`wait=N`: for how many seconds; or `respond-async`."),
         ("X-Async" = Option<bool>, Header, description = "Answer at once."),
         ("X-Request-Id" = Option<String>, Header, description = "The run's id."),
+        ("X-Callback-Url" = Option<String>, Header, description = "Who is told the result or the failure, if allowed."),
         ("traceparent" = Option<String>, Header, description = "W3C trace context that the run belongs to.")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The flow's input, as it is."),
     responses((status = 200, description = "The output, as it is.", body = Vec<u8>, content_type = "application/octet-stream"),
@@ -66,12 +69,7 @@ pub(crate) async fn call_flow(
     body: Bytes,
 ) -> Answer<Response> {
     see(&who, &name)?;
-    if headers.contains_key("x-callback-url") || headers.contains_key("x-faas-flow-callback-url") {
-        return Err(Refusal::new(
-            "callback-not-allowed",
-            "no address is allowed to be called back by this service; leave the header out and follow the run's stream",
-        ));
-    }
+    let callback = callback(&app, &who, &headers)?;
     let wait = how_long(&headers, &app);
     if wait.is_some() && !who.may(Scope::PayloadRead) {
         return Err(Refusal::new(
@@ -94,6 +92,10 @@ pub(crate) async fn call_flow(
         }
     }
     let run = begin(start, &who).await?;
+    if let Some((callbacks, url)) = callback {
+        // What was asked for must be recorded before anybody is told that it will be done.
+        callbacks.ask(&app.engine, &run, url).await?;
+    }
     let ended = match wait {
         Some(wait) => waited(&app, &run, wait).await?,
         None => None,
@@ -134,6 +136,27 @@ pub(crate) async fn start_run(
     }
     name_run(&run, &mut response);
     Ok(response)
+}
+
+/// Who is to be told how the run ends, if somebody is, and may be.
+fn callback<'a>(app: &'a App, who: &Principal, headers: &'a HeaderMap) -> Answer<Option<(&'a Callbacks, &'a str)>> {
+    let named = ["x-callback-url", "x-faas-flow-callback-url"].iter().find_map(|name| headers.get(*name));
+    let Some(url) = named else { return Ok(None) };
+    let no = |why: String| Refusal::new("callback-not-allowed", why);
+    let callbacks = app.callbacks.as_ref().ok_or_else(|| {
+        no("no address is allowed to be called back by this service; leave the header out and follow the run's stream"
+            .to_owned())
+    })?;
+    let url = url.to_str().map_err(|_| no("the callback's address cannot be read".to_owned()))?;
+    callbacks.check(url).map_err(|why| no(why.to_string()))?;
+    if !who.may(Scope::PayloadRead) {
+        let why = format!(
+            "a callback carries the run's output, which takes the right `payload:read` that {:?} has not",
+            who.name()
+        );
+        return Err(Refusal::new("payload-not-allowed", why));
+    }
+    Ok(Some((callbacks, url)))
 }
 
 /// Starts a run. What another run of that id is may not be for the eyes of whoever asks.

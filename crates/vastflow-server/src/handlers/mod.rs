@@ -11,6 +11,7 @@ pub(crate) mod flows;
 pub(crate) mod goflow;
 pub(crate) mod inside;
 pub(crate) mod meta;
+pub(crate) mod metrics;
 pub(crate) mod runs;
 pub(crate) mod session;
 pub(crate) mod streams;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
 
 mod access;
+mod callbacks;
 mod calls;
 mod cases;
 mod control;
@@ -13,6 +14,7 @@ mod ends;
 mod gates;
 mod insides;
 mod lists;
+mod metrics;
 mod modes;
 mod sessions;
 mod streams;

@@ -76,13 +76,7 @@ impl Running {
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str) -> Ask {
-        Ask {
-            address: self.address,
-            method: method.to_owned(),
-            path: path.to_owned(),
-            headers: vec![("Host".to_owned(), self.address.to_string())],
-            body: Vec::new(),
-        }
+        Ask::of(self.address, method, path)
     }
 
     pub(crate) fn get(&self, path: &str) -> Ask {
@@ -112,6 +106,11 @@ pub(crate) struct Reply {
 }
 
 impl Ask {
+    pub(crate) fn of(address: SocketAddr, method: &str, path: &str) -> Self {
+        let headers = vec![("Host".to_owned(), address.to_string())];
+        Ask { address, method: method.to_owned(), path: path.to_owned(), headers, body: Vec::new() }
+    }
+
     pub(crate) fn header(mut self, name: &str, value: impl ToString) -> Self {
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value.to_string()));

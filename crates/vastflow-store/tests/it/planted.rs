@@ -41,10 +41,12 @@ enum Bug {
     ObsoleteStays,
     /// The tasks of excepted plans are handed out as well.
     ExceptIgnored,
+    /// Who asks for tasks gets none unless there was a hint since the last time.
+    HintTrusted,
 }
 
 /// Each bug, and the topic of the cases that must find it.
-const BUGS: [(Bug, &str); 12] = [
+const BUGS: [(Bug, &str); 13] = [
     (Bug::TokenNotCompared, "fence"),
     (Bug::ConflictIgnored, "journal"),
     (Bug::NameForgotten, "duplicates"),
@@ -57,6 +59,7 @@ const BUGS: [(Bug, &str); 12] = [
     (Bug::PageRepeats, "listing"),
     (Bug::ObsoleteStays, "queue"),
     (Bug::ExceptIgnored, "queue"),
+    (Bug::HintTrusted, "timers"),
 ];
 
 #[test]
@@ -87,13 +90,16 @@ async fn find(bug: Bug, seeds: u64) -> Option<Divergence> {
 }
 
 fn broken(bug: Bug) -> Arc<dyn Store> {
-    Arc::new(Broken { bug, inner: MemoryStore::new(), memory: Mutex::default() })
+    let inner = MemoryStore::new();
+    let hints = Mutex::new(inner.wakeups());
+    Arc::new(Broken { bug, inner, memory: Mutex::default(), hints })
 }
 
 struct Broken {
     bug: Bug,
     inner: MemoryStore,
     memory: Mutex<Memory>,
+    hints: Mutex<Wakeups>,
 }
 
 #[derive(Default)]
@@ -154,6 +160,11 @@ impl Broken {
         }
     }
 
+    fn was_hinted(&self) -> bool {
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        pin!(hints.next()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
     fn deliver_again(&self, claims: &mut Claims) {
         let mut memory = self.memory();
         for claimed in claims.tasks.iter_mut().filter(|claimed| claimed.task == Task::Deliver) {
@@ -196,6 +207,9 @@ impl Store for Broken {
             Bug::TimerEarly => ask.now = ask.now.plus(Duration::from_millis(1)),
             Bug::ExceptIgnored => ask.except = Vec::new().into(),
             _ => {}
+        }
+        if self.bug == Bug::HintTrusted && !self.was_hinted() {
+            return Ok(Claims::default());
         }
         let mut claims = self.inner.claim(ask).await?;
         if self.bug == Bug::MessageTwice {

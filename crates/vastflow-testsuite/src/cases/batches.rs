@@ -122,3 +122,14 @@ pub async fn what_was_answered_is_seen_at_once(probe: Probe) {
         assert_eq!(probe.page(&Default::default()).await.rows[0].len, len);
     }
 }
+
+/// A commit may settle, queue and record for ten thousand nodes at once: as many as a plan may have.
+pub async fn a_commit_may_be_as_wide_as_a_plan(probe: Probe) {
+    const WIDTH: usize = 10_000;
+    let mut story = probe.begin_with(Story::new(fixture::wide(WIDTH), "r")).await;
+    assert_eq!(probe.tasks(&story.scope).await.len(), WIDTH);
+    let several = (0..WIDTH as u32).map(|node| story.finish(attempt(node, 1))).collect();
+    probe.done(fixture::merged(several)).await;
+    assert_eq!(probe.tasks(&story.scope).await, []);
+    assert_eq!(probe.row(story.scope.run()).await.len, story.state.len());
+}

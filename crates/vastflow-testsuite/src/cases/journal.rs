@@ -58,7 +58,7 @@ pub async fn history_pages_across_commits(probe: Probe) {
     let mut story = probe.begin_with(Story::new(fixture::wide(9), "r")).await;
     for nodes in [0..1, 1..4, 4..6, 6..9] {
         let several = nodes.map(|node| story.finish(attempt(node, 1))).collect();
-        probe.done(merged(several)).await;
+        probe.done(fixture::merged(several)).await;
     }
     let all = probe.history(&story.scope).await;
     assert_eq!(all.len(), 11);
@@ -69,18 +69,6 @@ pub async fn history_pages_across_commits(probe: Probe) {
             assert_eq!(page, wanted, "history after {from}, limit {limit}");
         }
     }
-}
-
-/// Several steps of one scope as one commit.
-fn merged(mut steps: Vec<Commit>) -> Commit {
-    let mut whole = steps.remove(0);
-    for step in steps {
-        whole.events.extend(step.events);
-        whole.queue.extend(step.queue);
-        whole.obsolete.extend(step.obsolete);
-        whole.summary = step.summary.or(whole.summary);
-    }
-    whole
 }
 
 /// A journal that does not exist is empty, and so is what comes after the end of one.

@@ -161,7 +161,7 @@ macro_rules! conformance {
             batches {
                 answers_are_in_order a_batch_is_applied_in_order refusals_do_not_stop_the_others an_element_is_whole
                 later_elements_see_earlier_ones an_empty_batch_is_answered many_submitters_are_all_answered
-                what_was_answered_is_seen_at_once
+                what_was_answered_is_seen_at_once a_commit_may_be_as_wide_as_a_plan
             }
             reopen {
                 what_was_answered_is_there the_queue_follows_from_the_journals claims_die_with_an_embedded_store

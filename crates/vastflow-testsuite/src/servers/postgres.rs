@@ -1,6 +1,6 @@
 //! A PostgreSQL server.
 
-use super::{Process, free_port, wait_until};
+use super::{Process, free_port, sweep_up, wait_until};
 use std::fmt::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -222,15 +222,6 @@ fn spawn(bin: &Path, dir: &Path) -> Process {
 fn succeed(command: &mut Command) {
     let output = command.stderr(Stdio::piped()).output().unwrap_or_else(|why| panic!("{command:?}: {why}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Deletes a folder once this process has ended.
-fn sweep_up(dir: &Path) {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "cat >/dev/null; sleep 1; rm -rf \"$1\"", "sh"]).arg(dir);
-    let child = shell.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a shell");
-    // Its input closes when this process ends.
-    std::mem::forget(child);
 }
 
 /// The processes that a process has started.

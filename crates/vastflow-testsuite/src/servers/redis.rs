@@ -1,9 +1,11 @@
 //! A Redis server.
 
-use super::{Process, free_port, is_installed, wait_until};
+use super::{Process, free_port, is_installed, sweep_up, wait_until};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -64,6 +66,25 @@ impl Redis {
         let server = Redis { process, dir, port, sync, extra };
         server.wait();
         server
+    }
+
+    /// The server that the tests of this process share, which syncs before it answers. It goes with the process.
+    #[must_use]
+    pub fn shared() -> &'static Redis {
+        static SHARED: OnceLock<Redis> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let server = Redis::start(Sync::Always);
+            // What is never dropped has to be swept up by somebody else: when this process has ended.
+            sweep_up(server.dir.path());
+            server
+        })
+    }
+
+    /// The same with a namespace that no other test of this process uses.
+    #[must_use]
+    pub fn fresh_url(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        format!("{}?namespace=t{}", self.url(), NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Where it is.

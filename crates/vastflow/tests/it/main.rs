@@ -24,6 +24,7 @@ mod river_cases;
 mod rivers;
 mod room;
 mod scope_cases;
+mod servers;
 mod starts;
 mod stored;
 mod support;

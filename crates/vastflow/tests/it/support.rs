@@ -11,7 +11,8 @@ use vastflow::store::Store;
 use vastflow::{BoxError, EngineBuilder, Event};
 use vastflow_core::{Recorded, RunId, ScopeId, Seq};
 use vastflow_postgres::PostgresStore;
-use vastflow_testsuite::servers::Postgres;
+use vastflow_redis::RedisStore;
+use vastflow_testsuite::servers::{Postgres, Redis};
 
 /// The originals' second.
 pub const SECOND: Duration = Duration::from_millis(50);
@@ -22,8 +23,8 @@ pub const TICK: Duration = Duration::from_millis(1);
 /// A test that takes longer hangs.
 const TOO_LONG: Duration = Duration::from_secs(30);
 
-/// A store that can be opened again: `memory:`, `sqlite:` in a directory of its own, or a schema of its own in a
-/// PostgreSQL server that all tests share.
+/// A store that can be opened again: `memory:`, `sqlite:` in a directory of its own, or a schema or namespace of its own
+/// in a PostgreSQL or Redis server that all tests share.
 #[derive(Clone)]
 pub struct Place(Arc<Kind>);
 
@@ -31,6 +32,7 @@ enum Kind {
     Memory(Arc<dyn Store>),
     Sqlite(TempDir),
     Postgres(String),
+    Redis(String),
 }
 
 impl Place {
@@ -46,11 +48,16 @@ impl Place {
         Place(Arc::new(Kind::Postgres(Postgres::shared().fresh_url())))
     }
 
+    pub fn redis() -> Self {
+        Place(Arc::new(Kind::Redis(Redis::shared().fresh_url())))
+    }
+
     pub fn name(&self) -> &'static str {
         match *self.0 {
             Kind::Memory(_) => "memory",
             Kind::Sqlite(_) => "sqlite",
             Kind::Postgres(_) => "postgres",
+            Kind::Redis(_) => "redis",
         }
     }
 
@@ -63,15 +70,22 @@ impl Place {
                 vastflow::open(&url).await.unwrap()
             }
             Kind::Postgres(url) => Arc::new(PostgresStore::open(url).await.unwrap()),
+            Kind::Redis(url) => Arc::new(RedisStore::open(url).await.unwrap()),
         }
     }
 
     /// Somebody takes all workers for dead, as if their leases had ended; gives how many tasks they lost. A store with a
     /// clock of its own is told so in its tables.
     pub async fn give_all_up(&self, store: &dyn Store) -> usize {
-        if let Kind::Postgres(url) = &*self.0 {
-            let schema = url.rsplit_once("schema=").unwrap().1;
-            Postgres::shared().psql(&format!("UPDATE {schema}.worker SET until = 1"));
+        let own = |url: &str| url.rsplit_once('=').unwrap().1.to_owned();
+        match &*self.0 {
+            Kind::Postgres(url) => drop(Postgres::shared().psql(&format!("UPDATE {}.worker SET until = 1", own(url)))),
+            Kind::Redis(url) => {
+                // Who has not heard yet what time it is there says of nobody that he is late.
+                store.sweep(vastflow::Timestamp::ZERO, 0).await.unwrap();
+                Redis::shared().command(&given_up(&own(url)));
+            }
+            Kind::Memory(_) | Kind::Sqlite(_) => {}
         }
         store.sweep(vastflow::Timestamp::from_millis(u64::MAX / 2), 16).await.unwrap().tasks
     }
@@ -92,6 +106,12 @@ impl Place {
     }
 }
 
+/// The command after which a Redis store knows of no lease of its workers any more.
+fn given_up(namespace: &str) -> String {
+    let script = "for _, id in ipairs(redis.call('HKEYS', KEYS[1])) do redis.call('HSET', KEYS[2], id, 1) end redis.call('DEL', KEYS[1])";
+    format!("EVAL \"{script}\" 2 {{{namespace}:0}}:workers {{{namespace}:0}}:strangers")
+}
+
 /// Runs a test on every kind of store, side by side.
 pub fn on_every_store<F, Fut>(test: F)
 where
@@ -100,7 +120,7 @@ where
 {
     runtime().block_on(async {
         let spawn = |place: Place| (place.name(), tokio::spawn(tokio::time::timeout(TOO_LONG, test(place))));
-        let tests = [Place::memory().await, Place::sqlite(), Place::postgres()].map(spawn);
+        let tests = [Place::memory().await, Place::sqlite(), Place::postgres(), Place::redis()].map(spawn);
         for (name, test) in tests {
             match test.await {
                 Ok(Ok(())) => {}

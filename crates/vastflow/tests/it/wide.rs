@@ -70,3 +70,18 @@ fn forty_diamonds_are_planned_at_once() {
     assert_eq!(flow.plan().len(), 121);
     assert!(took < Duration::from_millis(50), "it took {took:?}");
 }
+
+/// More than any window, batch or page holds at once.
+#[test]
+fn a_list_has_thousands_of_results() {
+    on_every_store(|place| async move {
+        const ITEMS: u32 = 3_000;
+        let flow = Flow::dag("list", |dag, upto: Node<u32>| {
+            let items = dag.node("items", |upto: u32| async move { ok((0..upto).collect::<Vec<u32>>()) }, upto);
+            dag.for_each("each", items, |dag, n| dag.node("double", |n: u32| async move { ok(2 * n) }, n))
+        });
+        let engine = place.engine().await.flow(flow.unwrap()).start().await.unwrap();
+        let results: Vec<u32> = engine.run("list", ITEMS).await.unwrap().output().await.unwrap();
+        assert_eq!(results, (0..ITEMS).map(|n| 2 * n).collect::<Vec<_>>());
+    });
+}
