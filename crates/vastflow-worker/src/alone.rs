@@ -24,10 +24,16 @@ pub(crate) struct Aside {
     held: usize,
     /// When it last looked into the queue.
     looked: Option<Instant>,
+    /// How often in a row something took too long here to run a call alone: each time it is waited twice as long, so
+    /// that calls that last longer than a lease do not put off others for ever.
+    in_vain: u32,
     /// Make each wait another, and those of each worker.
     turns: u64,
     seed: u64,
 }
+
+/// After so many tries it is not waited longer still.
+const TRIES: u32 = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
@@ -60,7 +66,7 @@ pub(crate) enum Appetite {
 
 impl Aside {
     pub(crate) const fn new(seed: u64) -> Self {
-        Aside { mode: Mode::Usual, held: 0, looked: None, turns: 0, seed }
+        Aside { mode: Mode::Usual, held: 0, looked: None, in_vain: 0, turns: 0, seed }
     }
 
     /// What to ask for now.
@@ -74,7 +80,8 @@ impl Aside {
             Mode::Emptying { .. } if has_all => return Appetite::Alone,
             Mode::Emptying { until } if until <= now => {
                 // Something takes its time here; another worker may be luckier.
-                let wait = self.jittered(shared.lease * 2) + shared.lease;
+                let wait = self.jittered(self.patience(shared) * 2) + shared.lease;
+                self.in_vain = (self.in_vain + 1).min(TRIES);
                 self.back_to(Mode::Watching { until: now + wait }, shared);
             }
             Mode::Alone if has_all => self.back_to(Mode::Usual, shared),
@@ -97,6 +104,7 @@ impl Aside {
             (_, Some(true)) => {
                 self.mode = Mode::Alone;
                 self.held -= 1;
+                self.in_vain = 0;
             }
             // Another worker was quicker; should it still be there, it is not tried again and again.
             (_, Some(false)) => {
@@ -105,7 +113,11 @@ impl Aside {
             }
             (Mode::Usual, None) if waits && shared.slots.are_free() => self.begin(now, shared),
             (Mode::Usual, None) if waits => self.mode = Mode::Watching { until: now + self.jittered(shared.lease) },
-            (Mode::Watching { .. }, None) if !waits => self.mode = Mode::Usual,
+            (Mode::Watching { .. }, None) if !waits => (self.mode, self.in_vain) = (Mode::Usual, 0),
+            (Mode::Emptying { .. }, None) if !waits => {
+                self.in_vain = 0;
+                self.back_to(Mode::Usual, shared);
+            }
             (Mode::Watching { until }, None) if until <= now => self.begin(now, shared),
             _ => {}
         }
@@ -123,8 +135,13 @@ impl Aside {
     }
 
     fn begin(&mut self, now: Instant, shared: &Shared) {
-        self.mode = Mode::Emptying { until: now + shared.lease };
+        self.mode = Mode::Emptying { until: now + self.patience(shared) };
         shared.is_aside.store(true, Ordering::Release);
+    }
+
+    /// How long to wait until nothing is in hand.
+    fn patience(&self, shared: &Shared) -> Duration {
+        shared.lease * (1 << self.in_vain)
     }
 
     fn back_to(&mut self, mode: Mode, shared: &Shared) {

@@ -154,10 +154,16 @@ async fn beat_and_sweep(shared: &Shared) {
         Err(error) => shared.break_down(&Error::from(error)),
     }
     // Those that are given up now were company until now.
-    match tokio::time::timeout(shared.lease / 3, shared.store.sweep(shared.now(), SWEEP)).await {
-        Ok(Ok(_)) => {}
+    match tokio::time::timeout(shared.lease / 3, sweep_all(shared)).await {
+        Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!("no sweep: {error}"),
         // The next heartbeat must not be late because of it.
-        Err(_) => tracing::warn!("a sweep was not answered in time"),
+        Err(_) => tracing::warn!("a sweep was not done in time; the next goes on with it"),
     }
+}
+
+/// Gives up all who are dead, some at a time.
+async fn sweep_all(shared: &Shared) -> Result<(), StoreError> {
+    while shared.store.sweep(shared.now(), SWEEP).await?.workers == SWEEP {}
+    Ok(())
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use vastflow_core::run::{Input, Rejection, Reply};
-use vastflow_core::{Failure, FailureKind, Seq, State, Task, Writes};
+use vastflow_core::{Failure, FailureKind, State, Task, Writes};
 use vastflow_store::{ClaimToken, Commit, Lease, QueuedTask, StoreError, TaskState};
 
 /// The first and the longest wait before a commit is repeated.
@@ -77,14 +77,18 @@ pub(crate) async fn catch_up(shared: &Arc<Shared>, cell: &Arc<Cell>) -> Result<(
         }
         inner.state.len()
     };
-    learn_from(shared, cell, known).await
-}
-
-async fn learn_from(shared: &Shared, cell: &Cell, known: Seq) -> Result<(), Error> {
     if shared.store.history(&cell.scope, known, 1).await?.is_empty() {
         return Ok(());
     }
-    let state = load(shared, &cell.scope, &cell.bound, State::default()).await?;
+    let recorded = {
+        let inner = cell.lock();
+        if !inner.is_quiet() {
+            return Ok(());
+        }
+        // Of a cell that is quiet all is recorded: what others added is read from there on.
+        inner.state.clone()
+    };
+    let state = load(shared, &cell.scope, &cell.bound, recorded).await?;
     cell.lock().learn(cell.bound.plan(), state);
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::claim::started_of;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::events::{Events, RunEvent};
+use crate::mend::until_answered;
 use crate::shared::Shared;
 use crate::watch::End;
 use std::fmt;
@@ -88,7 +89,7 @@ impl Run {
                 continue;
             }
             // Another process may have carried the run on, now or before anybody waited for it here.
-            let summary = self.summary().await?;
+            let summary = until_answered(self.shared(), || self.summary()).await?;
             if summary.status.is_final() {
                 let summary = Arc::new(summary);
                 self.shared().watchers.tell(&self.id, Some(Arc::clone(&summary)));

@@ -260,8 +260,24 @@ const fn counts(event: &Event) -> bool {
             | Event::ChildEnded { .. }
             | Event::ChildUndone { .. }
             | Event::ChildListens { .. }
+            | Event::ChildParked { .. }
+            | Event::Clashed { .. }
             | Event::Reduced { .. }
             | Event::Polled { .. }
             | Event::WordsIgnored
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::NodeIx;
+    use alloc::vec;
+
+    #[test]
+    fn what_each_item_may_bring_does_not_count() {
+        let node = NodeIx(0);
+        assert!(!counts(&Event::Clashed { node, keys: vec!["progress".into()] }));
+        assert!(!counts(&Event::ChildParked { node, key: "7".into(), waits: true }));
+    }
 }

@@ -571,6 +571,30 @@ fn what_another_engine_ended_before_anybody_waited_is_known_at_once() {
 }
 
 #[test]
+fn who_waits_goes_on_waiting_while_the_store_cannot_be_asked() {
+    on_every_store(|place| async move {
+        let (store, scene) = (place.open().await, Scene::new());
+        let flow = Flow::dag("hold", |dag, n: Node<u32>| dag.node("hold", passing(&scene), n)).unwrap();
+        let works = Engine::on(Arc::clone(&store)).lease(1.secs()).flow(flow.clone()).start().await.unwrap();
+        let run = works.run("hold", 1_u32).id("r").await.unwrap();
+        scene.entered.notified().await;
+        let (watched, tally) = Watched::over(store);
+        let other = Engine::on(watched).lease(1.secs()).flow(flow).start().await.unwrap();
+        let there = other.handle("r").await.unwrap();
+        tally.no_looks.store(true, Ordering::SeqCst);
+        let before = tally.looks.load(Ordering::SeqCst);
+        let waiting = tokio::spawn(async move { there.wait().await.map(|summary| summary.status) });
+        while tally.looks.load(Ordering::SeqCst) < before + 2 {
+            tokio::time::sleep(1.ms()).await;
+        }
+        scene.go.notify_one();
+        run.wait().await.unwrap();
+        tally.no_looks.store(false, Ordering::SeqCst);
+        assert_eq!(waiting.await.unwrap().unwrap(), RunStatus::Succeeded);
+    });
+}
+
+#[test]
 fn a_refusal_waits_for_what_it_follows_from() {
     on_every_store(|place| async move {
         let scene = Scene::new();
