@@ -14,7 +14,7 @@ pub const MAX_DEPTH: usize = 16;
 /// Items of a foreach that may be under way at once: each is a scope with a journal of its own.
 pub const MAX_WINDOW: u32 = 10_000;
 /// Items in one page of a foreach: a page is one event.
-pub const MAX_PAGE_ITEMS: usize = 10_000;
+pub const MAX_PAGE_ITEMS: usize = 100_000;
 /// Bytes in the key of an item or of a branch's arm, which is part of the id of its scope.
 pub const MAX_KEY_BYTES: usize = 256;
 /// Bytes of results of inner scopes that a run takes over from the one that it goes on from: they stand in its first event.

@@ -239,7 +239,7 @@ impl Shared {
         // One without code must not be found by those who want to call some.
         let may_park = cell.bound.has_code() && !inner.state.is_empty() && !inner.state.status().is_final();
         if !std::mem::replace(&mut inner.is_gone, true) && may_park {
-            self.parked.put(Arc::clone(cell));
+            self.parked.put(Arc::clone(cell), &inner.state);
         }
         let mut cells = lock(&self.cells);
         if cells.get(&cell.scope).is_some_and(|known| Arc::ptr_eq(known, cell)) {

@@ -180,7 +180,7 @@ fn names_text(names: &[Name]) -> String {
 /// assert_eq!(errors.list(), [PlanError::Empty]);
 /// # Ok::<(), vastflow_core::id::InvalidId>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PlanErrors {
     flow: Option<Name>,
     list: Vec<PlanError>,
@@ -216,6 +216,13 @@ impl fmt::Display for PlanErrors {
             write!(f, "{error} [{}]", error.code())?;
         }
         Ok(())
+    }
+}
+
+/// The same text: it is what a `main` that fails with it prints.
+impl fmt::Debug for PlanErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -211,7 +211,7 @@ impl Answer<'_> {
         if items.len() > MAX_PAGE_ITEMS {
             let count = items.len();
             return Some(format!(
-                "a page of {count} items, the limit is {MAX_PAGE_ITEMS} (MAX_PAGE_ITEMS); hand them on in several pages"
+                "a page of {count} items, the limit is {MAX_PAGE_ITEMS} (MAX_PAGE_ITEMS); hand them on in several pages (for_each_page)"
             ));
         }
         let has_keys = foreach.gives == Gives::Map;
@@ -220,7 +220,11 @@ impl Answer<'_> {
         for item in items {
             let key = &item.key;
             if has_keys == key.is_empty() {
-                let why = if has_keys { "an item without a key in a map" } else { "an item with a key in a list" };
+                let why = if has_keys {
+                    "an item without a key, or with an empty one, in a map"
+                } else {
+                    "an item with a key in a list"
+                };
                 return Some(format!("{why}; give all of them keys, or none"));
             }
             if key.len() > MAX_KEY_BYTES {

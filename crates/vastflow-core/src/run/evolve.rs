@@ -3,7 +3,7 @@
 use super::error::Illegal;
 use super::outstanding::Sink;
 use super::signals::Signal;
-use super::state::{NodeState, Phase, Stage, State, Stray, Undoing};
+use super::state::{NodeState, NodeStatus, Phase, Stage, State, Stray, Undoing};
 use crate::context::Writes;
 use crate::event::{Choice, Event, KeptScope, RunOutcome, RunStarted};
 use crate::id::{Name, NodeIx, Task};
@@ -152,9 +152,12 @@ impl State {
     }
 
     fn illegal(&self, plan: &Plan, event: &Event) -> Illegal {
-        let node = event.node().map(|node| (node, self.nodes.get(node.index())));
-        let state = match (node, event) {
-            (Some((ix, node)), _) => format!("the run is {:?} and node {} is {node:?}", self.phase, ix.0),
+        let state = match (event.node(), event) {
+            (Some(node), _) => {
+                // Its status: what it holds may be large, and is nobody's business.
+                let status = self.node_status(node).map_or("unknown", NodeStatus::as_str);
+                format!("the run is {:?} and node {} is {status}", self.phase, node.0)
+            }
             (None, Event::RunStarted(started)) if started.plan != plan.hash() => {
                 format!("the run is {:?} and follows plan {}, not {}", self.phase, started.plan, plan.hash())
             }

@@ -110,6 +110,13 @@ impl Open {
         }
     }
 
+    /// About how many bytes of payloads it holds.
+    pub(super) fn payload_bytes(&self) -> usize {
+        let waiting = self.waiting.iter().map(|item| item.key.len() + item.input.len());
+        let results = self.results.iter().map(|item| item.key.len() + item.result.as_ref().map_or(0, Payload::len));
+        waiting.chain(results).sum::<usize>() + self.acc.as_ref().map_or(0, Payload::len)
+    }
+
     /// The tasks that must exist for it.
     pub(super) fn tasks(&self, node: NodeIx) -> impl Iterator<Item = (Task, Timestamp)> {
         let reading = self.reading.as_ref().map(|call| (call.task(node), call.due));

@@ -318,6 +318,19 @@ impl fmt::Display for NodeStatus {
 }
 
 impl State {
+    /// About how many bytes of payloads it holds: input, context, results that somebody still needs, items that wait.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        let input = self.started.as_ref().map_or(0, |started| started.input.len());
+        let context: usize = self.context.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let nodes = self.nodes.iter().map(|node| match node {
+            NodeState::Succeeded { output: Some(output), .. } => output.len(),
+            NodeState::Open(open) => open.payload_bytes(),
+            _ => 0,
+        });
+        input + context + nodes.sum::<usize>()
+    }
+
     /// How many events were folded into this state.
     #[must_use]
     pub const fn len(&self) -> Seq {

@@ -119,7 +119,7 @@ fn keys_must_be_there_in_a_map_unique_and_not_too_long() {
     let failed = |plan: &str, items: &str, why: &str| {
         check(plan, &format!("start\nf items {items}\n? outcome\n  failed: f: {why}"));
     };
-    failed("f foreach 9 map { a }", "x", "an item without a key in a map; give all of them keys, or none");
+    failed("f foreach 9 map { a }", "x", "an item without a key, or with an empty one, in a map; give all of them keys, or none");
     failed("f foreach 9 { a }", "k=x", "an item with a key in a list; give all of them keys, or none");
     let twice = "two items have the key \"k\"; give each a key of its own";
     failed("f foreach 9 map { a }", "k=x k=y", twice);
@@ -133,8 +133,9 @@ fn keys_must_be_there_in_a_map_unique_and_not_too_long() {
 
 #[test]
 fn a_page_with_too_many_items_fails_the_node() {
-    let items = "x ".repeat(10_001);
-    let why = "a page of 10001 items, the limit is 10000 (MAX_PAGE_ITEMS); hand them on in several pages";
+    let items = "x ".repeat(100_001);
+    let why =
+        "a page of 100001 items, the limit is 100000 (MAX_PAGE_ITEMS); hand them on in several pages (for_each_page)";
     check("f foreach 9 { a }", &format!("start\nf items {items}\n? outcome\n  failed: f: {why}"));
 }
 

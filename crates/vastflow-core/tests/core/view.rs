@@ -97,7 +97,7 @@ fn a_journal_with_a_hole_is_refused() {
     let refused = RunView::fold(RunId::new("r").unwrap(), &run.plan, &holed).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "event 1 (NodeSucceeded) cannot follow: the run is Going and node 1 is Some(Waiting { missing: 1 })"
+        "event 1 (NodeSucceeded) cannot follow: the run is Going and node 1 is waiting"
     );
 }
 
