@@ -132,10 +132,9 @@ pub(crate) async fn ask(engine: &Engine, run: &Run, url: &str) -> std::result::R
     let (ended, tell) = (engine.handle(id).await?, engine.handle(callback.id().as_str()).await?);
     tokio::spawn(async move {
         // Should it not be told, it looks itself.
-        if ended.wait().await.is_ok() {
-            if let Err(error) = tell.signal(ENDED, ()).id(ENDED).send().await {
-                tracing::debug!(run = %tell.id(), code = error.code(), "the callback was not told: {error}");
-            }
+        let Ok(_) = ended.wait().await else { return };
+        if let Err(error) = tell.signal(ENDED, ()).id(ENDED).send().await {
+            tracing::debug!(run = %tell.id(), code = error.code(), "the callback was not told: {error}");
         }
     });
     Ok(callback)

@@ -340,13 +340,12 @@ impl Given {
                     .to_owned(),
             )),
             Given::Running(engine) => {
-                match flow {
-                    Some(flow) => match engine.register(flow).await {
+                if let Some(flow) = flow {
+                    match engine.register(flow).await {
                         // It serves them by itself.
                         Ok(()) | Err(Error::NameTaken(_)) => {}
                         Err(error) => return Err(error.into()),
-                    },
-                    None => {}
+                    }
                 }
                 Ok(engine)
             }

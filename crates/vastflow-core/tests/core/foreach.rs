@@ -119,7 +119,11 @@ fn keys_must_be_there_in_a_map_unique_and_not_too_long() {
     let failed = |plan: &str, items: &str, why: &str| {
         check(plan, &format!("start\nf items {items}\n? outcome\n  failed: f: {why}"));
     };
-    failed("f foreach 9 map { a }", "x", "an item without a key, or with an empty one, in a map; give all of them keys, or none");
+    failed(
+        "f foreach 9 map { a }",
+        "x",
+        "an item without a key, or with an empty one, in a map; give all of them keys, or none",
+    );
     failed("f foreach 9 { a }", "k=x", "an item with a key in a list; give all of them keys, or none");
     let twice = "two items have the key \"k\"; give each a key of its own";
     failed("f foreach 9 map { a }", "k=x k=y", twice);

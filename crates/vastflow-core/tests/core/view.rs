@@ -95,10 +95,7 @@ fn a_journal_with_a_hole_is_refused() {
     let run = check("a; b < a", "start\na done\nb done");
     let holed = [&run.journal[..1], &run.journal[2..]].concat();
     let refused = RunView::fold(RunId::new("r").unwrap(), &run.plan, &holed).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "event 1 (NodeSucceeded) cannot follow: the run is Going and node 1 is waiting"
-    );
+    assert_eq!(refused.to_string(), "event 1 (NodeSucceeded) cannot follow: the run is Going and node 1 is waiting");
 }
 
 #[test]
