@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use vastflow::prelude::*;
 use vastflow::{Error, Failure};
 use vastflow_examples::args::{Args, Usage};
+use vastflow_examples::dashboard;
 use vastflow_examples::terminal::{self, note, say};
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -91,6 +92,7 @@ async fn approve(args: Args) -> Result<()> {
     let before = terminal::greet(&*store, id).await?;
 
     let engine = Engine::on(store).flow(approval(within)?).start().await?;
+    let beside = dashboard::beside(&engine, &args).await?;
     let run = match verdict {
         Some((id, approved)) => {
             let run = engine.handle(id).await?;
@@ -111,13 +113,13 @@ async fn approve(args: Args) -> Result<()> {
     }
     terminal::conclude(&run).await?;
     say(run.output::<String>().await?);
-    engine.shutdown().await?;
+    beside.end(engine).await?;
     terminal::farewell(url, &args.again("approval", &[]));
     Ok(())
 }
 
 const USAGE: Usage = Usage {
-    options: &["--store", "--id", "--within", "--approve", "--refuse"],
+    options: &["--store", "--id", "--within", "--approve", "--refuse", "--dashboard"],
     subject: None,
     detail: None,
     help: "\
@@ -130,6 +132,7 @@ Options:
   --approve ID      Approve the run that waits, and see it to its end
   --refuse ID       Refuse it
   --store URL       Where runs are kept [default: sqlite:approval.db]
+  --dashboard AT    Show the dashboard at this address, say 127.0.0.1:8080, until Ctrl-C
   --id ID           The run's id; the same id again is the same run [default: expense-1]
   -h, --help        Show this text
 ",

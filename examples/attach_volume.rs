@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
 use vastflow::prelude::*;
 use vastflow_examples::args::{Args, Usage};
+use vastflow_examples::dashboard;
 use vastflow_examples::terminal::{self, say};
 
 #[derive(Serialize, Deserialize)]
@@ -103,6 +104,7 @@ async fn attach(args: Args) -> Result<()> {
     // Code is registered by name, so that an unfinished run goes on as soon as the engine starts.
     let engine = Engine::on(store).river::<CreateVm>().river::<CreateVolume>().river::<AttachVolume>();
     let engine = engine.atlantic::<AttachVolAtlantic>().start().await?;
+    let beside = dashboard::beside(&engine, &args).await?;
 
     let andes = Andes::new("attach-volume")
         .stream(ParallelRiver::new().append(CreateVm).append(CreateVolume))
@@ -115,13 +117,13 @@ async fn attach(args: Args) -> Result<()> {
         terminal::show(&run).await?;
     }
     terminal::conclude(&run).await?;
-    engine.shutdown().await?;
+    beside.end(engine).await?;
     terminal::farewell(url, &args.again("attach_volume", &[]));
     Ok(())
 }
 
 const USAGE: Usage = Usage {
-    options: &["--store", "--id"],
+    options: &["--store", "--id", "--dashboard"],
     subject: None,
     detail: None,
     help: "\
@@ -130,9 +132,10 @@ Creates a machine and a volume, and attaches one to the other, in 3 s that survi
 Usage: cargo run --example attach_volume -- [OPTIONS]
 
 Options:
-  --store URL   Where runs are kept [default: sqlite:attach_volume.db]
-  --id ID       The run's id; the same id again is the same run [default: attach-1]
-  -h, --help    Show this text
+  --store URL     Where runs are kept [default: sqlite:attach_volume.db]
+  --dashboard AT  Show the dashboard at this address, say 127.0.0.1:8080, until Ctrl-C
+  --id ID         The run's id; the same id again is the same run [default: attach-1]
+  -h, --help      Show this text
 ",
 };
 

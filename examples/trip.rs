@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use vastflow::prelude::*;
 use vastflow::{RunStatus, Timestamp};
 use vastflow_examples::args::{Args, Usage};
+use vastflow_examples::dashboard;
 use vastflow_examples::terminal::{self, say};
 
 const STEPS: [&str; 4] = ["hotel", "flight", "car", "payment"];
@@ -62,6 +63,7 @@ async fn travel(args: Args) -> Result<()> {
     let before = terminal::greet(&*store, &id).await?;
 
     let engine = Engine::on(store).flow(trip()?).start().await?;
+    let beside = dashboard::beside(&engine, &args).await?;
     let run = engine.run("trip", Trip { to: "Lima".into(), fail_at: fail_at.clone() }).id(&id).await?;
     if before.is_none_or(|status| !status.is_final()) {
         terminal::show(&run).await?;
@@ -76,7 +78,7 @@ async fn travel(args: Args) -> Result<()> {
     } else {
         terminal::conclude(&run).await?;
     }
-    engine.shutdown().await?;
+    beside.end(engine).await?;
     terminal::farewell(url, &args.again("trip", &[]));
     Ok(())
 }
@@ -87,7 +89,7 @@ fn default_id(fail_at: Option<&str>) -> String {
 }
 
 const USAGE: Usage = Usage {
-    options: &["--store", "--id", "--fail-at"],
+    options: &["--store", "--id", "--fail-at", "--dashboard"],
     subject: None,
     detail: None,
     help: "\
@@ -98,6 +100,7 @@ Usage: cargo run --example trip -- [OPTIONS]
 Options:
   --fail-at STEP  Let hotel, flight, car or payment fail
   --store URL     Where runs are kept [default: sqlite:trip.db]
+  --dashboard AT  Show the dashboard at this address, say 127.0.0.1:8080, until Ctrl-C
   --id ID         The run's id; the same id again is the same run [default: trip-1, or trip-without-STEP]
   -h, --help      Show this text
 ",

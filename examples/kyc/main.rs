@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use vastflow::Plan;
 use vastflow::prelude::*;
 use vastflow_examples::args::{Args, Usage};
+use vastflow_examples::dashboard;
 use vastflow_examples::terminal::{self, say};
 
 /// One line of the file of users.
@@ -153,6 +154,7 @@ async fn verify(args: Args) -> Result<()> {
     let store = vastflow::open(url).await?;
     let before = terminal::greet(&*store, id).await?;
     let engine = Engine::on(store).flow(flow).start().await?;
+    let beside = dashboard::beside(&engine, &args).await?;
     let run = engine.run("kyc", users).id(id).await?; // the same id again joins the same run
     if before.is_none_or(|status| !status.is_final()) {
         terminal::show(&run).await?;
@@ -161,13 +163,13 @@ async fn verify(args: Args) -> Result<()> {
     for (user, verdict) in run.output::<BTreeMap<String, String>>().await? {
         terminal::note(format!("{user}  {verdict}"));
     }
-    engine.shutdown().await?;
+    beside.end(engine).await?;
     terminal::farewell(url, &args.again("kyc", &[]));
     Ok(())
 }
 
 const USAGE: Usage = Usage {
-    options: &["--store", "--id", "--users", "--graph"],
+    options: &["--store", "--id", "--users", "--graph", "--dashboard"],
     subject: None,
     detail: None,
     help: "\
@@ -176,11 +178,12 @@ Verifies the users of a file by the images of their identity cards, two at a tim
 Usage: cargo run --example kyc -- [OPTIONS]
 
 Options:
-  --users FILE   The users [default: examples/kyc/users.csv]
-  --graph FORM   Print the flow as dot or mermaid, and run nothing
-  --store URL    Where runs are kept [default: sqlite:kyc.db]
-  --id ID        The run's id; the same id again is the same run [default: kyc-1]
-  -h, --help     Show this text
+  --users FILE    The users [default: examples/kyc/users.csv]
+  --graph FORM    Print the flow as dot or mermaid, and run nothing
+  --store URL     Where runs are kept [default: sqlite:kyc.db]
+  --dashboard AT  Show the dashboard at this address, say 127.0.0.1:8080, until Ctrl-C
+  --id ID         The run's id; the same id again is the same run [default: kyc-1]
+  -h, --help      Show this text
 ",
 };
 

@@ -34,7 +34,7 @@
 //! # 404
 //! ```
 //!
-//! All that can be asked is listed at <http://127.0.0.1:8080/api/v1/docs>. With `--store sqlite:app.db` runs survive the
+//! The dashboard is at <http://127.0.0.1:8080/>; all that can be asked is listed at <http://127.0.0.1:8080/api/v1/docs>. With `--store sqlite:app.db` runs survive the
 //! process, and with the URL of a Redis or PostgreSQL server, `--mode server` and `--mode worker` can be apart.
 
 mod samples;
@@ -44,7 +44,7 @@ use std::time::Duration;
 use vastflow::prelude::*;
 use vastflow::server::Service;
 use vastflow_examples::args::{Args, Usage};
-use vastflow_examples::terminal::{self, say};
+use vastflow_examples::terminal::{self, note, say};
 
 async fn serve(args: Args) -> Result<()> {
     let second = args.option("--second").unwrap_or("1000");
@@ -62,8 +62,9 @@ async fn serve(args: Args) -> Result<()> {
         "worker" => return Ok(Service::new(engine).worker_only().listen("127.0.0.1:0").await?),
         other => return Err(format!("--mode is {other:?}; there are all, server and worker").into()),
     };
-    let service = service.bind(args.option("--listen").unwrap_or("127.0.0.1:8080")).await?;
-    say(format!("listening on http://{}", service.address()));
+    let service = service.dashboard().bind(args.option("--listen").unwrap_or("127.0.0.1:8080")).await?;
+    say(format!("listening on {}", service.url()));
+    note(format!("see it in a browser: {}/", service.url()));
     Ok(service.run().await?)
 }
 

@@ -1,9 +1,10 @@
-//! goflow's six samples. Their nodes say what they execute, and take their time.
+//! goflow's six samples. Their nodes say what they execute, on standard error and in their results, and take their time.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Duration;
 use vastflow::prelude::*;
+use vastflow_examples::terminal::note;
 
 type Saying = Pin<Box<dyn Future<Output = Result<Bytes>> + Send>>;
 
@@ -11,6 +12,7 @@ type Saying = Pin<Box<dyn Future<Output = Result<Bytes>> + Send>>;
 fn executing(what: &'static str, wait: Duration) -> impl Fn(Bytes) -> Saying + Send + Sync + 'static {
     move |data: Bytes| {
         Box::pin(async move {
+            note(format!("executing {what}"));
             tokio::time::sleep(wait).await;
             Ok(format!("(Executing {what} with data ({}))", data.to_text()).into())
         })

@@ -2,4 +2,5 @@
 //! start reading at `quickstart.rs`.
 
 pub mod args;
+pub mod dashboard;
 pub mod terminal;

@@ -8,6 +8,7 @@
 
 mod run;
 mod sim;
+mod soak;
 mod test;
 mod tidy;
 mod tools;
@@ -30,6 +31,8 @@ Commands:
            every rule of docs/rules.md has the tests that it names.
   sim      Play random plans against an evaluator of its own; see
            `cargo xtask sim --help`.
+  soak     Hold a service under load for minutes, with 10,000 idle connections,
+           and see that its memory stays flat; `cargo xtask soak --help`.
   weight   Check how many packages the vastflow crate makes its users build.
   help     Show this text (also -h, --help).
 
@@ -52,6 +55,7 @@ fn dispatch(args: &[String]) -> Result<(), String> {
     match words[..] {
         [] | ["help"] => help(),
         ["sim", ref asked @ ..] => sim::run(asked),
+        ["soak", ref asked @ ..] => soak::run(asked),
         _ if words.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),
         ["test"] => test::run(),
         ["tidy"] => report(tidy::check()?),

@@ -25,6 +25,14 @@ pub(crate) struct Common {
     /// The store: sqlite:app.db, redis://HOST/, postgres://USER@HOST/DATABASE
     #[arg(long, global = true, value_name = "URL", help_heading = "Common options")]
     pub(crate) store: Option<String>,
+    /// A service instead of a store: http://HOST:PORT; what only a store can do says so
+    #[cfg(feature = "client")]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Common options")]
+    pub(crate) server: Option<String>,
+    /// A file with the token for that service [default: the settings token_file, token]
+    #[cfg(feature = "client")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Common options")]
+    pub(crate) token_file: Option<String>,
     /// The file of settings [default: $VASTFLOW_CONFIG, else ./vastflow.toml if it is there]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Common options")]
     pub(crate) config: Option<PathBuf>,
@@ -172,6 +180,29 @@ pub(crate) struct Filter {
     /// Only runs that were started longer ago: 90s, 5m, 2h, 7d
     #[arg(long, value_name = "TIME", value_parser = crate::text::duration)]
     pub(crate) older: Option<std::time::Duration>,
+    /// Only runs that were started then or later: 2026-11-22, 2026-11-22T10:30 (UTC)
+    #[arg(long, value_name = "WHEN", value_parser = crate::text::instant)]
+    pub(crate) from: Option<vastflow_core::Timestamp>,
+    /// Only runs that were started before then
+    #[arg(long, value_name = "WHEN", value_parser = crate::text::instant)]
+    pub(crate) to: Option<vastflow_core::Timestamp>,
+}
+
+impl Filter {
+    /// Whether it takes all runs.
+    pub(crate) fn is_empty(&self) -> bool {
+        let has_times = self.older.is_some() || self.from.is_some() || self.to.is_some();
+        self.flow.is_none() && self.status.is_empty() && self.label.is_empty() && !has_times
+    }
+
+    /// The time before which runs were started, if it says one, as seen at `now`.
+    pub(crate) fn until(&self, now: vastflow_core::Timestamp) -> Option<vastflow_core::Timestamp> {
+        let ago = |older: std::time::Duration| u64::try_from(older.as_millis()).unwrap_or(u64::MAX);
+        // What is exactly so old is old enough.
+        let old = self.older.map(|older| now.millis().saturating_sub(ago(older)).saturating_add(1));
+        let all = [old, self.to.map(|to| to.millis())];
+        all.into_iter().flatten().min().map(vastflow_core::Timestamp::from_millis)
+    }
 }
 
 #[derive(Debug, Args)]

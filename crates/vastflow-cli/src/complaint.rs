@@ -93,13 +93,18 @@ impl From<std::io::Error> for Complaint {
 }
 
 /// The exit code that a stable error code goes with.
-fn exit_of(code: &str) -> Exit {
+pub(crate) fn exit_of(code: &str) -> Exit {
     match code {
-        "unknown-run" | "unknown-flow" | "unknown-place" | "unknown-signal" | "store-not-found" => Exit::NotFound,
+        "unknown-run" | "unknown-flow" | "unknown-place" | "unknown-signal" | "store-not-found" | "unknown-token"
+        | "not-found" => Exit::NotFound,
         "already-exists" | "run-ended" | "run-finishing" | "run-not-ended" | "nothing-to-resolve" | "missing-code"
-        | "too-many-signals" | "inner-fork" | "store-refused" | "flow-not-served" => Exit::Conflict,
+        | "too-many-signals" | "inner-fork" | "store-refused" | "flow-not-served" | "deleted-nothing" | "no-output" => {
+            Exit::Conflict
+        }
         "invalid-id" | "input-mismatch" | "signal-mismatch" | "data" | "setting" | "store-unsupported" => Exit::Usage,
-        "store-unavailable" | "store-closed" => Exit::Unreachable,
+        "store-unavailable" | "store-closed" | "unreachable" | "busy" | "shutting-down" | "timed-out" => {
+            Exit::Unreachable
+        }
         _ => Exit::Failed,
     }
 }

@@ -31,6 +31,9 @@ pub(crate) struct Setting {
 /// All of them. The variable of `worker.slots` is `VASTFLOW_WORKER_SLOTS`.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting { key: "store", about: "the store's URL", default: "none", check: is_url },
+    Setting { key: "server", about: "a service instead of a store", default: "none", check: is_server },
+    Setting { key: "token", about: "the token for that service", default: "none", check: is_text },
+    Setting { key: "token_file", about: "a file with that token", default: "none", check: is_text },
     Setting { key: "output", about: "text or json", default: "text", check: is_format },
     Setting { key: "by", about: "who is recorded with what is asked for", default: "$USER", check: is_text },
     Setting { key: "worker.slots", about: "how many calls a worker makes at once", default: "1000", check: is_count },
@@ -107,6 +110,11 @@ impl Config {
         }
         config.take_variables(around)?;
         config.set_flag("store", common.store.as_deref())?;
+        #[cfg(feature = "client")]
+        {
+            config.set_flag("server", common.server.as_deref())?;
+            config.set_flag("token_file", common.token_file.as_deref())?;
+        }
         if let Some(format) = common.output {
             let word = format.to_possible_value().map(|value| value.get_name().to_owned());
             config.set_flag("output", word.as_deref())?;
@@ -151,9 +159,12 @@ impl Config {
 
     /// Takes what was typed for a setting, if it was.
     pub(crate) fn set_flag(&mut self, key: &'static str, value: Option<&str>) -> Result<(), Complaint> {
-        let flag = key.rsplit('.').next().unwrap_or(key);
         // On the command line words are joined otherwise.
-        let flag = if flag == "metrics_addr" { "metrics-addr" } else { flag };
+        let flag = match key {
+            "token_file" => "token-file",
+            "serve.metrics_addr" => "metrics-addr",
+            _ => key.rsplit('.').next().unwrap_or(key),
+        };
         let (Some(setting), Some(value)) = (SETTINGS.iter().find(|setting| setting.key == key), value) else {
             return Ok(());
         };
@@ -163,7 +174,11 @@ impl Config {
 
     fn set(&mut self, setting: &'static Setting, value: String, origin: Origin) -> Result<(), String> {
         (setting.check)(&value).map_err(|why| {
-            let shown = if setting.key == "store" { vastflow_open::without_secret(&value) } else { value.clone() };
+            let shown = match setting.key {
+                "store" => vastflow_open::without_secret(&value),
+                "token" => "…".to_owned(),
+                _ => value.clone(),
+            };
             format!("{} is {shown:?}: {why}", setting.key)
         })?;
         self.0.insert(setting.key, (value, origin));
@@ -174,9 +189,46 @@ impl Config {
         self.0.get(key).map(|(value, _)| value.as_str())
     }
 
+    /// How much somebody meant a setting: what was typed more than what stands in a file.
+    #[cfg(feature = "client")]
+    fn rank(&self, key: &str) -> u8 {
+        match self.0.get(key).map(|(_, origin)| origin) {
+            None => 0,
+            Some(Origin::Default) => 1,
+            Some(Origin::File(_)) => 2,
+            Some(Origin::Variable(_)) => 3,
+            Some(Origin::Flag(_)) => 4,
+        }
+    }
+
+    /// The service that is to be asked, if it is not a store: of both, the one that was meant more.
+    #[cfg(feature = "client")]
+    pub(crate) fn server(&self) -> Result<Option<&str>, Complaint> {
+        let (server, store) = (self.rank("server"), self.rank("store"));
+        match self.get("server") {
+            Some(_) if server == store => {
+                Err(Complaint::usage("a store and a service are named: which of them is meant?").next("leave one out"))
+            }
+            server_url => Ok(server_url.filter(|_| server > store)),
+        }
+    }
+
+    /// The token for the service.
+    #[cfg(feature = "client")]
+    pub(crate) fn token(&self) -> Result<Option<String>, Complaint> {
+        if self.rank("token") > self.rank("token_file") {
+            return Ok(self.get("token").map(str::to_owned));
+        }
+        let Some(path) = self.get("token_file") else { return Ok(None) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|why| Complaint::usage(format!("cannot read the token in {path}: {why}")))?;
+        Ok(Some(text.trim().to_owned()))
+    }
+
     /// What holds for a setting, to show it: without passwords, and where it is from.
     pub(crate) fn shown(&self, setting: &Setting) -> (String, Origin) {
         match self.0.get(setting.key) {
+            Some((_, origin)) if setting.key == "token" => ("…".to_owned(), origin.clone()),
             Some((value, origin)) => (vastflow_open::without_secret(value), origin.clone()),
             None => (setting.default.to_owned(), Origin::Default),
         }
@@ -275,6 +327,14 @@ fn is_url(text: &str) -> Result<(), String> {
     }
 }
 
+fn is_server(text: &str) -> Result<(), String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match host.filter(|host| !host.is_empty() && !host.contains('@')) {
+        Some(_) => Ok(()),
+        None => Err("it is no address of a service; write http://127.0.0.1:8080".into()),
+    }
+}
+
 fn is_format(text: &str) -> Result<(), String> {
     Format::from_str(text, true).map(drop).map_err(|_| "write text or json".into())
 }
@@ -340,9 +400,9 @@ mod tests {
         let config = read(file, &variables, &flags).unwrap();
         let shown: Vec<String> = SETTINGS.iter().map(|it| config.shown(it)).map(|(v, o)| format!("{v} {o}")).collect();
         assert_eq!(shown[0], "redis://…@h/0 --store");
-        assert_eq!(shown[1], "text default");
-        assert!(shown[3].starts_with("7 ") && shown[3].ends_with("vastflow.toml"), "{}", shown[3]);
-        assert_eq!(shown[5], "5s $VASTFLOW_WORKER_LEASE");
+        assert_eq!(shown[4], "text default");
+        assert!(shown[6].starts_with("7 ") && shown[6].ends_with("vastflow.toml"), "{}", shown[6]);
+        assert_eq!(shown[8], "5s $VASTFLOW_WORKER_LEASE");
     }
 
     #[test]
@@ -354,7 +414,7 @@ mod tests {
         };
         check("stor = 'sqlite:a.db'", &[], "did you mean \"store\"?");
         check("[worker]\nslot = 1", &[], "did you mean \"worker.slots\"?");
-        check("colour = 'red'", &[], "there are store, output");
+        check("colour = 'red'", &[], "there are store, server");
         check("store = 7", &[], "write sqlite:app.db");
         check("worker = 7", &[], "there is no setting \"worker\"");
         check("store = ['a']", &[], "wants a text or a number");

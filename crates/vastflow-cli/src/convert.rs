@@ -13,6 +13,18 @@ pub(crate) fn status(status: RunStatus) -> Status {
     Status::parse(status.as_str()).unwrap_or(Status::Running)
 }
 
+pub(crate) fn status_asked(status: Status) -> RunStatus {
+    RunStatus::parse(status.as_str()).unwrap_or(RunStatus::Running)
+}
+
+/// A failure in words, with the node that it began in.
+pub(crate) fn failure_text(failure: &Failure) -> String {
+    match &failure.node {
+        Some(node) => format!("{node}: {}", failure.text),
+        None => failure.text.clone(),
+    }
+}
+
 pub(crate) fn run(row: &RunRow) -> run::RunRow {
     let (summary, started) = (&row.summary, &row.summary.started);
     let (failure, stopped) = match &summary.outcome {
@@ -168,6 +180,7 @@ pub(crate) fn queue(row: &QueueRow, flow: &str) -> fleet::QueueRow {
         plan: row.plan.to_string(),
         lane: row.lane.as_ref().map(ToString::to_string),
         ready: row.ready as u64,
+        // What was there when the store was opened has been ready since nobody knows when.
         oldest_ready_ms: row.since.filter(|since| *since > Timestamp::ZERO).map(Timestamp::millis),
         later: row.later as u64,
         in_hand: row.in_hand as u64,

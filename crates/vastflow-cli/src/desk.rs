@@ -137,12 +137,7 @@ impl Desk {
         most: usize,
     ) -> Result<(Vec<RunRow>, Option<u64>), Complaint> {
         let flow = filter.flow.as_deref().map(Name::new).transpose()?;
-        let started_before = match filter.older {
-            Some(older) => Some(Timestamp::from_millis(
-                self.now().await.millis().saturating_sub(u64::try_from(older.as_millis()).unwrap_or(u64::MAX)),
-            )),
-            None => None,
-        };
+        let until = filter.until(self.now().await);
         let status = match filter.status[..] {
             [one] => Some(one),
             _ => None,
@@ -151,9 +146,12 @@ impl Desk {
         let mut found = Vec::new();
         loop {
             let page = self.store.runs(&query).await?;
+            let is_past = |row: &RunRow| filter.from.is_some_and(|from| row.summary.started_at < from);
+            let is_last = page.rows.last().is_some_and(is_past);
             let fits = |row: &RunRow| {
-                let is_old = started_before.is_none_or(|limit| row.summary.started_at <= limit);
-                is_old && (filter.status.is_empty() || filter.status.contains(&row.summary.status))
+                let began = row.summary.started_at;
+                let in_time = until.is_none_or(|until| began < until) && filter.from.is_none_or(|from| began >= from);
+                in_time && (filter.status.is_empty() || filter.status.contains(&row.summary.status))
             };
             found.extend(page.rows.into_iter().filter(fits));
             if found.len() > most {
@@ -161,7 +159,8 @@ impl Desk {
                 let next = found.last().map(|row| row.key);
                 return Ok((found, next));
             }
-            query.before = page.next;
+            // Runs are in the order in which they began: behind one that is too old are older ones.
+            query.before = page.next.filter(|_| !is_last);
             if query.before.is_none() {
                 return Ok((found, None));
             }

@@ -89,6 +89,31 @@ pub(crate) fn payload(payload: &Payload, width: usize) -> String {
     }
 }
 
+/// A time as people type it: `2026-11-22`, `2026-11-22T10:30`, `2026-11-22 10:30:15Z`; always UTC.
+pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
+    let wrong = || "write a time as 2026-11-22 or 2026-11-22T10:30 (UTC)".to_owned();
+    let (day, time) =
+        text.trim_end_matches('Z').split_once(['T', ' ']).unwrap_or((text.trim_end_matches('Z'), "00:00"));
+    let numbers = |text: &str, mark: char| text.split(mark).map(str::parse).collect::<Result<Vec<u64>, _>>().ok();
+    let (Some(day), Some(time)) = (numbers(day, '-'), numbers(time, ':')) else { return Err(wrong()) };
+    let ([year @ 1970..=9999, month @ 1..=12, day @ 1..=31], [hour @ 0..=23, minute @ 0..=59, rest @ ..]) =
+        (&day[..], &time[..])
+    else {
+        return Err(wrong());
+    };
+    let second = match rest {
+        [] => 0,
+        [second @ 0..=59] => *second,
+        _ => return Err(wrong()),
+    };
+    // Days since 1970, with years that begin in March, so that a leap day is the last of its year.
+    let (years, months) = if *month > 2 { (*year, month - 3) } else { (year - 1, month + 9) };
+    let days = years * 365 + years / 4 - years / 100 + years / 400 + (months * 153 + 2) / 5 + day - 1 - 719_468;
+    let at = Timestamp::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000);
+    // Some months have no 31st.
+    if utc(at).starts_with(&format!("{year:04}-{month:02}-{:02} ", day)) { Ok(at) } else { Err(wrong()) }
+}
+
 /// A payload as JSON. Bytes that are no JSON are a text if they are one, else `{"bytes": […]}`.
 pub(crate) fn json(payload: &Payload) -> serde_json::Value {
     let whole = || serde_json::from_slice(payload.bytes()).ok();
@@ -132,6 +157,19 @@ mod tests {
         assert_eq!((read("2h"), read("7d")), (Ok(7_200_000), Ok(604_800_000)));
         for wrong in ["", "5", "s", "5 s", "-1s", "5x", "99999999999999999999s"] {
             assert!(duration(wrong).unwrap_err().contains("90s"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        let read = |text| instant(text).map(utc);
+        assert_eq!(read("2026-11-22").unwrap(), "2026-11-22 00:00:00");
+        assert_eq!(read("2000-02-29T12:34:56Z").unwrap(), "2000-02-29 12:34:56");
+        assert_eq!(read("1970-01-01 10:30").unwrap(), "1970-01-01 10:30:00");
+        for wrong in
+            ["", "now", "2026-11", "2026-13-01", "2026-02-29", "2026-11-22T24:00", "2026-11-22T10", "1969-12-31"]
+        {
+            assert!(instant(wrong).unwrap_err().contains("2026-11-22T10:30"), "{wrong}");
         }
     }
 

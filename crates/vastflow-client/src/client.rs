@@ -5,18 +5,20 @@ use crate::http::{Ask, Server, escape};
 use crate::stream::RunStream;
 use bytes::Bytes;
 use hyper::Method;
-use hyper::header::HeaderName;
+use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use vastflow_api::Page;
+use vastflow_api::access::{MadeToken, NewToken, TokenRow};
 use vastflow_api::bulk::{Bulk, BulkDone};
 use vastflow_api::control::{ForkRun, Reason, Resolve};
 use vastflow_api::event::EventRow;
 use vastflow_api::fleet::{AttentionItem, QueueRow, Workers};
 use vastflow_api::flow::{FlowRow, FlowView};
+use vastflow_api::inside::{ScopeRow, ScopeStatus};
 use vastflow_api::run::{Accepted, Counts, RunRow, StartRun, Status};
 use vastflow_api::view::RunView;
 
@@ -39,25 +41,38 @@ pub struct Client {
 pub struct Runs {
     /// Only of this flow.
     pub flow: Option<String>,
-    /// Only with this status.
-    pub status: Option<Status>,
+    /// Only with one of these statuses; of none: with any.
+    pub status: Vec<Status>,
     /// Only with all of these labels.
     pub labels: Vec<(String, String)>,
+    /// Only those that began then or later.
+    pub since_ms: Option<u64>,
+    /// Only those that began before then.
+    pub until_ms: Option<u64>,
+    /// Only those whose id begins like this.
+    pub id: Option<String>,
+    /// Only those with this text in their id, in the value of a label, or in what they failed with.
+    pub text: Option<String>,
     /// What the page before gave as `next`.
     pub before: Option<String>,
     /// The most rows; 0: as the service likes.
     pub limit: usize,
 }
 
-/// What a run gave.
+/// What a run got or gave.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Output(pub Bytes);
+pub struct Output {
+    /// It, as it is.
+    pub bytes: Bytes,
+    /// Whether it was kept as JSON, and not as bytes that nobody looked into.
+    pub is_json: bool,
+}
 
 impl Output {
     /// It as a text.
     #[must_use]
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        String::from_utf8_lossy(&self.bytes)
     }
 
     /// It read as JSON.
@@ -65,13 +80,13 @@ impl Output {
     /// # Errors
     /// When it is not JSON of that type.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.0)
+        serde_json::from_slice(&self.bytes)
     }
 }
 
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Output({} bytes)", self.0.len())
+        write!(f, "Output({} bytes)", self.bytes.len())
     }
 }
 
@@ -130,6 +145,10 @@ impl Client {
         ask = runs.status.iter().fold(ask, |ask, status| ask.with("status", status));
         ask = runs.labels.iter().fold(ask, |ask, (key, value)| ask.with("label", format!("{key}:{value}")));
         ask = runs.before.iter().fold(ask, |ask, before| ask.with("before", before));
+        ask = runs.since_ms.iter().fold(ask, |ask, since| ask.with("since_ms", since));
+        ask = runs.until_ms.iter().fold(ask, |ask, until| ask.with("until_ms", until));
+        ask = runs.id.iter().fold(ask, |ask, id| ask.with("id", id));
+        ask = runs.text.iter().fold(ask, |ask, text| ask.with("q", text));
         if runs.limit > 0 {
             ask = ask.with("limit", runs.limit);
         }
@@ -151,6 +170,16 @@ impl Client {
     /// [`ClientError`].
     pub async fn events(&self, id: &str, after: u64) -> Result<Page<EventRow>, ClientError> {
         self.server.value(Ask::get(of(id, "/events")).with("after", after)).await
+    }
+
+    /// The same of a scope of it, as [`Client::view`] names it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn events_within(&self, id: &str, scope: &str, after: u64) -> Result<Page<EventRow>, ClientError> {
+        self.server
+            .value(Ask::get(of(id, "/events")).with("scope", scope).with("after", after).with("limit", 1_000))
+            .await
     }
 
     /// What is recorded of a run, as it is recorded.
@@ -180,7 +209,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn input(&self, id: &str) -> Result<Output, ClientError> {
-        Ok(Output(self.server.body(Ask::get(of(id, "/input"))).await?.1))
+        self.carried(of(id, "/input")).await
     }
 
     /// What a run gave, once it succeeded.
@@ -188,7 +217,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; its code is `no-output` when there is none.
     pub async fn output(&self, id: &str) -> Result<Output, ClientError> {
-        Ok(Output(self.server.body(Ask::get(of(id, "/output"))).await?.1))
+        self.carried(of(id, "/output")).await
     }
 
     /// What of a run waits for an operator.
@@ -344,6 +373,47 @@ impl Client {
     /// [`ClientError`].
     pub async fn queues(&self) -> Result<Page<QueueRow>, ClientError> {
         self.server.value(Ask::get("/api/v1/queues")).await
+    }
+
+    /// The items of a foreach, or the arms of a branch, in the order in which they were known, a page at a time: those with a
+    /// status, or all. The node is named as `outer[key]/node`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn scopes(&self, id: &str, at: &str, status: Option<ScopeStatus>) -> Result<Page<ScopeRow>, ClientError> {
+        let ask = Ask::get(of(id, "/scopes")).with("at", at).with("limit", 1_000);
+        let ask = status.into_iter().fold(ask, |ask, status| ask.with("status", status.as_str()));
+        self.server.value(ask).await
+    }
+
+    /// The tokens that there are, without their secrets.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn tokens(&self) -> Result<Page<TokenRow>, ClientError> {
+        self.server.value(Ask::get("/api/v1/tokens")).await
+    }
+
+    /// Makes a token. It is asked once: what is made twice would be there twice.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn make_token(&self, new: &NewToken) -> Result<MadeToken, ClientError> {
+        self.server.value(Ask::post("/api/v1/tokens", new)?.once()).await
+    }
+
+    /// Ends a token.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn revoke_token(&self, id: &str) -> Result<(), ClientError> {
+        self.server.body(Ask::new(Method::DELETE, format!("/api/v1/tokens/{}", escape(id)))).await.map(drop)
+    }
+
+    async fn carried(&self, path: String) -> Result<Output, ClientError> {
+        let (head, bytes) = self.server.body(Ask::get(path)).await?;
+        let is_json = head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+        Ok(Output { bytes, is_json })
     }
 
     async fn told(&self, id: &str, verb: &str, why: &str) -> Result<RunRow, ClientError> {

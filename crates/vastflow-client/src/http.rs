@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::http::response::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as Http;
@@ -128,12 +129,12 @@ impl Server {
 
     /// Asks for a value.
     pub(crate) async fn value<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, ClientError> {
-        let (status, body) = self.body(ask).await?;
-        serde_json::from_slice(&body).map_err(|why| self.strange(status, &why.to_string()))
+        let (head, body) = self.body(ask).await?;
+        serde_json::from_slice(&body).map_err(|why| self.strange(head.status, &why.to_string()))
     }
 
     /// Asks for bytes.
-    pub(crate) async fn body(&self, ask: Ask) -> Result<(StatusCode, Bytes), ClientError> {
+    pub(crate) async fn body(&self, ask: Ask) -> Result<(Parts, Bytes), ClientError> {
         let mut tries = 1;
         loop {
             let (why, after) = match self.once(&ask).await {
@@ -151,7 +152,7 @@ impl Server {
     }
 
     /// Asks once, and reads the whole answer.
-    async fn once(&self, ask: &Ask) -> Result<(StatusCode, Bytes), Failed> {
+    async fn once(&self, ask: &Ask) -> Result<(Parts, Bytes), Failed> {
         let asked = async {
             let response = self.send(ask).await?;
             let (head, body) = response.into_parts();
@@ -163,7 +164,7 @@ impl Server {
         let (head, body) =
             limited.map_err(|_| Failed::ForNow(self.unreachable("it did not answer in time"), None))??;
         if head.status.is_success() {
-            return Ok((head.status, body));
+            return Ok((head, body));
         }
         let error = match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => ClientError::Problem(Box::new(problem)),

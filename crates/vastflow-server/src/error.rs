@@ -20,6 +20,12 @@ pub enum ServiceError {
          your application looks after that"
     )]
     OpenRouter,
+    /// Nobody could do the work.
+    #[error(
+        "this service runs no nodes, and its store belongs to one process, so nobody could run what is started here; give it the \
+         flows, keep runs on Redis or PostgreSQL, or say `.read_only()` to show only"
+    )]
+    Alone,
     /// A setting cannot be honoured.
     #[error("{0}")]
     Setting(String),

@@ -1,7 +1,7 @@
 //! What becomes of all runs: one look at the store for all who listen, and a memory for those who come back.
 //!
 //! Stores have no log of all runs, so the newest runs and those that were not over are looked at, a few times a second,
-//! while somebody listens.
+//! while somebody listens and something happens. Where nothing did for a while, the store's hints say when to look again.
 
 use crate::auth::random;
 use crate::problem::Answer;
@@ -18,6 +18,10 @@ use vastflow_store::{RunQuery, RunRow as StoredRow, Store, StoreError};
 
 /// How often the store is looked at.
 const LOOK: Duration = Duration::from_millis(250);
+/// After so many looks that showed nothing new, it is looked less often.
+const QUIET: u32 = 8;
+/// How often then. Stores hint at new work, and not at the end of a run.
+const REST: Duration = Duration::from_millis(750);
 /// How many changes are remembered for those who come back.
 const REMEMBERED: usize = 4_096;
 /// How many runs of each status that go on are followed, the newest first.
@@ -156,8 +160,16 @@ struct Look {
 
 /// Looks at the store while somebody listens.
 async fn keep_looking(mut look: Look, app: Weak<App>, inner: Arc<Inner>) {
+    let Some(mut hints) = app.upgrade().map(|app| app.engine.store().wakeups()) else { return };
+    let mut quiet = 0;
     loop {
         tokio::time::sleep(LOOK).await;
+        if quiet > QUIET {
+            tokio::select! {
+                () = hints.next() => {}
+                () = tokio::time::sleep(REST) => {}
+            }
+        }
         let Some(app) = app.upgrade() else { return };
         {
             let mut told = inner.lock();
@@ -167,8 +179,9 @@ async fn keep_looking(mut look: Look, app: Weak<App>, inner: Arc<Inner>) {
             }
         }
         match look.again(&**app.engine.store()).await {
-            Ok(rows) if rows.is_empty() => {}
+            Ok(rows) if rows.is_empty() => quiet += 1,
             Ok(rows) => {
+                quiet = 0;
                 rows.into_iter().for_each(|row| inner.tell(row));
                 inner.news.send_modify(|count| *count += 1);
             }

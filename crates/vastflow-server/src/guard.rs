@@ -294,7 +294,8 @@ fn why_of(operation: &Operation, uri: &Uri, body: &[u8]) -> Option<String> {
         _ if operation.method == "DELETE" => Query::try_from_uri(uri).ok()?.0,
         _ => serde_json::from_slice(body).ok()?,
     };
-    why.truncate(why.floor_char_boundary(WHY));
+    let end = (0..=WHY.min(why.len())).rev().find(|end| why.is_char_boundary(*end));
+    why.truncate(end.unwrap_or(0));
     (!why.is_empty()).then_some(why)
 }
 

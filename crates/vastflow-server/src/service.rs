@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use vastflow_callback::Callbacks;
+use vastflow_store::Durability;
 use vastflow_worker::{Engine, EngineBuilder, Error};
 
 /// An HTTP service on an engine. It answers this machine only, unless it is told who may do what.
@@ -104,7 +105,8 @@ impl Service {
     }
 
     /// It never runs a node: it starts, shows and controls runs, also of flows that it has no code of, and other engines on
-    /// the store do the work.
+    /// the store do the work. On a store that belongs to one process nobody could, so it is refused there, unless the service
+    /// is [`read_only`](Service::read_only).
     pub const fn server_only(mut self) -> Self {
         self.mode = Mode::Server;
         self
@@ -299,6 +301,10 @@ impl Service {
         };
         let access = Access { tokens: self.tokens, signing: self.signing };
         let engine = self.engine.start(self.mode, self.callbacks.as_ref()).await?;
+        if self.mode == Mode::Server && !self.is_read_only && is_alone(&engine) {
+            engine.shutdown().await?;
+            return Err(ServiceError::Alone);
+        }
         let (callbacks, limits, is_insecure) = (self.callbacks, self.limits, self.is_insecure && access.is_open());
         let (has_dashboard, is_read_only, base_path) = (self.has_dashboard, self.is_read_only, self.base_path);
         Ok(App::new(Parts {
@@ -315,6 +321,13 @@ impl Service {
             base_path,
         }))
     }
+}
+
+/// Whether the store is this process's alone, and on a disk: nobody could do the work that a server leaves to others. A store in
+/// memory may be shared with another engine of this program.
+fn is_alone(engine: &Engine) -> bool {
+    let can = engine.store().capabilities();
+    !can.fleet && can.durability != Durability::Memory
 }
 
 impl Given {

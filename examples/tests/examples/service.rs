@@ -16,9 +16,13 @@ struct Service {
 impl Service {
     /// On a port that is free; a second of the samples takes 100 ms.
     fn start() -> Self {
+        Service::with(&["--second", "100"], Stdio::null())
+    }
+
+    fn with(words: &[&str], err: Stdio) -> Self {
         let mut command = Command::new(program("service"));
-        let command = command.args(["--listen", "127.0.0.1:0", "--second", "100"]).stdin(Stdio::null());
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let command = command.args(["--listen", "127.0.0.1:0"]).args(words).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(err).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
@@ -123,4 +127,95 @@ fn case_30_loop_runs_the_node_once_an_item() {
     let item = "(Executing case 1 with data ((Executing node 1 with data (x))))";
     let expected = format!("(Executing result with data ((0: {item},1: {item},)))");
     assert_eq!(Service::start().post("loop", "x"), expected);
+}
+
+/// What a process said, in a file.
+struct Told(tempfile::NamedTempFile);
+
+impl Told {
+    fn new() -> Self {
+        Told(tempfile::NamedTempFile::new().unwrap())
+    }
+
+    fn err(&self) -> Stdio {
+        self.0.reopen().unwrap().into()
+    }
+
+    /// How many nodes it executed.
+    fn executed(&self) -> usize {
+        std::fs::read_to_string(self.0.path()).unwrap().lines().filter(|line| line.contains("executing node")).count()
+    }
+}
+
+/// Asks for so many runs of `parallel` on one connection, and holds each answer against what it should be.
+fn ask_many(address: &str, from: usize, count: usize) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    for n in from..from + count {
+        let body = format!("x{n}");
+        let head = format!("POST /flow/parallel HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all((head + &body).as_bytes()).unwrap();
+        let (mut status, mut length) = (String::new(), 0);
+        reader.read_line(&mut status).unwrap();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            match line.trim().to_lowercase().split_once(": ") {
+                Some(("content-length", bytes)) => length = bytes.parse().unwrap(),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer).unwrap();
+        let one = format!("(Executing node 1 with data ({body}))");
+        let both = format!("node2: (Executing node 2 with data ({one})), node3: (Executing node 3 with data ({one}))");
+        let expected = format!("(Executing node 4 with data (({both})))");
+        assert_eq!((status.trim(), String::from_utf8_lossy(&answer)), ("HTTP/1.1 200 OK", expected.as_str().into()));
+    }
+}
+
+/// A process that only serves, and two that only work, on a real server: a thousand runs, every result right.
+fn a_thousand_runs_apart(store: &str) {
+    let (of_server, of_workers) = (Told::new(), [Told::new(), Told::new()]);
+    let shared = ["--store", store, "--second", "1"];
+    let workers = of_workers.each_ref().map(|told| {
+        let mut command = Command::new(program("service"));
+        let command = command.args(shared).args(["--mode", "worker"]).stdin(Stdio::null()).stderr(told.err());
+        command.stdout(Stdio::null()).spawn().unwrap()
+    });
+    let server = Service::with(&[&shared[..], &["--mode", "server"]].concat(), of_server.err());
+    let has_two = || {
+        let seen = server.ask("curl -s http://127.0.0.1:8080/api/v1/workers");
+        seen.matches("\"is_alive\":true").count() >= 3
+    };
+    vastflow_testsuite::servers::wait_until("both workers work", has_two);
+    std::thread::scope(|scope| {
+        for from in (0..1_000).step_by(50) {
+            let address = &server.address;
+            scope.spawn(move || ask_many(address, from, 50));
+        }
+    });
+    for mut worker in workers {
+        let _ = Command::new("kill").arg(worker.id().to_string()).status();
+        let _ = worker.wait();
+    }
+    let executed = of_workers.each_ref().map(Told::executed);
+    assert_eq!(of_server.executed(), 0, "the server ran nodes");
+    assert!(executed.iter().all(|count| *count > 200), "one worker did all: {executed:?}");
+    assert!(executed.iter().sum::<usize>() >= 4_000, "{executed:?}");
+    println!("nodes of each worker: {executed:?}");
+}
+
+#[test]
+fn a_server_and_two_workers_apart_on_postgres() {
+    a_thousand_runs_apart(&vastflow_testsuite::servers::Postgres::shared().fresh_url());
+}
+
+#[test]
+fn a_server_and_two_workers_apart_on_redis() {
+    let redis = vastflow_testsuite::servers::Redis::start(vastflow_testsuite::servers::Sync::EverySecond);
+    a_thousand_runs_apart(&redis.url());
 }

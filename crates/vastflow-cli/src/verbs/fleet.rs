@@ -8,6 +8,7 @@ use crate::out::number_cell;
 use crate::{convert, text};
 use comfy_table::Cell;
 use serde_json::{Value, json};
+use vastflow_api::fleet::{QueueRow, Workers};
 use vastflow_core::Timestamp;
 use vastflow_core::view::Span;
 
@@ -24,31 +25,33 @@ pub(super) async fn workers(watch: Watch, context: &Context) -> Result<(), Compl
 
 async fn list_workers(desk: &Desk, context: &Context) -> Result<(), Complaint> {
     let fleet = desk.store.fleet().await?;
+    print_workers(&convert::workers(&fleet), fleet.now, context);
+    Ok(())
+}
+
+/// Prints who works.
+pub(super) fn print_workers(fleet: &Workers, now: Timestamp, context: &Context) {
     let out = context.out;
     if out.is_json() {
-        let seen = serde_json::to_value(convert::workers(&fleet)).unwrap_or(Value::Null);
-        out.json(seen);
-        return Ok(());
+        out.json(serde_json::to_value(fleet).unwrap_or(Value::Null));
+        return;
     }
     let mut table = out.table(&["name", "where", "version", "lives", "in hand", "slots", "lanes", "plans"]);
     for row in &fleet.workers {
-        let about = &row.about;
-        let name = about.name.as_ref().map_or_else(|| format!("{:016x}", row.id.0), ToString::to_string);
-        let lanes: Vec<&str> = about.lanes.iter().map(|lane| lane.as_str()).collect();
-        let lives = match row.until > fleet.now {
-            true => format!("for {}", Span(row.until.since(fleet.now))),
+        let lives = match row.is_alive {
+            true => format!("for {}", Span(Timestamp::from_millis(row.until_ms).since(now))),
             false => "dead".into(),
         };
-        let lacks = if about.lacks.is_empty() { String::new() } else { format!(", lacks {}", about.lacks.len()) };
+        let lacks = if row.lacks.is_empty() { String::new() } else { format!(", lacks {}", row.lacks.len()) };
         table.add_row([
-            Cell::new(name),
-            Cell::new(format!("{}:{}", about.host, about.pid)),
-            Cell::new(&about.version),
+            Cell::new(row.name.as_ref().unwrap_or(&row.id)),
+            Cell::new(format!("{}:{}", row.host, row.pid)),
+            Cell::new(&row.version),
             Cell::new(lives),
-            number_cell(row.in_hand as u64),
-            number_cell(about.slots as u64),
-            Cell::new(text::line(&lanes.join(", "), 40)),
-            Cell::new(format!("{}{lacks}", about.serves.len())),
+            number_cell(row.in_hand),
+            number_cell(row.slots),
+            Cell::new(text::line(&row.lanes.join(", "), 40)),
+            Cell::new(format!("{}{lacks}", row.serves.len())),
         ]);
     }
     out.show(&mut table, "nobody works on this store");
@@ -57,7 +60,6 @@ async fn list_workers(desk: &Desk, context: &Context) -> Result<(), Complaint> {
         text::count(fleet.taken_over, "task"),
         text::count(fleet.fenced, "commit")
     ));
-    Ok(())
 }
 
 pub(super) async fn queues(watch: Watch, context: &Context) -> Result<(), Complaint> {
@@ -71,33 +73,33 @@ async fn list_queues(desk: &Desk, context: &Context) -> Result<(), Complaint> {
     for row in desk.store.queues().await? {
         let plan = desk.store.plan(row.plan).await?;
         let flow = plan.map_or_else(|| row.plan.to_string(), |plan| plan.flow().to_string());
-        rows.push((flow, row));
+        rows.push(convert::queue(&row, &flow));
     }
-    let (out, now) = (context.out, desk.now().await);
+    print_queues(&rows, desk.now().await, context);
+    Ok(())
+}
+
+/// Prints what waits to be called.
+pub(super) fn print_queues(rows: &[QueueRow], now: Timestamp, context: &Context) {
+    let out = context.out;
     if out.is_json() {
-        let queues: Vec<_> = rows.iter().map(|(flow, row)| convert::queue(row, flow)).collect();
-        out.json(json!({ "queues": queues }));
-        return Ok(());
+        out.json(json!({ "queues": rows }));
+        return;
     }
     let mut table = out.table(&["flow", "plan", "lane", "ready", "oldest", "later", "in hand", "held"]);
-    for (flow, row) in &rows {
+    for row in rows {
         table.add_row([
-            Cell::new(flow),
-            Cell::new(text::line(&row.plan.to_string(), 9)),
-            Cell::new(row.lane.as_ref().map(ToString::to_string).unwrap_or_default()),
-            number_cell(row.ready as u64),
-            // What was there when the store was opened has been ready since nobody knows when.
+            Cell::new(&row.flow),
+            Cell::new(text::line(&row.plan, 9)),
+            Cell::new(row.lane.as_deref().unwrap_or("")),
+            number_cell(row.ready),
             Cell::new(
-                row.since
-                    .filter(|since| *since > Timestamp::ZERO)
-                    .map(|since| text::ago(since, now))
-                    .unwrap_or_default(),
+                row.oldest_ready_ms.map(|since| text::ago(Timestamp::from_millis(since), now)).unwrap_or_default(),
             ),
-            number_cell(row.later as u64),
-            number_cell(row.in_hand as u64),
-            number_cell(row.held as u64),
+            number_cell(row.later),
+            number_cell(row.in_hand),
+            number_cell(row.held),
         ]);
     }
     out.show(&mut table, "nothing waits to be called");
-    Ok(())
 }

@@ -60,9 +60,7 @@ impl Known {
     async fn plan(&self, args: &OneFlow, context: &Context) -> Result<Arc<Plan>, Complaint> {
         let Some(plans) = self.plans.get(args.flow.as_str()) else {
             let near = text::meant(&args.flow, self.plans.keys().map(|name| name.as_str()));
-            let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
-            let text = format!("there is no flow {:?}{near}", args.flow);
-            return Err(Complaint::new(Exit::NotFound, "unknown-flow", text).next("vastflow flows ls"));
+            return Err(unknown_flow(&args.flow, near));
         };
         if let Some(hash) = &args.plan {
             return named(plans, hash);
@@ -126,13 +124,24 @@ fn named(plans: &[Arc<Plan>], hash: &str) -> Result<Arc<Plan>, Complaint> {
 async fn ls(context: &Context) -> Result<(), Complaint> {
     let known = Known::read(context).await?;
     let rows: Vec<FlowRow> = known.plans.iter().map(|(name, plans)| known.row(name, plans, context)).collect();
-    let out = context.out;
+    print_list(&rows, context.out);
+    known.close().await
+}
+
+pub(super) fn unknown_flow(flow: &str, near: Option<&str>) -> Complaint {
+    let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    let text = format!("there is no flow {flow:?}{near}");
+    Complaint::new(Exit::NotFound, "unknown-flow", text).next("vastflow flows ls")
+}
+
+/// Prints flows.
+pub(super) fn print_list(rows: &[FlowRow], out: Out) {
     if out.is_json() {
         out.json(json!({ "flows": rows }));
-        return known.close().await;
+        return;
     }
     let mut table = out.table(&["flow", "plans", "nodes", "code here", "workers"]);
-    for row in &rows {
+    for row in rows {
         table.add_row([
             Cell::new(&row.name),
             number_cell(row.plans.len() as u64),
@@ -142,7 +151,6 @@ async fn ls(context: &Context) -> Result<(), Complaint> {
         ]);
     }
     out.show(&mut table, "there are no flows: the store learns them when a program with them works on it");
-    known.close().await
 }
 
 async fn show(args: &OneFlow, context: &Context) -> Result<(), Complaint> {
@@ -151,34 +159,46 @@ async fn show(args: &OneFlow, context: &Context) -> Result<(), Complaint> {
     let plans = known.plans.get(plan.flow()).map_or(&[][..], Vec::as_slice);
     let row = known.row(plan.flow(), plans, context);
     let takes = context.own.flow(&args.flow).map(|own| own.takes.to_string());
-    let out = context.out;
+    print_flow(&row, &plan, takes.as_deref(), context.out);
+    known.close().await
+}
+
+/// Prints a flow, and what it takes where that is known.
+pub(super) fn print_flow(row: &FlowRow, plan: &Plan, takes: Option<&str>, out: Out) {
     if out.is_json() {
-        let definition: Value = serde_json::from_str(&plan.definition().to_json()).unwrap_or(Value::Null);
-        out.json(json!({ "flow": row, "takes": takes, "definition": definition }));
-        return known.close().await;
+        out.json(json!({ "flow": row, "takes": takes, "definition": definition(plan) }));
+        return;
     }
     out.say(format!("{}  plan {}", plan.flow(), plan.hash()));
-    if plans.len() > 1 {
-        out.note(format!("{} of it are known: `flows ls -o json` lists them", text::count(plans.len() as u64, "plan")));
+    if row.plans.len() > 1 {
+        out.note(format!(
+            "{} of it are known: `flows ls -o json` lists them",
+            text::count(row.plans.len() as u64, "plan")
+        ));
     }
     takes.into_iter().for_each(|takes| out.say(format!("takes {takes}")));
-    out.say(format!("\n{}", draw::plan(&plan).trim_end()));
-    known.close().await
+    out.say(format!("\n{}", draw::plan(plan).trim_end()));
+}
+
+fn definition(plan: &Plan) -> Value {
+    serde_json::from_str(&plan.definition().to_json()).unwrap_or(Value::Null)
 }
 
 async fn graph(args: &Graph, context: &Context) -> Result<(), Complaint> {
     let known = Known::read(context).await?;
     let plan = known.plan(&args.flow, context).await?;
-    match args.kind {
-        _ if context.out.is_json() => {
-            let definition: Value = serde_json::from_str(&plan.definition().to_json()).unwrap_or(Value::Null);
-            context.out.json(json!({ "definition": definition }));
-        }
-        Picture::Text => context.out.say(draw::plan(&plan).trim_end()),
-        Picture::Dot => context.out.say(plan.to_dot().trim_end()),
-        Picture::Mermaid => context.out.say(plan.to_mermaid().trim_end()),
-    }
+    print_graph(&plan, args.kind, context.out);
     known.close().await
+}
+
+/// Draws a plan.
+pub(super) fn print_graph(plan: &Plan, kind: Picture, out: Out) {
+    match kind {
+        _ if out.is_json() => out.json(json!({ "definition": definition(plan) })),
+        Picture::Text => out.say(draw::plan(plan).trim_end()),
+        Picture::Dot => out.say(plan.to_dot().trim_end()),
+        Picture::Mermaid => out.say(plan.to_mermaid().trim_end()),
+    }
 }
 
 /// Unfinished runs of a plan, and who has its code.

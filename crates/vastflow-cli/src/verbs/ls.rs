@@ -8,9 +8,9 @@ use crate::out::status_cell;
 use crate::{convert, text};
 use comfy_table::{Cell, Table};
 use serde_json::json;
+use vastflow_api::run::RunRow;
+use vastflow_core::Timestamp;
 use vastflow_core::view::Span;
-use vastflow_core::{RunOutcome, Timestamp};
-use vastflow_store::RunRow;
 
 pub(super) async fn ls(args: &Ls, context: &Context) -> Result<(), Complaint> {
     let desk = desk(context, args.watch).await?;
@@ -20,36 +20,40 @@ pub(super) async fn ls(args: &Ls, context: &Context) -> Result<(), Complaint> {
 
 async fn page(args: &Ls, context: &Context, desk: &Desk) -> Result<(), Complaint> {
     let (rows, next) = desk.list(&args.filter, args.before, args.limit as usize).await?;
+    let rows: Vec<_> = rows.iter().map(convert::run).collect();
+    print(context, &rows, next, desk.now().await);
+    Ok(())
+}
+
+/// Prints a page of runs.
+pub(super) fn print(context: &Context, rows: &[RunRow], next: Option<u64>, now: Timestamp) {
     let out = context.out;
     if out.is_json() {
-        let runs: Vec<_> = rows.iter().map(convert::run).collect();
-        out.json(json!({ "runs": runs, "next": next }));
-        return Ok(());
+        out.json(json!({ "runs": rows, "next": next }));
+        return;
     }
-    let mut table = table(context, &rows, desk.now().await);
-    out.show(&mut table, "no run fits");
+    out.show(&mut table(context, rows, now), "no run fits");
     if let Some(next) = next {
         out.note(format!("there are more: --before {next}, or -n for longer pages"));
     }
-    Ok(())
 }
 
 /// Runs as a table.
 pub(super) fn table(context: &Context, rows: &[RunRow], now: Timestamp) -> Table {
     let mut table = context.out.table(&["id", "flow", "status", "started", "took", ""]);
     for row in rows {
-        let summary = &row.summary;
-        let took = summary.ended_at.unwrap_or(now).since(summary.started_at);
-        let why = match &summary.outcome {
-            Some(RunOutcome::Failed(failure)) => failure.to_string(),
-            Some(RunOutcome::Stopped { by, why }) => format!("by {by}: {why}"),
-            _ => String::new(),
+        let began = Timestamp::from_millis(row.started_at_ms);
+        let took = row.ended_at_ms.map_or(now, Timestamp::from_millis).since(began);
+        let why = match (&row.failure, &row.stopped) {
+            (Some(failure), _) => convert::failure_text(failure),
+            (None, Some(stopped)) => format!("by {}: {}", stopped.by, stopped.why),
+            (None, None) => String::new(),
         };
         table.add_row([
             Cell::new(&row.id),
-            Cell::new(&summary.started.flow),
-            status_cell(summary.status),
-            Cell::new(text::ago(summary.started_at, now)),
+            Cell::new(&row.flow),
+            status_cell(convert::status_asked(row.status)),
+            Cell::new(text::ago(began, now)),
             Cell::new(Span(took)),
             Cell::new(text::line(&why, 60)),
         ]);

@@ -9,6 +9,8 @@ mod flows;
 mod law;
 mod logs;
 mod ls;
+#[cfg(feature = "client")]
+mod remote;
 mod result;
 #[cfg(feature = "serve")]
 mod serve;
@@ -78,6 +80,10 @@ pub(crate) fn runtime(verb: &Verb) -> std::io::Result<Runtime> {
 
 /// Does what was asked for.
 pub(crate) async fn answer(verb: Verb, context: Context) -> Result<(), Complaint> {
+    #[cfg(feature = "client")]
+    if let Some(url) = context.config.server()?.map(str::to_owned) {
+        return remote::answer(verb, &url, &context).await;
+    }
     match verb {
         Verb::Start(args) => start::start(args, context).await,
         Verb::Runs(verb) => runs(verb, context).await,

@@ -7,7 +7,8 @@ use crate::desk::Desk;
 use crate::{convert, text};
 use serde_json::json;
 use std::time::Duration;
-use vastflow_core::{Payload, RunOutcome};
+use vastflow_api::run;
+use vastflow_core::Payload;
 use vastflow_store::RunRow;
 
 /// How often a run is looked at whose end is waited for.
@@ -33,33 +34,34 @@ pub(super) async fn ended(desk: &Desk, mut row: RunRow) -> Result<RunRow, Compla
     Ok(row)
 }
 
-/// Prints what a run gave; complains when it gave nothing.
+/// Prints what a run of a store gave.
 pub(super) fn print(row: &RunRow, context: &Context) -> Result<(), Complaint> {
-    let (out, summary) = (context.out, &row.summary);
+    print_row(&convert::run(row), row.summary.output.as_ref(), context)
+}
+
+/// Prints what a run gave; complains when it gave nothing.
+pub(super) fn print_row(row: &run::RunRow, output: Option<&Payload>, context: &Context) -> Result<(), Complaint> {
+    let (out, id) = (context.out, &row.id);
     if out.is_json() {
-        let output = summary.output.as_ref().map(text::json);
-        out.json(json!({ "run": convert::run(row), "output": output }));
+        out.json(json!({ "run": row, "output": output.map(text::json) }));
     }
-    let id = &row.id;
-    match &summary.outcome {
-        _ if !summary.status.is_final() => {
-            let text = format!("run {id} is not over: it is {}", summary.status);
+    let is_over = |code, text| {
+        Err(Complaint::new(Exit::Failed, code, text)
+            .next(format!("vastflow runs show {id}, then vastflow runs retry {id}")))
+    };
+    match (&row.failure, &row.stopped) {
+        _ if !row.status.is_final() => {
+            let text = format!("run {id} is not over: it is {}", row.status.as_str());
             Err(Complaint::new(Exit::Conflict, "run-not-ended", text)
                 .next(format!("vastflow runs result {id} --wait, or vastflow runs tail {id}")))
         }
-        Some(RunOutcome::Failed(failure)) => {
-            let text = format!("run {id} failed: {failure}");
-            Err(Complaint::new(Exit::Failed, "run-failed", text)
-                .next(format!("vastflow runs show {id}, then vastflow runs retry {id}")))
+        (Some(failure), _) => is_over("run-failed", format!("run {id} failed: {}", convert::failure_text(failure))),
+        (None, Some(stopped)) => {
+            is_over("run-stopped", format!("run {id} was stopped by {}: {}", stopped.by, stopped.why))
         }
-        Some(RunOutcome::Stopped { by, why }) => {
-            let text = format!("run {id} was stopped by {by}: {why}");
-            Err(Complaint::new(Exit::Failed, "run-stopped", text)
-                .next(format!("vastflow runs show {id}, then vastflow runs retry {id}")))
-        }
-        _ => {
+        (None, None) => {
             if !out.is_json() {
-                out.bytes(summary.output.as_ref().map_or(&b"null"[..], Payload::bytes));
+                out.bytes(output.map_or(&b"null"[..], Payload::bytes));
             }
             Ok(())
         }

@@ -8,10 +8,11 @@ use crate::complaint::{Complaint, Exit};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::log;
+use crate::out::Out;
 use crate::text;
 use comfy_table::Cell;
 use serde_json::json;
-use vastflow_api::access::{NewToken, Scope};
+use vastflow_api::access::{MadeToken, NewToken, Scope, TokenRow};
 use vastflow_core::Timestamp;
 use vastflow_server::{Exporter, Service, ServiceError, TokenError, Tokens};
 
@@ -27,6 +28,12 @@ impl From<ServiceError> for Complaint {
             ServiceError::Open(address) => {
                 let text = format!("{address} is reached by other machines, and anybody there could do everything");
                 Complaint::usage(text).next("use `serve`, which asks for tokens, or listen on 127.0.0.1")
+            }
+            ServiceError::Alone => {
+                let text = "this service would run no nodes, and while it has the file open nobody else can: what is started would \
+                            wait for ever";
+                Complaint::new(Exit::Conflict, "missing-code", text)
+                    .next("run `serve` of the program that has the flows; or `serve --read-only`, which only shows")
             }
             ServiceError::Bind { .. } => {
                 Complaint::new(Exit::Conflict, "bind", error.to_string()).next("choose another: --listen 127.0.0.1:0")
@@ -55,7 +62,15 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
     context.config.set_flag("serve.metrics_addr", args.sight.metrics_addr.as_deref())?;
     context.config.set_flag("log", args.sight.log.as_deref())?;
     log::begin(&context.config)?;
-    let service = service(&mut context, false).await?;
+    let desk = Desk::make(&context.config).await?;
+    let shows = !desk.store.capabilities().fleet && !has_work(&context)?;
+    let mut service = service(&mut context, &desk, false).await?;
+    if shows {
+        context
+            .out
+            .note("this program has no flows, and nobody else works on the file while it is open: it is only shown");
+        service = service.read_only();
+    }
     listen(service, None, &context).await
 }
 
@@ -65,7 +80,8 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
     context.config.set_flag("serve.metrics_addr", args.sight.metrics_addr.as_deref())?;
     context.config.set_flag("log", args.sight.log.as_deref())?;
     log::begin(&context.config)?;
-    let mut service = service(&mut context, args.server_only).await?;
+    let desk = Desk::make(&context.config).await?;
+    let mut service = service(&mut context, &desk, args.server_only).await?;
     let mut first = None;
     if args.insecure_no_auth {
         context.out.note("anybody who reaches this service may do everything: --insecure-no-auth says so");
@@ -91,13 +107,16 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
     listen(service, first.as_deref(), &context).await
 }
 
-async fn service(context: &mut Context, server_only: bool) -> Result<Service, Complaint> {
-    let desk = Desk::make(&context.config).await?;
+/// Without code there is nothing that it could do itself, but for telling how runs ended.
+fn has_work(context: &Context) -> Result<bool, Complaint> {
+    Ok(context.own.has_code() || callbacks(&context.config)?.is_some())
+}
+
+async fn service(context: &mut Context, desk: &Desk, server_only: bool) -> Result<Service, Complaint> {
     let typed = Worker { slots: None, name: None, lease: None, sight: Sight::default() };
-    let engine = set_up(context.engine(&desk), &typed, context);
+    let engine = set_up(context.engine(desk), &typed, context);
+    let has_work = has_work(context)?;
     let callbacks = callbacks(&context.config)?;
-    // Without code there is nothing that it could do itself, but for telling how runs ended.
-    let has_work = context.own.has_code() || callbacks.is_some();
     let service = callbacks.into_iter().fold(Service::new(engine), Service::callbacks);
     #[cfg(feature = "dashboard")]
     let service = service.dashboard();
@@ -158,45 +177,53 @@ pub(super) fn tokens(verb: TokensVerb, context: &Context) -> Result<(), Complain
     let tokens = tokens_of(&context.config)?;
     let out = context.out;
     match verb {
-        TokensVerb::Ls => {
-            let rows = tokens.list();
-            if out.is_json() {
-                out.json(json!({ "tokens": rows }));
-                return Ok(());
-            }
-            let mut table = out.table(&["id", "name", "may", "flows", "ends"]);
-            for row in &rows {
-                let may: Vec<&str> = row.scopes.iter().map(|scope| scope.as_str()).collect();
-                let ends = Timestamp::from_millis(row.expires_at_ms);
-                table.add_row([
-                    Cell::new(&row.id),
-                    Cell::new(&row.name),
-                    Cell::new(may.join(", ")),
-                    Cell::new(if row.flows.is_empty() { "all".into() } else { row.flows.join(", ") }),
-                    Cell::new(if ends <= text::now() { "over".into() } else { text::utc(ends) }),
-                ]);
-            }
-            out.show(&mut table, "there are no tokens; `serve` makes the first, or `tokens make`");
-        }
+        TokensVerb::Ls => print_tokens(&tokens.list(), out),
         TokensVerb::Make { name, scope, flow, days } => {
-            let made = tokens.make(NewToken { name, scopes: scope, flows: flow, days })?;
-            if out.is_json() {
-                out.json(json!({ "row": made.row, "token": made.token }));
-            } else {
-                out.say(&made.token);
-                out.note(format!("made {} for {}; the token is shown this once", made.row.id, made.row.name));
-            }
+            print_made(&tokens.make(NewToken { name, scopes: scope, flows: flow, days })?, out);
         }
         TokensVerb::Revoke { id } => {
             if !tokens.revoke(&id)? {
                 let text = format!("there is no token {id:?}");
                 return Err(Complaint::new(Exit::NotFound, "unknown-token", text).next("vastflow tokens ls"));
             }
-            match out.is_json() {
-                true => out.json(json!({ "revoked": id })),
-                false => out.note(format!("{id} is worth nothing any more; services learn that within a second")),
-            }
+            print_revoked(&id, out);
         }
     }
     Ok(())
+}
+
+pub(super) fn print_tokens(rows: &[TokenRow], out: Out) {
+    if out.is_json() {
+        out.json(json!({ "tokens": rows }));
+        return;
+    }
+    let mut table = out.table(&["id", "name", "may", "flows", "ends"]);
+    for row in rows {
+        let may: Vec<&str> = row.scopes.iter().map(|scope| scope.as_str()).collect();
+        let ends = Timestamp::from_millis(row.expires_at_ms);
+        table.add_row([
+            Cell::new(&row.id),
+            Cell::new(&row.name),
+            Cell::new(may.join(", ")),
+            Cell::new(if row.flows.is_empty() { "all".into() } else { row.flows.join(", ") }),
+            Cell::new(if ends <= text::now() { "over".into() } else { text::utc(ends) }),
+        ]);
+    }
+    out.show(&mut table, "there are no tokens; `serve` makes the first, or `tokens make`");
+}
+
+pub(super) fn print_made(made: &MadeToken, out: Out) {
+    if out.is_json() {
+        out.json(json!({ "row": made.row, "token": made.token }));
+    } else {
+        out.say(&made.token);
+        out.note(format!("made {} for {}; the token is shown this once", made.row.id, made.row.name));
+    }
+}
+
+pub(super) fn print_revoked(id: &str, out: Out) {
+    match out.is_json() {
+        true => out.json(json!({ "revoked": id })),
+        false => out.note(format!("{id} is worth nothing any more; services learn that within a second")),
+    }
 }

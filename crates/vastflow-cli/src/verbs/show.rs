@@ -12,13 +12,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
+use vastflow_api::run;
 use vastflow_core::plan::NodeKind;
 use vastflow_core::view::{NodeView, Span};
-use vastflow_core::{Event, NodeIx, Plan, RunStatus, ScopeId};
+use vastflow_core::{Event, NodeIx, Payload, Plan, RunStatus, ScopeId, Timestamp};
 use vastflow_store::RunRow;
 
 /// How deep scopes are unfolded.
-const DEPTH: usize = 8;
+pub(super) const DEPTH: usize = 8;
 /// The widest line.
 const WIDTH: usize = 100;
 
@@ -36,23 +37,18 @@ pub(super) async fn show(args: &Show, context: &Context) -> Result<(), Complaint
             context.out.json(json!({ "run": convert::run(&row), "view": view }));
             return Ok(());
         }
-        let is_root = scope.id.is_root();
         let looked = Look { desk: &desk, row: &row, plan: &plan, most: args.unfold };
         let tree = looked.tree(scope, DEPTH).await?;
         let served = if row.summary.status.is_final() { None } else { desk.served().await? };
-        let mut page = Page { out: context.out, text: String::new() };
-        page.head(&row, &tree, &args.within);
-        if is_root {
-            page.about(&row);
-            if served.is_some_and(|served| !served.contains(&plan.hash())) {
-                page.line(
-                    Paint::Yellow,
-                    "nobody who is alive has the code of this run: it waits (see `vastflow workers`)",
-                );
-            }
-        }
-        page.pictures(&tree);
-        context.out.say(page.text.trim_end());
+        let summary = &row.summary;
+        let parts = Parts {
+            row: &convert::run(&row),
+            tree: &tree,
+            within: &args.within,
+            carried: args.within.is_empty().then(|| (Some(summary.started.input.clone()), summary.output.clone())),
+            is_waiting: served.is_some_and(|served| !served.contains(&plan.hash())),
+        };
+        context.out.say(page(context.out, &parts).trim_end());
         Ok(())
     })
     .await?;
@@ -163,6 +159,32 @@ impl Keys {
     }
 }
 
+/// What there is to print.
+pub(super) struct Parts<'a> {
+    pub(super) row: &'a run::RunRow,
+    pub(super) tree: &'a Tree,
+    pub(super) within: &'a str,
+    /// Of a run as a whole: what it got and gave, as far as it may be seen.
+    pub(super) carried: Option<(Option<Payload>, Option<Payload>)>,
+    /// Whether nobody who is alive has the code.
+    pub(super) is_waiting: bool,
+}
+
+/// A run as a page of text.
+pub(super) fn page(out: Out, parts: &Parts<'_>) -> String {
+    let mut page = Page { out, text: String::new() };
+    page.head(&parts.row.id, parts.tree, parts.within);
+    if let Some((input, output)) = &parts.carried {
+        page.about(parts.row, input.as_ref(), output.as_ref());
+        if parts.is_waiting {
+            let text = "nobody who is alive has the code of this run: it waits (see `vastflow workers`)";
+            page.line(Paint::Yellow, text);
+        }
+    }
+    page.pictures(parts.tree);
+    page.text
+}
+
 /// What is printed.
 struct Page {
     out: Out,
@@ -175,8 +197,8 @@ impl Page {
     }
 
     /// How it stands, and if it failed why, and what to do.
-    fn head(&mut self, row: &RunRow, tree: &Tree, within: &str) {
-        let (view, id) = (&tree.view, &row.id);
+    fn head(&mut self, id: &str, tree: &Tree, within: &str) {
+        let view = &tree.view;
         let (sign, paint) = sign_of(view.status);
         let what = if within.is_empty() { format!("run {id}") } else { format!("{within} of run {id}") };
         let head = format!("{sign} {what} of {}: {} after {}", view.flow, view.status, Span(view.took));
@@ -212,23 +234,21 @@ impl Page {
     }
 
     /// What is known of a run besides.
-    fn about(&mut self, row: &RunRow) {
-        let (summary, started) = (&row.summary, &row.summary.started);
-        let mut rows = vec![("started", format!("{} UTC", text::utc(summary.started_at)))];
-        if let Some(ended) = summary.ended_at {
-            rows.push(("ended", format!("{} UTC", text::utc(ended))));
-        }
-        rows.push(("plan", started.plan.to_string()));
-        if let Some(origin) = &started.origin {
+    fn about(&mut self, row: &run::RunRow, input: Option<&Payload>, output: Option<&Payload>) {
+        let utc = |at| format!("{} UTC", text::utc(Timestamp::from_millis(at)));
+        let mut rows = vec![("started", utc(row.started_at_ms))];
+        rows.extend(row.ended_at_ms.map(|ended| ("ended", utc(ended))));
+        rows.push(("plan", row.plan.clone()));
+        if let Some(origin) = &row.origin {
             let why = if origin.why.is_empty() { String::new() } else { format!(": {}", origin.why) };
             rows.push(("from", format!("a {} of {} by {}{why}", origin.verb, origin.run, origin.by)));
         }
-        let labels: Vec<String> = started.info.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let labels: Vec<String> = row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
         rows.push(("labels", labels.join("  ")));
-        rows.push(("key", started.info.key.as_ref().map(ToString::to_string).unwrap_or_default()));
-        rows.push(("lane", started.info.lane.as_ref().map(ToString::to_string).unwrap_or_default()));
-        rows.push(("input", text::payload(&started.input, WIDTH - 10)));
-        rows.push(("output", summary.output.as_ref().map(|it| text::payload(it, WIDTH - 10)).unwrap_or_default()));
+        rows.push(("key", row.key.clone().unwrap_or_default()));
+        rows.push(("lane", row.lane.clone().unwrap_or_default()));
+        let short = |payload: Option<&Payload>| payload.map(|it| text::payload(it, WIDTH - 10)).unwrap_or_default();
+        rows.extend([("input", short(input)), ("output", short(output))]);
         for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
             let name = self.out.painted(Paint::Dim, &format!("{name:<8}"));
             let _ = writeln!(self.text, "{name}  {}", text::line(&value, 200));

@@ -5,9 +5,10 @@ use crate::args::{Tail, Watch};
 use crate::complaint::Complaint;
 use crate::out::{Out, Paint};
 use crate::{convert, text};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
-use vastflow_core::{Event, Plan, Recorded, ScopeId, Seq, State};
+use vastflow_api::event::EventRow;
+use vastflow_core::{Plan, Recorded, ScopeId, Seq, State, Timestamp};
 use vastflow_worker::RunEvent;
 
 /// Events read at once.
@@ -45,29 +46,28 @@ pub(super) async fn tail(args: &Tail, context: &Context) -> Result<(), Complaint
 
 fn print(out: Out, plan: &Plan, recorded: Recorded) {
     let node = recorded.event.node().and_then(|node| Some(plan.node(node)?.name.clone()));
-    let event = RunEvent { recorded, node };
+    print_row(out, &convert::event(&RunEvent { recorded, node }));
+}
+
+/// Prints an event.
+pub(super) fn print_row(out: Out, row: &EventRow) {
     if out.is_json() {
-        let row = serde_json::to_value(convert::event(&event)).unwrap_or(Value::Null);
         out.json(json!({ "event": row }));
         return;
     }
-    let at = text::utc(event.recorded.at);
+    let at = text::utc(Timestamp::from_millis(row.at_ms));
     let time = at.split_once(' ').map_or("", |(_, time)| time);
-    let line = event.to_string();
-    out.say(format!("{} {}", out.painted(Paint::Dim, time), out.painted(paint(&event.recorded.event), &line)));
+    out.say(format!("{} {}", out.painted(Paint::Dim, time), out.painted(paint(row), &row.text)));
 }
 
-fn paint(event: &Event) -> Paint {
-    match event {
-        Event::ChildEnded { end, .. } if end.result.is_err() => Paint::Red,
-        Event::NodeSucceeded { .. } | Event::HookDone { .. } | Event::ChildEnded { .. } | Event::Woke { .. } => {
-            Paint::Green
-        }
-        Event::NodeFailed { .. } | Event::RescueFailed { .. } | Event::HookFailed { .. } => Paint::Red,
-        Event::AttemptFailed { .. } | Event::NodeParked { .. } | Event::Undone { .. } | Event::UndoFailed { .. } => {
-            Paint::Yellow
-        }
-        Event::RunStarted(_) | Event::RunEnded { .. } => Paint::Bold,
+fn paint(row: &EventRow) -> Paint {
+    match row.kind.as_str() {
+        // The line of a scope that failed begins as that of a node which did.
+        "ChildEnded" if row.text.starts_with('✗') => Paint::Red,
+        "NodeSucceeded" | "HookDone" | "ChildEnded" | "Woke" => Paint::Green,
+        "NodeFailed" | "RescueFailed" | "HookFailed" => Paint::Red,
+        "AttemptFailed" | "NodeParked" | "Undone" | "UndoFailed" => Paint::Yellow,
+        "RunStarted" | "RunEnded" => Paint::Bold,
         _ => Paint::Blue,
     }
 }

@@ -3,18 +3,20 @@
 use super::{Context, ls};
 use crate::args::{Filter, Told};
 use crate::complaint::{Complaint, Exit};
+use crate::convert;
 use crate::desk::Desk;
 use crate::out::Out;
 use crate::text::count;
 use serde_json::{Value, json};
-use vastflow_core::{RunId, RunStatus};
+use vastflow_api::run;
+use vastflow_core::{RunId, RunStatus, Timestamp};
 use vastflow_store::{Doomed, Prune, RunRow};
 use vastflow_worker::{Engine, Error};
 
 /// The most runs that one command finds by a filter.
-const MOST: usize = 100_000;
+pub(super) const MOST: usize = 100_000;
 /// How many of them are shown before anything is done.
-const SHOWN: usize = 20;
+pub(super) const SHOWN: usize = 20;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub(super) enum Word {
 }
 
 impl Word {
-    const fn verb(self) -> &'static str {
+    pub(super) const fn verb(self) -> &'static str {
         match self {
             Word::Pause => "pause",
             Word::Resume => "resume",
@@ -54,7 +56,7 @@ impl Word {
     }
 
     /// Whether it can be asked of a run that stands so.
-    const fn fits(self, status: RunStatus) -> bool {
+    pub(super) const fn fits(self, status: RunStatus) -> bool {
         match self {
             Word::Pause => matches!(status, RunStatus::Queued | RunStatus::Running | RunStatus::NeedsAttention),
             Word::Resume => matches!(status, RunStatus::Paused),
@@ -65,7 +67,7 @@ impl Word {
     }
 
     /// Whether it is to be confirmed: what it takes away does not come back.
-    const fn is_destructive(self, runs: usize) -> bool {
+    pub(super) const fn is_destructive(self, runs: usize) -> bool {
         match self {
             Word::Kill | Word::Rm => true,
             Word::Stop => runs > 1,
@@ -76,20 +78,14 @@ impl Word {
 
 /// What became of it.
 #[derive(Default)]
-struct Done {
+pub(super) struct Done {
     /// The runs, and the new ones that go on from them.
-    runs: Vec<(RunId, Option<RunId>)>,
-    failed: Vec<(RunId, Complaint)>,
+    pub(super) runs: Vec<(RunId, Option<RunId>)>,
+    pub(super) failed: Vec<(RunId, Complaint)>,
 }
 
 pub(super) async fn tell(word: Word, told: &Told, context: &Context) -> Result<(), Complaint> {
-    if told.ids.is_empty() && !told.all && is_empty(&told.filter) {
-        return Err(Complaint::usage(format!("which runs are to {}?", word.verb()))
-            .next("name them by their ids, or by --flow, --status, --label, --older, or say --all"));
-    }
-    if !told.ids.is_empty() && !is_empty(&told.filter) {
-        return Err(Complaint::usage("runs are named by their ids or by a filter, not by both"));
-    }
+    says_which(word, told)?;
     let looks = told.dry_run;
     let desk = if looks {
         super::desk(context, crate::args::Watch::default()).await?
@@ -116,23 +112,35 @@ pub(super) async fn tell(word: Word, told: &Told, context: &Context) -> Result<(
     report(word, done, context)
 }
 
-fn is_empty(filter: &Filter) -> bool {
-    filter.flow.is_none() && filter.status.is_empty() && filter.label.is_empty() && filter.older.is_none()
+/// Whether it is said which runs are meant.
+pub(super) fn says_which(word: Word, told: &Told) -> Result<(), Complaint> {
+    if told.ids.is_empty() && !told.all && told.filter.is_empty() {
+        return Err(Complaint::usage(format!("which runs are to {}?", word.verb()))
+            .next("name them by their ids, or by --flow, --status, --label, --older, --from, --to, or say --all"));
+    }
+    if !told.ids.is_empty() && !told.filter.is_empty() {
+        return Err(Complaint::usage("runs are named by their ids or by a filter, not by both"));
+    }
+    Ok(())
+}
+
+/// The filter, with the statuses of runs of which it can be asked; none when it leaves none of those.
+pub(super) fn fitting(word: Word, told: &Told) -> Option<Filter> {
+    let mut filter = told.filter.clone();
+    if filter.status.is_empty() {
+        filter.status = RunStatus::ALL.into_iter().filter(|status| word.fits(*status)).collect();
+    }
+    filter.status.retain(|status| word.fits(*status));
+    (!filter.status.is_empty()).then_some(filter)
 }
 
 /// The runs it is about: those that were named, or those that fit and of which it can be asked.
 async fn chosen(word: Word, told: &Told, desk: &Desk, out: Out) -> Result<Vec<RunRow>, Complaint> {
     if told.ids.is_empty() {
-        let mut filter = told.filter.clone();
-        if filter.status.is_empty() {
-            filter.status = RunStatus::ALL.into_iter().filter(|status| word.fits(*status)).collect();
-        } else {
-            filter.status.retain(|status| word.fits(*status));
-            if filter.status.is_empty() {
-                return Ok(Vec::new());
-            }
-        }
-        return Ok(desk.list(&filter, None, MOST).await?.0);
+        return match fitting(word, told) {
+            Some(filter) => Ok(desk.list(&filter, None, MOST).await?.0),
+            None => Ok(Vec::new()),
+        };
     }
     let mut rows: Vec<RunRow> = Vec::new();
     for id in &told.ids {
@@ -146,21 +154,33 @@ async fn chosen(word: Word, told: &Told, desk: &Desk, out: Out) -> Result<Vec<Ru
 
 /// Says what would be done.
 async fn plan(word: Word, rows: &[RunRow], context: &Context, desk: &Desk) {
+    if !context.out.is_json() {
+        preview(rows, context, desk).await;
+    }
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    would(word, &ids, context);
+}
+
+/// Says that nothing was done.
+pub(super) fn would(word: Word, ids: &[&str], context: &Context) {
     let out = context.out;
     if out.is_json() {
-        let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
         out.json(json!({ "verb": word.verb(), "dry_run": true, "matched": ids.len(), "runs": ids }));
         return;
     }
-    preview(rows, context, desk).await;
-    out.note(format!("would {} {}; nothing was done", word.verb(), count(rows.len() as u64, "run")));
+    out.note(format!("would {} {}; nothing was done", word.verb(), count(ids.len() as u64, "run")));
 }
 
 async fn preview(rows: &[RunRow], context: &Context, desk: &Desk) {
-    let mut table = ls::table(context, &rows[..rows.len().min(SHOWN)], desk.now().await);
-    context.out.show(&mut table, "no run fits");
-    if rows.len() > SHOWN {
-        context.out.note(format!("… and {} more", rows.len() - SHOWN));
+    let shown: Vec<_> = rows.iter().take(SHOWN).map(convert::run).collect();
+    preview_of(&shown, rows.len(), desk.now().await, context);
+}
+
+/// Shows some of the runs that it is about.
+pub(super) fn preview_of(shown: &[run::RunRow], of: usize, now: Timestamp, context: &Context) {
+    context.out.show(&mut ls::table(context, shown, now), "no run fits");
+    if of > shown.len() {
+        context.out.note(format!("… and {} more", of - shown.len()));
     }
 }
 
@@ -231,7 +251,7 @@ async fn delete(rows: Vec<RunRow>, desk: &Desk, context: &Context) -> Result<Don
     Ok(done)
 }
 
-fn report(word: Word, done: Done, context: &Context) -> Result<(), Complaint> {
+pub(super) fn report(word: Word, done: Done, context: &Context) -> Result<(), Complaint> {
     let out = context.out;
     let matched = done.runs.len() + done.failed.len();
     if out.is_json() {

@@ -6,6 +6,7 @@ mod deploy;
 mod help;
 mod looks;
 mod place;
+mod remote;
 mod service;
 mod settings;
 mod stores;

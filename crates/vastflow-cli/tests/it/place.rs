@@ -87,9 +87,15 @@ impl Place {
 
     /// Starts the shop as a service; gives where it is, and the token if it made one.
     pub(crate) fn service(&self, words: &[&str]) -> (Worker, String, Option<String>) {
+        self.service_of(words, true)
+    }
+
+    /// The same of the shop, or of the command itself, which has no flows.
+    pub(crate) fn service_of(&self, words: &[&str], is_shop: bool) -> (Worker, String, Option<String>) {
         use std::io::BufRead as _;
         let words = [words, &["--listen", "127.0.0.1:0"]].concat();
-        let mut child = self.command(&shop(), &words).stderr(Stdio::null()).spawn().unwrap();
+        let program = if is_shop { shop() } else { PathBuf::from(env!("CARGO_BIN_EXE_vastflow")) };
+        let mut child = self.command(&program, &words).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
         let mut line = || lines.next().unwrap().unwrap();
         let first = line();

@@ -52,7 +52,7 @@ fn what_the_client_asks_a_service_does() {
         assert_eq!(client.wait("n").await.unwrap().stopped.unwrap().why, "over");
         client.delete("n").await.unwrap();
         assert_eq!(client.run("n").await.unwrap_err().code(), "unknown-run");
-        let failed = Runs { status: Some(Status::Failed), limit: 1, ..Runs::default() };
+        let failed = Runs { status: vec![Status::Failed], limit: 1, ..Runs::default() };
         let page = client.runs(&failed).await.unwrap();
         assert_eq!((page.items.len(), page.next.is_some()), (1, true));
         assert!(client.counts().await.unwrap().runs[&Status::Succeeded] >= 3);
@@ -118,4 +118,18 @@ fn an_address_that_others_reach_wants_tokens() {
     let complaint = place.shop(&["dev", "--listen", "0.0.0.0:0"]).fails(2);
     assert!(complaint.contains("serve"), "{complaint}");
     assert!(place.vastflow(&["serve", "--listen", "here"]).fails(2).contains("127.0.0.1:8080"));
+}
+
+/// Without flows of its own nobody could do what is started on a file.
+#[test]
+fn who_has_no_flows_only_shows_a_file() {
+    let place = Place::new();
+    let complaint = place.vastflow(&["serve", "--listen", "127.0.0.1:0"]).fails(4);
+    assert!(complaint.contains("wait for ever") && complaint.contains("--read-only"), "{complaint}");
+    let (_serving, url, _) = place.service_of(&["dev"], false);
+    block_on(async {
+        let client = Client::new(&url).unwrap();
+        assert_eq!(client.counts().await.unwrap().unfinished, 0);
+        assert_eq!(client.start(start("double", "d", json!(1))).await.unwrap_err().code(), "read-only");
+    });
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use vastflow_api::Page;
 use vastflow_api::access::AuditRow;
 use vastflow_api::fleet::{Lack, QueueRow, WorkerRow, Workers};
-use vastflow_core::PlanHash;
+use vastflow_core::{PlanHash, Timestamp};
 use vastflow_store::Fleet;
 
 /// The workers of the store.
@@ -65,7 +65,8 @@ pub(crate) async fn list_queues(
             plan: row.plan.to_string(),
             lane: row.lane.map(|lane| lane.to_string()),
             ready: row.ready as u64,
-            oldest_ready_ms: row.since.map(|since| since.millis()),
+            // What was there when the store was opened has been ready since nobody knows when.
+            oldest_ready_ms: row.since.filter(|since| *since > Timestamp::ZERO).map(Timestamp::millis),
             later: row.later as u64,
             in_hand: row.in_hand as u64,
             held: row.held as u64,

@@ -43,7 +43,7 @@ async fn the_dashboard_is_at_all_paths_that_are_nobodys() {
         assert_eq!(script.header("cross-origin-resource-policy"), Some("same-origin"));
     }
     at.get("/assets/of-another-build.js").send().await.problem(404, "not-found");
-    for path in ["/api/v1/nothing", "/api", "/flow/f/x", "/metrics"] {
+    for path in ["/api/v1/nothing", "/api", "/flow/f/x"] {
         at.get(path).token(ALL).send().await.problem(404, "not-found");
     }
     at.post("/runs", "").token(ALL).send().await.problem(404, "not-found");

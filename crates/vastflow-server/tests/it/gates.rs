@@ -154,3 +154,45 @@ async fn more_than_it_takes_at_once_is_told_to_come_back() {
         tokio::task::yield_now().await;
     }
 }
+
+/// A small body that would be a large one is not unpacked.
+#[tokio::test]
+async fn packed_bodies_are_not_unpacked() {
+    let at = open(engine().flow(chain("f", &["a"]))).await;
+    // Ten bytes that would be a megabyte each, as gzip has it: ID, method, and a run of noughts.
+    let bomb = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0xed; 1_000]].concat();
+    for encoding in ["gzip", "deflate", "br", "zstd", "gzip, gzip"] {
+        for path in ["/flow/f", "/api/v1/runs", "/api/v1/runs/bulk"] {
+            let ask = at.post(path, &bomb).header("Content-Encoding", encoding);
+            ask.send().await.problem(400, "bad-request");
+        }
+    }
+    let taken = at.post("/flow/f", b"x").header("Content-Encoding", "identity").send().await.is(200);
+    assert_eq!(taken.text(), "a(x)");
+    // Without the header they are bytes like any others, and go through as they are.
+    at.post("/flow/f", &bomb).header("X-Request-Id", "r").send().await.is(200);
+    assert_eq!(at.get("/api/v1/runs/r/input").send().await.is(200).body, bomb);
+}
+
+/// Connections on which a head comes letter by letter are closed in time, and hold up nobody.
+#[tokio::test]
+async fn many_who_are_slow_hold_up_nobody() {
+    let limits = limits(|limits| limits.header_time = Duration::from_millis(300));
+    let at = Running::of(Service::new(engine().flow(chain("f", &["a"]))).limits(limits)).await;
+    let mut slow = Vec::new();
+    for _ in 0..500 {
+        let mut stream = TcpStream::connect(at.address).await.unwrap();
+        stream.write_all(b"POST /flow/f HTTP/1.1\r\nHost: local").await.unwrap();
+        slow.push(stream);
+    }
+    let began = std::time::Instant::now();
+    at.post("/flow/f", "x").send().await.is(200);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    for mut stream in slow {
+        // They are told, or just closed; either way the connection ends.
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(WAIT, stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "it is still open");
+        assert!(!rest.starts_with(b"HTTP/1.1 200"));
+    }
+}

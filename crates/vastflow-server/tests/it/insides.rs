@@ -15,7 +15,7 @@ fn order(name: &str) -> Flow<Vec<i64>, String> {
 }
 
 async fn keep(ctx: Ctx, items: Vec<i64>) -> Result<Vec<i64>> {
-    ctx.put("sum", &items.iter().sum::<i64>());
+    ctx.put("sum", items.iter().sum::<i64>());
     Ok(items)
 }
 

@@ -64,6 +64,18 @@ async fn modes_are_refused_where_they_make_no_sense() {
     assert!(refused.contains("worker only"), "{refused}");
 }
 
+/// Nobody could do what is started there.
+#[tokio::test]
+async fn a_server_without_a_worker_on_a_file_of_its_own_is_refused_unless_it_only_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = async || vastflow_open::open(&format!("sqlite:{}", dir.path().join("app.db").display())).await.unwrap();
+    let alone =
+        Service::new(Engine::on(store().await)).server_only().bind("127.0.0.1:0").await.unwrap_err().to_string();
+    assert!(alone.contains("nobody could run") && alone.contains("read_only"), "{alone}");
+    let shows = Service::new(Engine::on(store().await)).server_only().read_only().bind("127.0.0.1:0").await;
+    shows.unwrap();
+}
+
 /// In another application, below a path of its own.
 #[tokio::test]
 async fn a_service_is_mounted_in_an_application() {
