@@ -1,0 +1,1 @@
+var e=[`running`,`queued`,`paused`,`stopping`,`needs-attention`,`failed`,`succeeded`,`stopped`];function t(e){return e===`succeeded`||e===`failed`||e===`stopped`}export{t as n,e as t};

@@ -1,0 +1,115 @@
+// All runs: a list of any length, what it is narrowed to, and what can be asked of many at once.
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { RunRow } from "../../api/types";
+import { AskVerb } from "../../actions/AskVerb";
+import { says } from "../../actions/verbs";
+import { useKeys } from "../../keyboard/keys";
+import { path } from "../../router/match";
+import { navigate, useSearch } from "../../router/router";
+import { count } from "../../time/format";
+import { Empty, Failed, Loading } from "../../ui/States";
+import { VirtualList } from "../../ui/VirtualList";
+import { BulkBar } from "./BulkBar";
+import { FilterBar } from "./FilterBar";
+import { asBulk, asked as askedFor, fromUrl, toUrl, type Filters } from "./filters";
+import { RunHeadings, RunLine } from "./RunLine";
+import { useRuns } from "./useRuns";
+import "./runs.css";
+
+const ROW = 42;
+const NARROW_ROW = 64;
+const isNarrow = matchMedia("(max-width: 860px)");
+
+export default function Runs() {
+  const [search, change] = useSearch();
+  const key = search.toString();
+  const filters = useMemo(() => fromUrl(new URLSearchParams(key)), [key]);
+  const { flow, status, since } = filters;
+  // "The last hour" is the one before it was asked for: a list that is read does not begin anew by itself.
+  const [moment, setMoment] = useState(() => Date.now());
+  const labels = filters.labels.join("\n");
+  const words = useSettled(filters.words);
+  const asked = useMemo(
+    () => askedFor({ flow, status, since, labels: labels === "" ? [] : labels.split("\n"), words }, moment),
+    [flow, status, since, labels, words, moment],
+  );
+  const [isHeld, setHeld] = useState(false);
+  const { rows: shown, waiting, release, more, query } = useRuns(asked, isHeld);
+  const filter = useMemo(() => asBulk(asked), [asked]);
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  const [cursor, setCursor] = useState(-1);
+  const [asking, setAsking] = useState<RunRow | null>(null);
+  const list = useRef<{ top: () => void } | null>(null);
+
+  const setFilters = useCallback((next: Filters) => { change((into) => { toUrl(next, into); }); setMoment(Date.now()); setPicked(new Set()); setCursor(-1); }, [change]);
+  const pick = useCallback((id: string) => {
+    setPicked((before) => {
+      const next = new Set(before);
+      if (!next.delete(id)) next.add(id);
+      return next;
+    });
+  }, []);
+  const box = useRunsKeys({ shown, cursor, setCursor, pick, retry: setAsking });
+
+  return (
+    <div className="runs">
+      <header className="runs-head">
+        <FilterBar filters={filters} onChange={setFilters} searchBox={box} />
+      </header>
+      {query.error && shown.length === 0 ? <Failed error={query.error} onRetry={() => void query.refetch()} />
+        : query.isPending ? <Loading lines={8} />
+        : shown.length === 0 && !query.hasNextPage ? <Nothing isNarrowed={key !== ""} onAll={() => { setFilters(fromUrl(new URLSearchParams())); }} />
+        : (
+          <VirtualList items={shown} height={isNarrow.matches ? NARROW_ROW : ROW} keyOf={({ id }) => id} label="Runs" chosen={cursor < 0 ? undefined : cursor} onEnd={more}
+            handle={list} onScroll={(top) => { setHeld(top > ROW); }}
+            head={<RunHeadings isAll={shown.length > 0 && picked.size >= shown.length} onAll={() => { setPicked(picked.size >= shown.length ? new Set() : new Set(shown.map(({ id }) => id))); }} />}
+            row={(run, at) => <RunLine run={run} isPicked={picked.has(run.id)} isAt={at === cursor} onPick={pick} />} />
+        )}
+      {waiting > 0 && (
+        <button type="button" className="button primary runs-new" onClick={() => { release(); list.current?.top(); }}>{count(waiting)} new</button>
+      )}
+      <BulkBar picked={picked} filter={filter} filters={filters} shown={shown} onDone={() => { setPicked(new Set()); }} />
+      {asking && <AskVerb run={asking} verb="retry" onClose={() => { setAsking(null); }} />}
+    </div>
+  );
+}
+
+/** So long after the last letter, what was typed is asked for. */
+const SETTLED = 300;
+
+function useSettled(text: string): string {
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => { setSettled(text); }, SETTLED);
+    return () => { clearTimeout(timer); };
+  }, [text]);
+  return settled;
+}
+
+function Nothing({ isNarrowed, onAll }: { isNarrowed: boolean; onAll: () => void }) {
+  if (!isNarrowed) return <Empty title="There are no runs yet">Start one with <code>vastflow start FLOW -i JSON</code>, from code, or over HTTP.</Empty>;
+  return <Empty icon="filter" title="No run is like that"><button type="button" className="button" onClick={onAll}>Show all runs</button></Empty>;
+}
+
+interface KeysOf {
+  shown: readonly RunRow[];
+  cursor: number;
+  setCursor: (at: number) => void;
+  pick: (id: string) => void;
+  retry: (run: RunRow) => void;
+}
+
+function useRunsKeys({ shown, cursor, setCursor, pick, retry }: KeysOf) {
+  const box = useRef<HTMLInputElement>(null);
+  const at = shown[cursor];
+  const go = (by: number) => { setCursor(Math.max(0, Math.min(shown.length - 1, cursor + by))); };
+  useKeys("Runs", [
+    { keys: "/", says: "Search", run: () => { box.current?.focus(); } },
+    { keys: "j", says: "Next run", run: () => { go(1); } },
+    { keys: "k", says: "Run before", run: () => { go(-1); } },
+    { keys: "o", says: "Open it", run: () => { if (at) navigate(path("runs", at.id)); } },
+    { keys: "x", says: "Pick it", run: () => { if (at) pick(at.id); } },
+    { keys: "r", says: "Retry it", run: () => { if (at && says("retry").fits(at.status)) retry(at); } },
+  ]);
+  return box;
+}

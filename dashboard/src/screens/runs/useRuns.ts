@@ -1,0 +1,55 @@
+import { useInfiniteQuery, useQueryClient, type InfiniteData } from "@tanstack/react-query";
+import { useCallback, useMemo, useRef, useState } from "react";
+import { queries, type RunsAsked } from "../../api/queries";
+import type { Page, RunChanged, RunRow } from "../../api/types";
+import type { Told } from "../../live/sse";
+import { useLive } from "../../live/useLive";
+import { patched } from "./patch";
+
+type List = InfiniteData<Page<RunRow>, string | undefined>;
+
+/** The counts are of the whole store: often enough is every few seconds. */
+const COUNT_EVERY = 3_000;
+
+/** Runs, as they are now: pages of the list, and what the stream says since. While the reader is down in the list what is new waits. */
+export function useRuns(asked: RunsAsked, isHeld: boolean) {
+  const client = useQueryClient();
+  const query = useInfiniteQuery(queries.runs(asked));
+  const held = useRef(new Map<string, RunRow>());
+  const [waiting, setWaiting] = useState(0);
+  const counted = useRef(0);
+
+  const apply = useCallback((news: readonly RunRow[]) => {
+    client.setQueryData<List>(["runs", asked], (list) => (list ? (patched(list, news, asked) as List) : list));
+  }, [client, asked]);
+
+  const release = useCallback(() => {
+    apply([...held.current.values()]);
+    held.current.clear();
+    setWaiting(0);
+  }, [apply]);
+
+  const hear = (news: Told[]) => {
+    if (news.some(({ name }) => name === "reset")) void client.invalidateQueries({ queryKey: ["runs"] });
+    const rows = news.filter(({ name }) => name === "run").map(({ data }) => (JSON.parse(data) as RunChanged).run);
+    if (isHeld) {
+      const known = new Set(client.getQueryData<List>(["runs", asked])?.pages.flatMap(({ items }) => items.map(({ id }) => id)));
+      apply(rows.filter(({ id }) => known.has(id)));
+      for (const row of rows) if (!known.has(row.id)) held.current.set(row.id, row);
+      setWaiting(held.current.size);
+    } else {
+      apply(rows);
+      if (held.current.size > 0) release();
+    }
+    if (performance.now() - counted.current > COUNT_EVERY) {
+      counted.current = performance.now();
+      void client.invalidateQueries({ queryKey: ["counts"] });
+    }
+  };
+  useLive(null, hear);
+
+  const rows = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data]);
+  const { fetchNextPage, hasNextPage, isFetchingNextPage } = query;
+  const more = useCallback(() => { if (hasNextPage && !isFetchingNextPage) void fetchNextPage(); }, [fetchNextPage, hasNextPage, isFetchingNextPage]);
+  return { rows, waiting, release, more, query };
+}

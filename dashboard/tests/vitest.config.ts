@@ -1,0 +1,26 @@
+import { defineConfig } from "vitest/config";
+
+// A browser against a real service with real flows. Where the store matters, the same tests run on each store.
+const common = {
+  testTimeout: 120_000,
+  hookTimeout: 60_000,
+  // One browser and one service at a time: tests that wait for each other's processor say nothing about either.
+  fileParallelism: false,
+  isolate: false,
+  pool: "threads",
+} as const;
+
+export default defineConfig({
+  test: {
+    fileParallelism: false,
+    projects: [
+      { test: { ...common, name: "sqlite", include: ["tests/**/*.test.ts"], env: { STORE: "sqlite" } } },
+      {
+        test: {
+          ...common, name: "postgres", include: ["tests/drive.test.ts"], env: { STORE: "postgres" },
+          globalSetup: ["tests/support/postgres.ts"],
+        },
+      },
+    ],
+  },
+});
