@@ -12,4 +12,5 @@ mod process;
 mod quickstart;
 mod random;
 mod service;
+mod showcase;
 mod trip;
