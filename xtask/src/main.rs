@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
+mod dashboard;
 mod run;
 mod sim;
 mod soak;
@@ -24,13 +25,16 @@ Usage: cargo xtask <command>
 
 Commands:
   test     Run everything that must pass before a change is merged:
-           format, clippy, tests and doctests, docs, tidy, weight.
+           format, clippy, tests and doctests, docs, tidy, weight,
+           and the dashboard: its checks, its build, browser tests.
            Installs missing Debian packages as root or when CI is set.
   tidy     Check the dependency arrows between crates, the ratchets
            on size and panics, the code in the README, links, and that
            every rule of docs/rules.md has the tests that it names.
   sim      Play random plans against an evaluator of its own; see
            `cargo xtask sim --help`.
+  screenshots
+           Make the pictures of the README from the dashboard.
   soak     Hold a service under load for minutes, with 10,000 idle connections,
            and see that its memory stays flat; `cargo xtask soak --help`.
   weight   Check how many packages the vastflow crate makes its users build.
@@ -59,6 +63,7 @@ fn dispatch(args: &[String]) -> Result<(), String> {
         _ if words.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),
         ["test"] => test::run(),
         ["tidy"] => report(tidy::check()?),
+        ["screenshots"] => dashboard::screenshots(),
         ["weight"] => report(weight::check()?),
         _ => Err(format!("xtask: `{}` is not a command. `cargo xtask --help` lists them.", words.join(" "))),
     }

@@ -26,6 +26,11 @@ impl Step {
         Self { title, repeat: format!("cargo {}", args.join(" ")), work: Work::Command(command) }
     }
 
+    /// A step that is another command; `repeat` is what a user would type.
+    pub(crate) const fn command(title: &'static str, repeat: String, command: Command) -> Self {
+        Self { title, repeat, work: Work::Command(command) }
+    }
+
     /// A step that is a function; `repeat` is the command that calls it alone.
     pub(crate) fn check(title: &'static str, repeat: &str, check: fn() -> Result<String, String>) -> Self {
         Self { title, repeat: repeat.to_owned(), work: Work::Check(check) }

@@ -16,7 +16,15 @@ struct Tool {
 const NEEDED: &[Tool] = &[
     // libc6-dev is named because gcc only recommends it, and recommended packages are not installed.
     Tool { command: "cc", packages: "gcc libc6-dev", why: "compiles the bundled SQLite" },
+    // The fonts are what its pages are drawn with.
+    Tool {
+        command: "chromium",
+        packages: "chromium fonts-dejavu-core",
+        why: "tests look at the dashboard in a browser",
+    },
     Tool { command: "curl", packages: "curl", why: "a test asks the example service as its first lines show" },
+    Tool { command: "node", packages: "nodejs", why: "builds the dashboard" },
+    Tool { command: "npm", packages: "npm", why: "fetches what the dashboard is built with" },
     // The server's own programs are not on the PATH of Debian; this one comes with them.
     Tool { command: "pg_ctlcluster", packages: "postgresql", why: "tests start PostgreSQL servers of their own" },
     Tool { command: "redis-server", packages: "redis-server", why: "tests start Redis servers of their own" },
@@ -116,14 +124,17 @@ mod tests {
     #[test]
     fn what_is_present_is_not_missing() {
         assert!(missing(|_| true).is_empty());
-        assert_eq!(names(&missing(|command| command == "cc")), "curl, pg_ctlcluster, redis-server, sqlite3");
+        assert_eq!(
+            names(&missing(|command| command == "cc")),
+            "chromium, curl, node, npm, pg_ctlcluster, redis-server, sqlite3"
+        );
     }
 
     #[test]
     fn the_message_is_a_line_to_paste() {
         let message = by_hand(&missing(|_| false));
-        let line = "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev curl \
-                    postgresql redis-server sqlite3\n";
+        let line = "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev chromium \
+                    fonts-dejavu-core curl nodejs npm postgresql redis-server sqlite3\n";
         assert!(message.contains(line), "{message}");
         assert!(message.contains("compiles the bundled SQLite"), "{message}");
     }
