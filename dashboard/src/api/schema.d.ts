@@ -406,6 +406,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the calls of a run said (`ctx.log`, and what they log on `tracing` where the worker keeps it), in the order in which the
+         *     calls ended. It is recorded with what comes of a call, so a call under way has said nothing yet.
+         */
+        get: operations["run_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{id}/nodes/input": {
         parameters: {
             query?: never;
@@ -1262,6 +1282,30 @@ export interface components {
             /** @description Its nodes. */
             view: string;
         };
+        /** @description A line that a call said. */
+        LogRow: {
+            /**
+             * Format: int64
+             * @description How long after its call had begun, in microseconds.
+             */
+            after_us: number;
+            /**
+             * Format: int64
+             * @description When the call's end was recorded.
+             */
+            at_ms: number;
+            /**
+             * Format: int32
+             * @description Which attempt, from 1; of a poll, which tick.
+             */
+            attempt: number;
+            /** @description `error`, `warn`, `info`, `debug` or `trace`. */
+            level: string;
+            /** @description The node; none: a hook of the flow. */
+            node?: string | null;
+            /** @description What was said. */
+            text: string;
+        };
         /** @description A new token. Its secret is shown this once. */
         MadeToken: {
             /** @description The token without its secret. */
@@ -1757,6 +1801,18 @@ export interface components {
         RunChanged: {
             /** @description The run as it stands now. */
             run: components["schemas"]["RunRow"];
+        };
+        /** @description What calls of a run said. */
+        RunLogs: {
+            /**
+             * Format: int64
+             * @description How many lines were said besides, and not kept.
+             */
+            dropped: number;
+            /** @description The lines, in the order in which the calls ended. */
+            lines: components["schemas"]["LogRow"][];
+            /** @description The `after` of the next page; none when this was the last. */
+            next?: string | null;
         };
         /** @description A run in short. */
         RunRow: {
@@ -2822,6 +2878,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunRow"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_logs: {
+        parameters: {
+            query?: {
+                /** @description A scope inside: `each[3]`; the run's own unless said. */
+                scope?: string;
+                /** @description Only of this node. */
+                node?: string;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+                /** @description About how many lines; 1,000 unless said, at most 5,000. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunLogs"];
                 };
             };
             /** @description A problem. */

@@ -11,6 +11,7 @@ export type CallView = Schemas["CallView"];
 export type Phase = Schemas["Phase"];
 export type Inner = Schemas["Inner"];
 export type EventRow = Schemas["EventRow"];
+export type RunLogs = Schemas["RunLogs"];
 export type FlowRow = Schemas["FlowRow"];
 export type FlowView = Schemas["FlowView"];
 export type FlowStats = Schemas["FlowStats"];
