@@ -130,7 +130,7 @@ pub(crate) struct Input {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runs {
     /// List runs, newest first
-    #[command(alias = "list")]
+    #[command(aliases = ["list", "l"])]
     Ls(Ls),
     /// Show a run: why it failed, its graph, its timeline
     Show(Show),
