@@ -15,7 +15,7 @@ use vastflow_api::Page;
 use vastflow_api::access::{MadeToken, NewToken, TokenRow};
 use vastflow_api::bulk::{Bulk, BulkDone};
 use vastflow_api::control::{ForkRun, Reason, Resolve};
-use vastflow_api::event::EventRow;
+use vastflow_api::event::{EventRow, RunLogs};
 use vastflow_api::fleet::{AttentionItem, QueueRow, Workers};
 use vastflow_api::flow::{FlowRow, FlowView};
 use vastflow_api::inside::{ScopeRow, ScopeStatus};
@@ -180,6 +180,22 @@ impl Client {
         self.server
             .value(Ask::get(of(id, "/events")).with("scope", scope).with("after", after).with("limit", 1_000))
             .await
+    }
+
+    /// What the calls of a scope of a run said, a page at a time; `after` is what the page before gave as `next`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn logs(
+        &self,
+        id: &str,
+        scope: &str,
+        node: Option<&str>,
+        after: Option<&str>,
+    ) -> Result<RunLogs, ClientError> {
+        let ask = Ask::get(of(id, "/logs")).with("scope", scope);
+        let ask = node.into_iter().fold(ask, |ask, node| ask.with("node", node));
+        self.server.value(after.into_iter().fold(ask, |ask, after| ask.with("after", after))).await
     }
 
     /// What is recorded of a run, as it is recorded.

@@ -6,7 +6,8 @@ use crate::complaint::Complaint;
 use crate::out::{Out, Paint};
 use crate::text;
 use serde_json::json;
-use vastflow_core::{Level, Recorded, ScopeId, Seq};
+use vastflow_api::event::LogRow;
+use vastflow_core::{Recorded, ScopeId, Seq};
 use vastflow_worker::LogLine;
 
 /// Events read at once.
@@ -27,7 +28,7 @@ pub(super) async fn logs(args: &Logs, context: &Context) -> Result<(), Complaint
             let (lines, dropped) = LogLine::of(&plan, recorded);
             let is_wanted = |line: &&LogLine| args.node.is_none() || line.node.as_deref() == args.node.as_deref();
             for line in lines.iter().filter(is_wanted) {
-                print(context.out, line, recorded);
+                print(context.out, &row_of(line, recorded));
                 count += 1;
             }
             all_dropped += u64::from(dropped);
@@ -36,31 +37,43 @@ pub(super) async fn logs(args: &Logs, context: &Context) -> Result<(), Complaint
             break;
         }
     }
-    if all_dropped > 0 {
-        context.out.note(format!("{} more were said and not kept", text::count(all_dropped, "line")));
-    }
-    if count == 0 {
-        context.out.note("nothing was said; calls under way are heard when they end");
-    }
+    note(context.out, count, all_dropped);
     desk.close().await
 }
 
-fn print(out: Out, line: &LogLine, recorded: &Recorded) {
-    let node = line.node.as_deref().unwrap_or("hook");
+/// What else there is to know about what was printed.
+pub(super) fn note(out: Out, count: u64, dropped: u64) {
+    if dropped > 0 {
+        out.note(format!("{} more were said and not kept", text::count(dropped, "line")));
+    }
+    if count == 0 {
+        out.note("nothing was said; calls under way are heard when they end");
+    }
+}
+
+fn row_of(line: &LogLine, recorded: &Recorded) -> LogRow {
+    LogRow {
+        at_ms: recorded.at.millis(),
+        node: line.node.as_deref().map(ToOwned::to_owned),
+        attempt: line.attempt,
+        after_us: u64::try_from(line.after.as_micros()).unwrap_or(u64::MAX),
+        level: line.level.as_str().to_owned(),
+        text: line.text.to_string(),
+    }
+}
+
+pub(super) fn print(out: Out, line: &LogRow) {
     if out.is_json() {
-        let after_us = u64::try_from(line.after.as_micros()).unwrap_or(u64::MAX);
-        out.json(json!({ "line": {
-            "at_ms": recorded.at.millis(), "node": line.node.as_deref(), "attempt": line.attempt, "after_us": after_us,
-            "level": line.level.as_str(), "text": line.text,
-        } }));
+        out.json(json!({ "line": line }));
         return;
     }
-    let paint = match line.level {
-        Level::Error => Paint::Red,
-        Level::Warn => Paint::Yellow,
+    let paint = match line.level.as_str() {
+        "error" => Paint::Red,
+        "warn" => Paint::Yellow,
         _ => Paint::Dim,
     };
-    let head = format!("{node} #{} +{:.3} s {}", line.attempt, line.after.as_secs_f64(), line.level.as_str());
+    let (node, millis) = (line.node.as_deref().unwrap_or("hook"), line.after_us / 1_000);
+    let head = format!("{node} #{} +{}.{:03} s {}", line.attempt, millis / 1_000, millis % 1_000, line.level);
     // One line, and nothing that a terminal would take for a command.
     let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     out.say(format!("{} {text}", out.painted(paint, &head)));

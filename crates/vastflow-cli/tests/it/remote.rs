@@ -47,6 +47,8 @@ fn looking_is_the_same_at_a_store_and_at_a_service() {
             &["runs", "result", "o1"],
             &["runs", "result", "o1", "-o", "json"],
             &["runs", "tail", "o1", "--no-follow"],
+            &["runs", "logs", "o1"],
+            &["runs", "logs", "o1", "-o", "json"],
             &["runs", "tail", "o1", "--no-follow", "-o", "json"],
             &["runs", "tail", "o1", "--no-follow", "--within", "each[1]"],
             &["runs", "retry", "--flow", "order", "--status", "failed", "--dry-run", "-o", "json"],

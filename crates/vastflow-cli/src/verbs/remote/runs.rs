@@ -1,10 +1,10 @@
 //! `start` and `runs` at a service.
 
 use super::{LOOK, Remote, no_other_name};
-use crate::args::{self, ChoiceWord, Filter, Ls, RunResult, Start, Tail, Told};
+use crate::args::{self, ChoiceWord, Filter, Logs, Ls, RunResult, Start, Tail, Told};
 use crate::complaint::{Complaint, Exit};
 use crate::verbs::tell::{self, Done, Word};
-use crate::verbs::{looking, ls, read, result, tail};
+use crate::verbs::{logs, looking, ls, read, result, tail};
 use crate::{convert, text};
 use serde_json::json;
 use std::time::Duration;
@@ -53,6 +53,7 @@ impl Remote<'_> {
             args::Runs::Show(args) => self.show(&args).await,
             args::Runs::Tail(args) => self.tail(&args).await,
             args::Runs::Result(args) => self.result(&args).await,
+            args::Runs::Logs(args) => self.logs(&args).await,
             args::Runs::Signal(args) => self.signal(args).await,
             args::Runs::Fork(args) => self.fork(args).await,
             args::Runs::Resolve(args) => self.resolve(args).await,
@@ -107,6 +108,22 @@ impl Remote<'_> {
             row = self.client.wait(&row.id).await?;
         }
         self.print_result(&row).await
+    }
+
+    async fn logs(&self, args: &Logs) -> Result<(), Complaint> {
+        let id = self.pick(&args.id).await?.id;
+        let (mut after, mut dropped, mut count) = (None, 0, 0);
+        loop {
+            let page = self.client.logs(&id, &args.within, args.node.as_deref(), after.as_deref()).await?;
+            page.lines.iter().for_each(|line| logs::print(self.out(), line));
+            count += page.lines.len() as u64;
+            dropped += page.dropped;
+            after = page.next;
+            if after.is_none() {
+                logs::note(self.out(), count, dropped);
+                return Ok(());
+            }
+        }
     }
 
     async fn print_result(&self, row: &RunRow) -> Result<(), Complaint> {
