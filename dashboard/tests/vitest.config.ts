@@ -4,9 +4,8 @@ import { defineConfig } from "vitest/config";
 const common = {
   testTimeout: 120_000,
   hookTimeout: 60_000,
-  // One browser and one service at a time: tests that wait for each other's processor say nothing about either.
+  // One browser and one service at a time, a file its own: what waits for another's processor says nothing.
   fileParallelism: false,
-  isolate: false,
   pool: "threads",
 } as const;
 

@@ -65,7 +65,7 @@ fn an_unknown_option_names_the_known_ones() {
     let dir = tempfile::tempdir().unwrap();
     let life = live(dir.path(), "attach_volume", &["--sotre", "sqlite:a.db"], &Kill::Never);
     assert_eq!(life.code, Some(2));
-    assert_eq!(life.err[0], "error: there is no option --sotre; there are --store, --id, --help");
+    assert_eq!(life.err[0], "error: there is no option --sotre; there are --store, --id, --dashboard, --help");
     assert_eq!(live(dir.path(), "attach_volume", &["--help"], &Kill::Never).code, Some(0));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }

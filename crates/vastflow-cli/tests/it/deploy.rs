@@ -260,7 +260,8 @@ fn exec_start(unit: &str) -> (String, Vec<String>) {
 
 #[test]
 fn the_units_start_what_they_say() {
-    let environment = BTreeMap::from([("VASTFLOW_STORE".to_owned(), "sqlite:app.db".to_owned())]);
+    let redis = Redis::start(Sync::EverySecond);
+    let environment = BTreeMap::from([("VASTFLOW_STORE".to_owned(), redis.url())]);
     let mut machine = Machine::new(("", ""));
     machine.here.retain(|(there, _)| !there.is_empty());
     let (program, command) = exec_start("vastflow-server.service");
