@@ -9,3 +9,7 @@ test("commands", () => {
   expect(command(["runs", "stop", "order-7"], { why: "not needed", by: undefined })).toBe("vastflow runs stop order-7 --why 'not needed'");
   expect(command(["runs", "show", "-x"], { within: "each[7]" })).toBe("vastflow runs show --within 'each[7]' -- -x");
 });
+
+test("an option may be given again", () => {
+  expect(command(["runs", "stop"], { label: ["a=1", "b=x y"], flow: undefined })).toBe("vastflow runs stop --label a=1 --label 'b=x y'");
+});

@@ -5,8 +5,9 @@ export function quote(text: string): string {
 }
 
 /** `vastflow runs stop order-7 --why 'not needed'` */
-export function command(words: readonly string[], options: Record<string, string | undefined> = {}): string {
-  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined || value === "" ? [] : [`--${name}`, quote(value)]));
+export function command(words: readonly string[], options: Record<string, string | readonly string[] | undefined> = {}): string {
+  const given = Object.entries(options).flatMap(([name, value]) =>
+    [value ?? ""].flat().flatMap((one) => (one === "" ? [] : [`--${name}`, quote(one)])));
   // What begins like an option and is none stands behind `--`.
   const isOdd = words.some((word) => word.startsWith("-"));
   const [verb, ...rest] = isOdd ? [words.filter((word) => !word.startsWith("-")), "--", ...words.filter((word) => word.startsWith("-"))] : [words];

@@ -10,25 +10,26 @@ import { says } from "../../actions/verbs";
 import { count } from "../../time/format";
 import { say } from "../../ui/say";
 import { Failed, Loading } from "../../ui/States";
-import { asOptions, type Filters } from "./filters";
+import { asOptions } from "./filters";
 
 /** Runs by their ids, or all that are like this. */
 export type Of = { ids: string[] } | { filter: Filter };
 
 /** More than this many, and their number must be typed. */
 const TYPED_ABOVE = 100;
+/** A command that names more runs than this is nothing to copy. */
+const MOST_IDS = 20;
 /** So many runs are taken by one request. */
 const A_TIME = 1000;
 
 interface Props {
   action: BulkAction;
   of: Of;
-  filters: Filters;
   onClose: () => void;
   onDone: () => void;
 }
 
-export function AskBulk({ action, of, filters, onClose, onDone }: Props) {
+export function AskBulk({ action, of, onClose, onDone }: Props) {
   const { label, effect, isDestructive, done } = says(action);
   const [sofar, setSofar] = useState(0);
   const found = useQuery({ queryKey: ["bulk", action, of], queryFn: () => counted(action, of), gcTime: 0, staleTime: Infinity, retry: false });
@@ -41,10 +42,11 @@ export function AskBulk({ action, of, filters, onClose, onDone }: Props) {
   };
   const ids = "ids" in of ? of.ids : [];
   const verb = action === "delete" ? "rm" : action;
+  const options = "ids" in of ? {} : asOptions(of.filter);
   return (
     <Ask title={`${label} many`} button={sofar > 0 ? `${count(sofar)} done…` : `${label} ${count(matched)}`} isDestructive={isDestructive} act={act} onClose={onClose}
       isReady={matched > 0} needsReason={isDestructive} typed={matched > TYPED_ABOVE ? String(matched) : undefined}
-      command={(why) => command(["runs", verb, ...ids.slice(0, 20)], { ...(ids.length > 0 ? {} : asOptions(filters)), why })}
+      {...(options === null || ids.length > MOST_IDS ? {} : { command: (why: string) => command(["runs", verb, ...ids], { ...options, why }) })}
       effect={<p>{effect}</p>}>
       {found.error ? <Failed error={found.error} onRetry={() => void found.refetch()} /> : found.data ? <Preview of={found.data} label={label} /> : <Loading lines={2} />}
     </Ask>

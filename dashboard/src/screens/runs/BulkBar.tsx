@@ -6,18 +6,16 @@ import { count } from "../../time/format";
 import { Icon } from "../../ui/icons";
 import { Menu } from "../../ui/Menu";
 import { AskBulk, type Of } from "./AskBulk";
-import type { Filters } from "./filters";
 
 interface Props {
   picked: ReadonlySet<string>;
   filter: Filter;
-  filters: Filters;
   shown: readonly RunRow[];
   onDone: () => void;
 }
 
 /** What can be asked of the runs that were picked, or of all that are like those in the list. */
-export function BulkBar({ picked, filter, filters, shown, onDone }: Props) {
+export function BulkBar({ picked, filter, shown, onDone }: Props) {
   const rights = useRights();
   const [asked, setAsked] = useState<{ action: BulkAction; of: Of } | null>(null);
   const isNarrowed = Object.keys(filter).length > 0;
@@ -33,7 +31,7 @@ export function BulkBar({ picked, filter, filters, shown, onDone }: Props) {
         <Menu label="All runs like these" items={mine.map(({ verb, label, icon, isDestructive }) => ({ label: `${label} all…`, icon, isBad: isDestructive, run: () => { setAsked({ action: verb, of: { filter } }); } }))}>
           All like these<Icon name="down" size={12} />
         </Menu>
-        {asked && <AskBulk {...asked} filters={filters} onClose={close} onDone={onDone} />}
+        {asked && <AskBulk {...asked} onClose={close} onDone={onDone} />}
       </div>
     );
   }
@@ -47,7 +45,7 @@ export function BulkBar({ picked, filter, filters, shown, onDone }: Props) {
       ))}
       <span className="grow" />
       <button type="button" className="button small-button" onClick={onDone}>Clear</button>
-      {asked && <AskBulk {...asked} filters={filters} onClose={close} onDone={onDone} />}
+      {asked && <AskBulk {...asked} onClose={close} onDone={onDone} />}
     </div>
   );
 }

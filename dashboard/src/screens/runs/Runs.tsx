@@ -68,7 +68,7 @@ export default function Runs() {
       {waiting > 0 && (
         <button type="button" className="button primary runs-new" onClick={() => { release(); list.current?.top(); }}>{count(waiting)} new</button>
       )}
-      <BulkBar picked={picked} filter={filter} filters={filters} shown={shown} onDone={() => { setPicked(new Set()); }} />
+      <BulkBar picked={picked} filter={filter} shown={shown} onDone={() => { setPicked(new Set()); }} />
       {asking && <AskVerb run={asking} verb="retry" onClose={() => { setAsking(null); }} />}
     </div>
   );

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RunRow } from "../../api/types";
-import { asBulk, asked, fits, fromUrl, toUrl } from "./filters";
+import { asBulk, asOptions, asked, fits, fromUrl, toUrl } from "./filters";
 
 const run = (more: Partial<RunRow> = {}): RunRow => ({ id: "order-7", flow: "order", status: "failed", started_at_ms: 1_000_000, plan: "p", input_bytes: 1, labels: { region: "eu", who: "a:b" }, ...more } as RunRow);
 
@@ -38,4 +38,12 @@ test("many at once are those of the list", () => {
   const of = (text: string) => asBulk(asked(fromUrl(new URLSearchParams(text)), 7_260_000));
   expect(of("status=failed&label=who:a:b&q=%20card%20&since=1h")).toEqual({ status: "failed", labels: { who: "a:b" }, q: "card", since_ms: 3_660_000 });
   expect(of("")).toEqual({});
+});
+
+test("the command is about the same runs, or there is none", () => {
+  const of = (text: string) => asOptions(asBulk(asked(fromUrl(new URLSearchParams(text)), 7_260_000)));
+  expect(of("flow=order&status=failed&label=who:a:b&label=region:eu&since=1h")).toEqual({
+    flow: "order", status: "failed", label: ["who=a:b", "region=eu"], from: "1970-01-01T01:01",
+  });
+  expect(of("q=card")).toBeNull();
 });

@@ -78,7 +78,13 @@ function hasText(run: RunRow, text: string): boolean {
   return [run.id, ...Object.values(run.labels ?? {}), run.failure?.text ?? ""].some((of) => of.toLowerCase().includes(wanted));
 }
 
-/** The same list as options of the command. */
-export function asOptions(filters: Filters): Record<string, string | undefined> {
-  return { flow: filters.flow ?? undefined, status: filters.status ?? undefined, label: filters.labels[0] };
+/** Exactly the same runs as options of the command; null where the command cannot say it. */
+export function asOptions({ flow, status, labels, since_ms, q }: Filter): Record<string, string | string[] | undefined> | null {
+  if (q != null) return null;
+  return {
+    flow: flow ?? undefined,
+    status: status ?? undefined,
+    label: Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`),
+    from: since_ms == null ? undefined : new Date(since_ms).toISOString().slice(0, 16),
+  };
 }
