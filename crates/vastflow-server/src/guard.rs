@@ -3,7 +3,7 @@
 //! In: room, the name it was sent to, the page it was sent by, what it asks for, who asks, whether they may, its body.
 //! Out: headers that every answer has, problems as JSON, the audit log.
 
-use crate::auth::{Early, Principal, check_signature, failed, now_ms, random, recognise};
+use crate::auth::{Early, Principal, check_signature, now_ms, random, recognise, wrong};
 use crate::limits::{Whose, limited};
 use crate::operations::{Asked, Body as Takes, Operation, PAGE, Time, base, find, is_page, methods};
 use crate::origin::is_cross_site;
@@ -31,6 +31,8 @@ pub(crate) const REQID: HeaderName = HeaderName::from_static("x-reqid");
 
 /// How much of a reason is kept in the audit log.
 const WHY: usize = 500;
+/// And of a path.
+const PATH: usize = 512;
 
 /// What stands before the service's own paths, for links.
 #[derive(Clone, Debug)]
@@ -39,7 +41,6 @@ pub(crate) struct Base(pub(crate) Arc<str>);
 /// A request as it was taken in.
 struct Taken {
     request: Request,
-    who: Option<Principal>,
     operation: &'static Operation,
     /// The reason that was given for what is asked for.
     why: Option<String>,
@@ -58,9 +59,9 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     let about = About::of(&request);
     let mut asked = None;
     let (mut who, mut why) = (None, None);
-    let mut response = match take(&app, request, &about, &mut asked).await {
+    let mut response = match take(&app, request, &about, (&mut asked, &mut who)).await {
         Ok(taken) => {
-            (who, why) = (taken.who, taken.why);
+            why = taken.why;
             let answer = next.run(taken.request);
             match taken.operation.time {
                 // Its body has arrived; what is left is the store's time.
@@ -75,8 +76,9 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     };
     finish(&app, &about, &mut response);
     app.asked.note(asked, response.status());
-    if let Some(operation) = asked.filter(|operation| operation.is_audited()) {
-        note(&app, &about, (who.as_ref(), why), operation, &response);
+    // What strangers tried in vain is counted above: they must not be able to fill the log.
+    if let (Some(operation), Some(who)) = (asked.filter(|operation| operation.is_audited()), who) {
+        note(&app, &about, (&who, why), operation, &response);
     }
     response
 }
@@ -86,7 +88,7 @@ async fn take(
     app: &Arc<App>,
     request: Request,
     about: &About,
-    asked: &mut Option<&'static Operation>,
+    (asked, known): (&mut Option<&'static Operation>, &mut Option<Principal>),
 ) -> Answer<Taken> {
     let room = Arc::clone(&app.requests).try_acquire_owned().map_err(|_| {
         Refusal::new("busy", "as many requests are under way as this service takes at once; try again in a second")
@@ -128,28 +130,27 @@ async fn take(
     let original = parts.extensions.get::<OriginalUri>().map(|uri| uri.0.clone());
     let target = path_and_query(original.as_ref().unwrap_or(&parts.uri)).to_owned();
     let early = recognise(app, &parts, operation, about.peer)?;
-    let bytes = if parts.method.is_safe() { Bytes::new() } else { read(app, &parts.headers, operation, body).await? };
+    // Nobody who need not say who they are is listened to any longer than that.
+    let is_short = parts.method.is_safe() || operation.right.is_none();
+    let bytes = if is_short { Bytes::new() } else { read(app, &parts.headers, operation, body).await? };
     let who = match early {
         Early::Nobody => None,
         Early::Known(who, by) => Some((who, by)),
         Early::Signed => {
             let signed = check_signature(app, &parts.headers, (parts.method.as_str(), &target), &bytes);
-            Some((signed.inspect_err(|_| failed(app, about.peer))?, KnownBy::Signature))
+            Some((signed.map_err(|refusal| wrong(app, about.peer, refusal))?, KnownBy::Signature))
         }
     };
+    *known = who.as_ref().map(|(who, _)| who.clone());
     count(app, who.as_ref().map(|(who, _)| who), about)?;
-    let who = match who {
-        Some((who, by)) => {
-            allow(app, &who, operation)?;
-            parts.extensions.insert(who.clone());
-            parts.extensions.insert(by);
-            Some(who)
-        }
-        None => None,
-    };
+    if let Some((who, by)) = who {
+        allow(app, &who, operation)?;
+        parts.extensions.insert(who);
+        parts.extensions.insert(by);
+    }
     parts.extensions.insert(Base(base(operation, matched.unwrap_or("")).into()));
     let why = if operation.is_audited() { why_of(operation, &parts.uri, &bytes) } else { None };
-    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), who, operation, why, _room: room })
+    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), operation, why, _room: room })
 }
 
 /// Counts a request of somebody, or of an address without.
@@ -289,14 +290,20 @@ fn why_of(operation: &Operation, uri: &Uri, body: &[u8]) -> Option<String> {
     struct Reason {
         why: String,
     }
-    let Reason { mut why } = match operation.body {
+    let Reason { why } = match operation.body {
         Takes::Payload => return None,
         _ if operation.method == "DELETE" => Query::try_from_uri(uri).ok()?.0,
         _ => serde_json::from_slice(body).ok()?,
     };
-    let end = (0..=WHY.min(why.len())).rev().find(|end| why.is_char_boundary(*end));
-    why.truncate(end.unwrap_or(0));
+    let why = cut(why, WHY);
     (!why.is_empty()).then_some(why)
+}
+
+/// A text of at most so many bytes.
+fn cut(mut text: String, most: usize) -> String {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
 }
 
 /// The run that a path is about.
@@ -310,17 +317,17 @@ fn run_of(about: &About) -> Option<String> {
 fn note(
     app: &App,
     about: &About,
-    (who, why): (Option<&Principal>, Option<String>),
+    (who, why): (&Principal, Option<String>),
     operation: &Operation,
     response: &Response,
 ) {
     let said = response.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
     app.audit.add(AuditRow {
         at_ms: now_ms(),
-        who: who.map(|who| who.name().to_owned()),
+        who: Some(who.name().to_owned()),
         from: about.peer.map(|peer| peer.to_string()),
         operation: operation.id.to_owned(),
-        path: about.path.clone(),
+        path: cut(about.path.clone(), PATH),
         status: response.status().as_u16(),
         request_id: said.map(str::to_owned),
         run: run_of(about),

@@ -110,14 +110,6 @@ impl Buckets {
         Ok(())
     }
 
-    /// Whether a bucket is empty, without taking from it; if it is, says how long to wait.
-    pub(crate) fn check(&self, whose: &Whose, now: Instant) -> Result<(), Duration> {
-        match self.left(whose, now) {
-            left if left < 1.0 => Err(Duration::from_secs_f64((1.0 - left) / self.per_second)),
-            _ => Ok(()),
-        }
-    }
-
     fn left(&self, whose: &Whose, now: Instant) -> f64 {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(whose).map_or(self.burst, |(had, since)| self.now_has(*had, *since, now))
@@ -148,7 +140,6 @@ mod tests {
             buckets.take(ann(), start).unwrap();
         }
         assert_eq!(buckets.take(ann(), start), Err(Duration::from_millis(500)));
-        assert_eq!(buckets.check(&ann(), start), Err(Duration::from_millis(500)));
         buckets.take(Whose::Name("bob".into()), start).unwrap();
         buckets.take(ann(), start + Duration::from_millis(500)).unwrap();
         buckets.take(ann(), start + Duration::from_millis(500)).unwrap_err();

@@ -29,10 +29,6 @@ pub(crate) fn recognise(app: &App, parts: &Parts, operation: &Operation, peer: O
     if app.access.is_open() {
         return Ok(Early::Known(Principal::anyone(), KnownBy::Nothing));
     }
-    if let Some(peer) = peer {
-        let left = app.failures.check(&Whose::Failures(peer), Instant::now());
-        left.map_err(|wait| limited(wait, "failed attempts to sign in"))?;
-    }
     let headers = &parts.headers;
     if let Some(signing) = &app.access.signing {
         let goflow = signing.goflow && headers.contains_key("x-hub-signature");
@@ -41,7 +37,7 @@ pub(crate) fn recognise(app: &App, parts: &Parts, operation: &Operation, peer: O
         }
     }
     if headers.contains_key(AUTHORIZATION) {
-        return by_token(app, headers).inspect_err(|_| failed(app, peer));
+        return by_token(app, headers).map_err(|refusal| wrong(app, peer, refusal));
     }
     match cookie_of(headers, &parts.uri, app.has_tls) {
         Some(secret) => by_session(app, parts, secret),
@@ -103,11 +99,13 @@ fn by_session(app: &App, parts: &Parts, secret: &str) -> Answer<Early> {
     Ok(Early::Known(who, KnownBy::Session))
 }
 
-/// Somebody was not recognised: their address has fewer tries left.
-pub(crate) fn failed(app: &App, peer: Option<IpAddr>) {
-    if let Some(peer) = peer {
-        // That it is empty is told with the next try.
-        let _ = app.failures.take(Whose::Failures(peer), Instant::now());
+/// Somebody was not recognised: their address has fewer tries left, and is told so when it has none. Others at that address
+/// who have good credentials go on.
+pub(crate) fn wrong(app: &App, peer: Option<IpAddr>, refusal: Refusal) -> Refusal {
+    let Some(peer) = peer else { return refusal };
+    match app.failures.take(Whose::Failures(peer), Instant::now()) {
+        Ok(()) => refusal,
+        Err(wait) => limited(wait, "failed attempts to sign in"),
     }
 }
 

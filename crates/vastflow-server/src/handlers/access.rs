@@ -1,7 +1,7 @@
 //! Who asks, and the tokens that there are.
 
 use crate::auth::{Principal, TokenError, Tokens};
-use crate::handlers::json;
+use crate::handlers::{json, see_all};
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::extract::{Path, State};
@@ -26,8 +26,12 @@ pub(crate) async fn me(
 /// The tokens that there are, without their secrets.
 #[utoipa::path(get, path = "/api/v1/tokens", operation_id = "list_tokens", tag = "access",
     responses((status = 200, description = "All.", body = Page<TokenRow>)))]
-pub(crate) async fn list_tokens(State(app): State<Arc<App>>) -> Json<Page<TokenRow>> {
-    Json(Page::last(app.access.tokens.as_ref().map(Tokens::list).unwrap_or_default()))
+pub(crate) async fn list_tokens(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+) -> Answer<Json<Page<TokenRow>>> {
+    see_all(&who, "the tokens")?;
+    Ok(Json(Page::last(app.access.tokens.as_ref().map(Tokens::list).unwrap_or_default())))
 }
 
 /// Makes a token. Its secret is in this answer and nowhere else. Nobody gives away rights or flows that they do not have.
@@ -52,7 +56,12 @@ pub(crate) async fn make_token(
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", operation_id = "revoke_token", tag = "access",
     params(("id" = String, Path, description = "The token's id.")),
     responses((status = 204, description = "It is good for nothing any more.")))]
-pub(crate) async fn revoke_token(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<StatusCode> {
+pub(crate) async fn revoke_token(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Answer<StatusCode> {
+    see_all(&who, "the tokens")?;
     match tokens(&app)?.revoke(&id).map_err(of_tokens)? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Refusal::new("unknown-token", format!("there is no token {id:?}"))),

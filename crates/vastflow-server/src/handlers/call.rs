@@ -2,7 +2,7 @@
 
 use crate::auth::{Principal, random};
 use crate::guard::{Base, REQID, REQUEST_ID, link, query_of};
-use crate::handlers::{Raw, json, see};
+use crate::handlers::{Raw, json, may_feed};
 use crate::problem::{Answer, Refusal};
 use crate::show;
 use crate::state::App;
@@ -68,7 +68,7 @@ pub(crate) async fn call_flow(
     (uri, headers): (Uri, HeaderMap),
     body: Bytes,
 ) -> Answer<Response> {
-    see(&who, &name)?;
+    may_feed(&who, &name)?;
     let callback = callback(&app, &who, &headers)?;
     let wait = how_long(&headers, &app);
     if wait.is_some() && !who.may(Scope::PayloadRead) {
@@ -117,7 +117,7 @@ pub(crate) async fn start_run(
     body: Bytes,
 ) -> Answer<Response> {
     let asked: Start = json(&body)?;
-    see(&who, &asked.flow)?;
+    may_feed(&who, &asked.flow)?;
     let input = serde_json::to_vec(&asked.input)
         .map_err(|_| Refusal::new("bad-request", "the input cannot be written as JSON"))?;
     let mut start = app.engine.run_stored(&asked.flow, Raw(Payload::new(Codec::Json, input))).priority(asked.priority);

@@ -2,7 +2,7 @@
 
 use crate::auth::Principal;
 use crate::handlers::call::row_of;
-use crate::handlers::{Asks, Raw, find, json};
+use crate::handlers::{Asks, Raw, find, json, may_feed};
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::extract::{Path, State};
@@ -168,7 +168,8 @@ pub(crate) async fn fork_run(
     body: Bytes,
 ) -> Answer<(StatusCode, Json<RunRow>)> {
     let asked: ForkRun = json(&body)?;
-    let (run, _) = find(&app, &who, &id).await?;
+    let (run, row) = find(&app, &who, &id).await?;
+    may_feed(&who, &row.summary.started.flow)?;
     let fork = Fork::at(&asked.node);
     let fork = match (&asked.input, &asked.output) {
         (Some(_), Some(_)) => return Err(Refusal::new("bad-request", "a fork has an input or an output, not both")),

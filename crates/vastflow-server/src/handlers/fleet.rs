@@ -1,8 +1,8 @@
 //! Workers, queues, and what was done by whom.
 
 use crate::auth::Principal;
-use crate::handlers::Asks;
 use crate::handlers::runs::MOST;
+use crate::handlers::{Asks, see_all};
 use crate::problem::Answer;
 use crate::state::App;
 use axum::extract::State;
@@ -89,7 +89,12 @@ async fn flows_of_plans(app: &App) -> Answer<BTreeMap<PlanHash, String>> {
         ("before" = Option<String>, Query, description = "What the page before gave as `next`."),
         ("limit" = Option<u32>, Query, description = "The most rows; 100 unless said, at most 1,000.")),
     responses((status = 200, description = "A page.", body = Page<AuditRow>)))]
-pub(crate) async fn list_audit(State(app): State<Arc<App>>, uri: Uri) -> Answer<Json<Page<AuditRow>>> {
+pub(crate) async fn list_audit(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    uri: Uri,
+) -> Answer<Json<Page<AuditRow>>> {
+    see_all(&who, "the rows of the audit log")?;
     let asks = Asks::of(&uri, &["who", "operation", "run", "before", "limit"])?;
     let (limit, before) = (asks.limit(100, MOST)?, asks.parse::<u64>("before")?.unwrap_or(u64::MAX));
     let is_asked = |word: &str, own: Option<&str>| asks.text(word).is_none_or(|asked| own == Some(asked));

@@ -1,6 +1,10 @@
 //! What the service and its engine count.
 
+use crate::auth::Principal;
+use crate::handlers::see_all;
+use crate::problem::Answer;
 use crate::state::App;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -13,8 +17,12 @@ use vastflow_worker::MetricsPage;
 /// beyond the first hundred are `other`.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "service",
     responses((status = 200, description = "Prometheus' text format.", body = String, content_type = "text/plain")))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, MetricsPage::CONTENT_TYPE)], page(&app).await.into_text())
+pub(crate) async fn metrics(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+) -> Answer<impl IntoResponse> {
+    see_all(&who, "the figures")?;
+    Ok(([(CONTENT_TYPE, MetricsPage::CONTENT_TYPE)], page(&app).await.into_text()))
 }
 
 /// What the engine counts, and the service besides.

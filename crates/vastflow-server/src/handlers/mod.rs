@@ -69,6 +69,26 @@ pub(crate) fn see(who: &Principal, flow: &str) -> Answer<()> {
     if who.sees(flow) { Ok(()) } else { Err(Refusal::no_flow(flow)) }
 }
 
+/// Whether somebody may see a flow, and start runs of it with what they say: those of the service itself are started by the
+/// service. A callback's input names a run and an address: who writes it reads any run's output.
+pub(crate) fn may_feed(who: &Principal, flow: &str) -> Answer<()> {
+    see(who, flow)?;
+    if flow.starts_with("vastflow.") {
+        let why =
+            format!("runs of {flow:?} are started by the service itself; they can be retried and rerun as they are");
+        return Err(Refusal::new("forbidden", why));
+    }
+    Ok(())
+}
+
+/// What is about all flows is for those who see all.
+pub(crate) fn see_all(who: &Principal, what: &str) -> Answer<()> {
+    if who.sees_all() {
+        return Ok(());
+    }
+    Err(Refusal::new("forbidden", format!("{what} are of all flows, of which you may see only some")))
+}
+
 /// A body of JSON; none at all is an empty object.
 pub(crate) fn json<T: DeserializeOwned>(body: &Bytes) -> Answer<T> {
     let body = if body.is_empty() { b"{}" } else { &body[..] };

@@ -4,7 +4,7 @@ use crate::auth::Principal;
 use crate::handlers::call::payload;
 use crate::handlers::inside::Inside;
 use crate::handlers::which::Which;
-use crate::handlers::{Asks, find, look};
+use crate::handlers::{Asks, find, look, see_all};
 use crate::problem::{Answer, Refusal};
 use crate::show;
 use crate::state::App;
@@ -85,9 +85,7 @@ pub(crate) async fn count_runs(
     State(app): State<Arc<App>>,
     Extension(who): Extension<Principal>,
 ) -> Answer<Json<Counts>> {
-    if !who.sees_all() {
-        return Err(Refusal::new("forbidden", "the counts are of all flows, of which you may see only some"));
-    }
+    see_all(&who, "the counts")?;
     let mut counts = app.engine.store().counts().await?;
     let unfinished = counts.unfinished();
     let of: BTreeMap<Status, u64> =

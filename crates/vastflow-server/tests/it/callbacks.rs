@@ -1,6 +1,7 @@
 //! Callbacks as they are asked for over HTTP.
 
 use crate::support::*;
+use serde_json::json;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -80,4 +81,24 @@ async fn nobody_else_is_called_back() {
     assert!(got.try_recv().is_err());
     let counts = at.engine.store().counts().await.unwrap();
     assert_eq!((counts.unfinished(), counts.succeeded), (0, 0), "nothing was begun");
+}
+
+/// Who may start runs must not have any run's output sent anywhere by writing a callback's input.
+#[tokio::test]
+async fn nobody_writes_a_callback_s_input() {
+    let (to, mut got) = receiver().await;
+    let at = Running::of(service(to)).await;
+    at.post("/flow/f", "x").token(ALL).header("X-Request-Id", "secret").send().await.is(200);
+    let input = json!({"run": "secret", "url": format!("http://{to}/mine")});
+    let start = json!({"flow": "vastflow.callback", "id": "mine", "input": input});
+    at.post("/api/v1/runs", start.to_string()).token(ALL).send().await.problem(403, "forbidden");
+    let call = at.post("/flow/vastflow.callback", input.to_string()).token(ALL).header("X-Async", "true");
+    call.send().await.problem(403, "forbidden");
+    let told = at.post("/flow/f", "x").token(ALL).header("X-Request-Id", "told").header("X-Async", "true");
+    told.header("X-Callback-Url", format!("http://{to}/told")).send().await.is(202);
+    let heard = tokio::time::timeout(WAIT, got.recv()).await.unwrap().unwrap();
+    assert!(heard.starts_with("POST /told "), "{heard}");
+    let fork = json!({"node": "deliver", "input": input, "id": "forked"});
+    at.post("/api/v1/runs/told.callback/fork", fork.to_string()).token(ALL).send().await.problem(403, "forbidden");
+    assert!(got.try_recv().is_err(), "nothing else was sent");
 }
