@@ -88,16 +88,7 @@ impl Desk {
         if let Some(row) = self.store.run(&RunId::new(id)?).await? {
             return Ok(row);
         }
-        let mut found = self.beginning(id).await?;
-        match found.len() {
-            1 => Ok(found.remove(0)),
-            0 => Err(unknown_run(id, "and none that begins so").next("vastflow runs ls")),
-            _ => {
-                let some: Vec<&str> = found.iter().take(3).map(|row| row.id.as_str()).collect();
-                let text = format!("{id:?} is not clear: runs begin so, {} among them", some.join(", "));
-                Err(Complaint::new(Exit::Conflict, "ambiguous-id", text).next("write more of the id"))
-            }
-        }
+        the_only(id, self.beginning(id).await?, |row| row.id.as_str())
     }
 
     /// The same for changing it. An id that is cut short is completed only if somebody at a terminal says so: when
@@ -252,8 +243,21 @@ impl Desk {
     }
 }
 
-fn unknown_run(id: &str, why: &str) -> Complaint {
+pub(crate) fn unknown_run(id: &str, why: &str) -> Complaint {
     Complaint::new(Exit::NotFound, "unknown-run", format!("there is no run {id:?}, {why}"))
+}
+
+/// The only one of the runs whose ids begin with what was typed, at a store or at a service.
+pub(crate) fn the_only<R>(typed: &str, mut found: Vec<R>, id: impl Fn(&R) -> &str) -> Result<R, Complaint> {
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(unknown_run(typed, "and none that begins so").next("vastflow runs ls")),
+        _ => {
+            let some: Vec<&str> = found.iter().take(3).map(id).collect();
+            let text = format!("{typed:?} is not clear: runs begin so, {} among them", some.join(", "));
+            Err(Complaint::new(Exit::Conflict, "ambiguous-id", text).next("write more of the id"))
+        }
+    }
 }
 
 /// The state that a journal tells.

@@ -443,6 +443,19 @@ impl Task {
         !self.is_timer() && !matches!(self, Task::Deliver | Task::Admit)
     }
 
+    /// Which attempt it is, from 1; of a poll, which tick. What is not tried again is always the first.
+    #[must_use]
+    pub const fn attempt(self) -> u32 {
+        match self {
+            Task::Attempt { attempt, .. }
+            | Task::Hook { attempt, .. }
+            | Task::Reduce { attempt, .. }
+            | Task::Undo { attempt, .. } => attempt,
+            Task::Poll { tick, .. } => tick,
+            _ => 1,
+        }
+    }
+
     /// The node that the task belongs to, if it belongs to one.
     #[must_use]
     pub const fn node(self) -> Option<NodeIx> {

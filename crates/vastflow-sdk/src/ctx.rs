@@ -201,14 +201,7 @@ impl Ctx {
     /// Which attempt this is, from 1; of a poll, which tick.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        match self.0.task {
-            Task::Attempt { attempt, .. }
-            | Task::Hook { attempt, .. }
-            | Task::Reduce { attempt, .. }
-            | Task::Undo { attempt, .. } => attempt,
-            Task::Poll { tick, .. } => tick,
-            _ => 1,
-        }
+        self.0.task.attempt()
     }
 
     /// The same text for every attempt of this call in this run, and for no other: hand it to systems that can

@@ -1,7 +1,7 @@
 //! What calls said: read from the journal of their scope.
 
 use std::time::Duration;
-use vastflow_core::{Event, Level, Name, Plan, Recorded, SaidLine, Task};
+use vastflow_core::{Event, Level, Name, Plan, Recorded, SaidLine};
 
 /// A line of a call's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,22 +27,11 @@ impl LogLine {
         let node = task.node().and_then(|node| plan.node(node)).map(|spec| spec.name.clone());
         let line = |line: &SaidLine| LogLine {
             node: node.clone(),
-            attempt: attempt_of(*task),
+            attempt: task.attempt(),
             after: line.after.into(),
             level: line.level,
             text: line.text.clone(),
         };
         (said.lines.iter().map(line).collect(), said.dropped)
-    }
-}
-
-const fn attempt_of(task: Task) -> u32 {
-    match task {
-        Task::Attempt { attempt, .. }
-        | Task::Hook { attempt, .. }
-        | Task::Reduce { attempt, .. }
-        | Task::Undo { attempt, .. } => attempt,
-        Task::Poll { tick, .. } => tick,
-        _ => 1,
     }
 }

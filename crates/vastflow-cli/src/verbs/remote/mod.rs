@@ -9,7 +9,8 @@ use super::{Context, LOOK, fleet, looking};
 #[cfg(feature = "serve")]
 use crate::args::TokensVerb;
 use crate::args::{Verb, Watch};
-use crate::complaint::{Complaint, Exit, exit_of};
+use crate::complaint::{Complaint, exit_of};
+use crate::desk::{the_only, unknown_run};
 use crate::out::Out;
 use crate::text;
 use vastflow_api::run::RunRow;
@@ -89,15 +90,7 @@ impl Remote<'_> {
                 break;
             }
         }
-        match found.len() {
-            1 => Ok(found.remove(0)),
-            0 => Err(unknown_run(id, "and none that begins so").next("vastflow runs ls")),
-            _ => {
-                let some: Vec<&str> = found.iter().take(3).map(|row| row.id.as_str()).collect();
-                let text = format!("{id:?} is not clear: runs begin so, {} among them", some.join(", "));
-                Err(Complaint::new(Exit::Conflict, "ambiguous-id", text).next("write more of the id"))
-            }
-        }
+        the_only(id, found, |row| row.id.as_str())
     }
 
     /// The same for changing it: completed only if somebody at a terminal says so.
@@ -146,10 +139,6 @@ impl Remote<'_> {
         }
         Ok(())
     }
-}
-
-fn unknown_run(id: &str, why: &str) -> Complaint {
-    Complaint::new(Exit::NotFound, "unknown-run", format!("there is no run {id:?}, {why}"))
 }
 
 /// What is recorded as the one who asks is whose token it is.
