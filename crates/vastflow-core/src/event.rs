@@ -3,8 +3,9 @@
 use crate::context::Writes;
 use crate::failure::{Failure, RunFailure};
 use crate::id::{Hook, Name, NodeIx, RunId, Seq, Task};
+use crate::info::Travels;
 use crate::payload::{Fingerprint, Payload};
-use crate::plan::{Plan, PlanHash};
+use crate::plan::PlanHash;
 use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::format;
@@ -555,7 +556,7 @@ pub struct RunStarted {
     /// The context it starts with.
     pub context: Writes,
     /// What travels with it.
-    pub info: RunInfo,
+    pub info: Travels,
     /// The run that this one goes on from, if there is one.
     pub origin: Option<Box<Origin>>,
     /// It waits in line until it is admitted.
@@ -609,40 +610,6 @@ pub struct KeptScope {
     pub output: Payload,
     /// What it wrote to its copy of the context.
     pub writes: Writes,
-}
-
-/// What travels with a run besides its input.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunInfo {
-    /// Searchable labels; a river's colour, action, object and project among them.
-    pub labels: Vec<(Box<str>, Box<str>)>,
-    /// Headers of the request that started it.
-    pub headers: Vec<(Box<str>, Box<str>)>,
-    /// The raw query of the request that started it.
-    pub query: Box<str>,
-    /// W3C trace context, as `traceparent` has it.
-    pub trace: Option<Box<str>>,
-    /// Higher goes first; 0 is the default.
-    pub priority: i8,
-    /// The moment by which it must have ended, besides what the plan says.
-    pub deadline: Option<Timestamp>,
-    /// Runs of a flow that have the same key may be limited in how many are in flight at once.
-    pub key: Option<Name>,
-    /// The lane that its calls queue in where their nodes name none: so it is left to a group of workers, or to one.
-    pub lane: Option<Name>,
-}
-
-impl RunInfo {
-    /// Where in the queue a task of this run waits: a call in the lane of its node or else of the run, and the run
-    /// itself, while it is in line, with those that have its key.
-    #[must_use]
-    pub fn lane_of<'a>(&'a self, plan: &'a Plan, task: Task) -> Option<&'a Name> {
-        match task {
-            Task::Admit => self.key.as_ref(),
-            task if task.takes_slot() => plan.lane(task).or(self.lane.as_ref()),
-            _ => None,
-        }
-    }
 }
 
 /// How a run ended.

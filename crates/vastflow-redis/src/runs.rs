@@ -59,7 +59,7 @@ pub(crate) async fn page(link: &Arc<Link>, query: &RunQuery) -> Result<RunPage, 
         let told: RowsTold = link.step(script::READ, "runs", &ask).await?;
         for row in told.rows {
             let row = row.read()?;
-            if query.matches(&row.summary) {
+            if query.matches(&row.summary.started, row.summary.status) {
                 rows.push(row);
             }
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use vastflow_core::event::Origin;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{
-    Codec, Name, Payload, PlanHash, RunId, RunInfo, RunOutcome, RunStarted, RunStatus, Seq, Timestamp, Writes,
+    Codec, Name, Payload, PlanHash, RunId, RunInfo, RunOutcome, RunStarted, RunStatus, Seq, Timestamp, Travels, Writes,
 };
 use vastflow_store::{Control, ControlWord, RunRow, StoreError};
 
@@ -23,7 +23,7 @@ struct StartRest<'a> {
     seed: u32,
     input: Codec,
     context: Cow<'a, Writes>,
-    info: Cow<'a, RunInfo>,
+    info: Cow<'a, Travels>,
     origin: Cow<'a, Option<Box<Origin>>>,
     queued: bool,
 }

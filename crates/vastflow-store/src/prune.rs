@@ -1,6 +1,5 @@
 //! Deleting runs that are over.
 
-use vastflow_core::run::RunSummary;
 use vastflow_core::{Name, RunId, Timestamp};
 
 /// Which runs to delete. A run that is not final, or in which something is left to do, always stays.
@@ -47,14 +46,13 @@ pub struct Pruned {
 impl Keep {
     /// Whether a run is looked at.
     #[must_use]
-    pub fn covers(&self, summary: &RunSummary) -> bool {
-        let flow = &summary.started.flow;
+    pub fn covers(&self, flow: &Name) -> bool {
         self.flow.as_ref().is_none_or(|only| only == flow) && !self.except.contains(flow)
     }
 
     /// Whether a run ended too long ago.
     #[must_use]
-    pub fn is_too_old(&self, summary: &RunSummary) -> bool {
-        self.ended_since.zip(summary.ended_at).is_some_and(|(since, ended)| ended < since)
+    pub fn is_too_old(&self, ended_at: Option<Timestamp>) -> bool {
+        self.ended_since.zip(ended_at).is_some_and(|(since, ended)| ended < since)
     }
 }

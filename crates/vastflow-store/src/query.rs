@@ -2,7 +2,7 @@
 
 use crate::control::ControlWord;
 use vastflow_core::run::RunSummary;
-use vastflow_core::{Name, RunId, RunStatus, Seq};
+use vastflow_core::{Name, RunId, RunStarted, RunStatus, Seq};
 
 /// Which runs to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,11 +90,11 @@ impl Counts {
 impl RunQuery {
     /// Whether a run is asked for, apart from the page.
     #[must_use]
-    pub fn matches(&self, summary: &RunSummary) -> bool {
-        let labels = &summary.started.info.labels;
+    pub fn matches(&self, started: &RunStarted, status: RunStatus) -> bool {
+        let labels = &started.info.labels;
         let has = |(key, value): &(String, String)| labels.iter().any(|(k, v)| **k == **key && **v == **value);
-        self.flow.as_ref().is_none_or(|flow| *flow == summary.started.flow)
-            && self.status.is_none_or(|status| status == summary.status)
+        self.flow.as_ref().is_none_or(|flow| *flow == started.flow)
+            && self.status.is_none_or(|only| only == status)
             && self.labels.iter().all(has)
     }
 

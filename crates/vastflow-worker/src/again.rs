@@ -8,7 +8,7 @@ use crate::start::StartRun;
 use std::sync::Arc;
 use vastflow_core::event::{KeptScope, Origin};
 use vastflow_core::run::{Legacy, Start};
-use vastflow_core::{NodeIx, Payload, Plan, Recorded, RunId, RunStarted, RunStatus, ScopeId, Seq, Writes};
+use vastflow_core::{NodeIx, Payload, Plan, Recorded, RunId, RunInfo, RunStarted, RunStatus, ScopeId, Seq, Writes};
 use vastflow_sdk::Data;
 
 /// Where a run is forked, and with what.
@@ -148,7 +148,7 @@ impl Past {
             Some(id) => RunId::new(id)?,
             None => next_id(&self.id, &origin.verb)?,
         };
-        let mut info = self.started.info.clone();
+        let mut info = RunInfo::clone(&self.started.info);
         // The time limit was the old run's.
         info.deadline = None;
         let input = self.started.input.clone();

@@ -18,7 +18,7 @@ use vastflow_core::limits::HOOK_TIMEOUT;
 use vastflow_core::plan::{HookSpec, NodeKind};
 use vastflow_core::run::{Input, TaskOutcome};
 use vastflow_core::{
-    Failure, FailureKind, Payload, Plan, Reply, RunInfo, RunStarted, ScopeId, State, Task, Timestamp, Writes,
+    Failure, FailureKind, Payload, Plan, Reply, RunStarted, ScopeId, State, Task, Timestamp, Travels, Writes,
 };
 use vastflow_sdk::{About, Bound, BoxFuture, CallParts, Ctx, DataError, EngineLink, Temporary};
 use vastflow_store::ClaimToken;
@@ -171,7 +171,7 @@ fn unstarted(bound: &Bound) -> Arc<RunStarted> {
         seed: 0,
         input: Payload::null(),
         context: Writes::new(),
-        info: RunInfo::default(),
+        info: Travels::default(),
         origin: None,
         queued: false,
     })

@@ -6,6 +6,7 @@ use super::state::{NodeState, Phase, State, Undoing};
 use crate::event::{Call, Choice, Event, RunStarted};
 use crate::failure::{Failure, FailureKind};
 use crate::id::{NodeIx, Task};
+use crate::info::Travels;
 use crate::limits::{MAX_LOG_BYTES, MAX_SIGNALS};
 use crate::plan::Plan;
 use crate::retry::run_seed;
@@ -188,7 +189,7 @@ impl State {
 
 fn began(plan: &Plan, start: Start) -> Event {
     let Start { run, input, context, info, origin, queued } = start;
-    let (flow, seed) = (plan.flow().clone(), run_seed(&run));
+    let (flow, seed, info) = (plan.flow().clone(), run_seed(&run), info.into());
     Event::RunStarted(Arc::new(RunStarted { flow, plan: plan.hash(), seed, input, context, info, origin, queued }))
 }
 
@@ -196,14 +197,13 @@ fn began(plan: &Plan, start: Start) -> Event {
 fn scope_began(plan: &Plan, begin: Begin) -> Event {
     let Begin { seed, input, context } = begin;
     let (flow, hash) = (plan.flow().clone(), plan.hash());
-    let info = crate::event::RunInfo::default();
     Event::RunStarted(Arc::new(RunStarted {
         flow,
         plan: hash,
         seed,
         input,
         context,
-        info,
+        info: Travels::default(),
         origin: None,
         queued: false,
     }))

@@ -1,9 +1,10 @@
 //! What can be told to a run.
 
 use crate::context::Writes;
-use crate::event::{Choice, Item, Origin, RunInfo, RunStarted, Said, ScopeEnd};
+use crate::event::{Choice, Item, Origin, RunStarted, Said, ScopeEnd};
 use crate::failure::Failure;
 use crate::id::{Name, NodeIx, RunId, Task};
+use crate::info::RunInfo;
 use crate::payload::Payload;
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -148,7 +148,8 @@ fn started(origin: Option<Box<Origin>>) -> RunStarted {
             lane: Some(Name::new("gpu").unwrap()),
             priority: -3,
             deadline: Some(Timestamp::from_millis(1_700_000_000_000)),
-        },
+        }
+        .into(),
         origin,
         queued: false,
     }

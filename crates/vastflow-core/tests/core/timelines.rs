@@ -4,8 +4,8 @@ use crate::dsl::{check, plan};
 use vastflow_core::event::{Call, Item, Micros, ScopeEnd};
 use vastflow_core::view::{CallKind, RunView, SHOWN_POLLS};
 use vastflow_core::{
-    Codec, Event, Failure, FailureKind, Name, NodeIx, Payload, Plan, Recorded, RunFailure, RunInfo, RunStarted, Seq,
-    Timestamp,
+    Codec, Event, Failure, FailureKind, Name, NodeIx, Payload, Plan, Recorded, RunFailure, RunStarted, Seq, Timestamp,
+    Travels,
 };
 
 /// A history written down event by event.
@@ -35,7 +35,7 @@ impl History {
             seed: 1,
             input: payload(),
             context: Vec::new(),
-            info: RunInfo::default(),
+            info: Travels::default(),
             origin: None,
             queued: false,
         };

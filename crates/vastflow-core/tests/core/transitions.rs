@@ -620,7 +620,7 @@ fn events_of_the_run(place: &Place) -> Vec<Event> {
         seed: 1,
         input: Payload::null(),
         context: Vec::new(),
-        info: vastflow_core::RunInfo::default(),
+        info: vastflow_core::Travels::default(),
         origin: None,
         queued: false,
     };

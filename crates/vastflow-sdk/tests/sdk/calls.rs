@@ -134,13 +134,14 @@ fn a_context_tells_all_about_its_call() {
     let call = c(&flow).set(|parts| {
         let mut started = (*parts.started).clone();
         started.input = json("7");
-        started.info = RunInfo {
+        let info = RunInfo {
             labels: vec![("team".into(), "t".into())],
             headers: vec![("X-User".into(), "u".into())],
             query: "a=b".into(),
             priority: 3,
             ..RunInfo::default()
         };
+        started.info = info.into();
         parts.started = Arc::new(started);
         parts.deadline = Some(Timestamp::from_millis(9));
     });

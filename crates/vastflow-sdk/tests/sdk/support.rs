@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context as Polled, Poll, Waker};
 use vastflow_core::{
-    Context, Failure, NodeIx, Payload, Plan, PlanErrors, Reply, RunId, RunInfo, RunOutcome, RunStarted, ScopeId, Task,
-    Timestamp,
+    Context, Failure, NodeIx, Payload, Plan, PlanErrors, Reply, RunId, RunOutcome, RunStarted, ScopeId, Task,
+    Timestamp, Travels,
 };
 use vastflow_sdk::{About, Bound, Bytes, CallParts, Ctx, Data, EngineLink, Flow, Library, Result, Temporary};
 
@@ -84,7 +84,7 @@ impl Call {
             seed: 0,
             input: json("null"),
             context: Vec::new(),
-            info: RunInfo::default(),
+            info: Travels::default(),
             origin: None,
             queued: false,
         };

@@ -120,7 +120,7 @@ impl Ledger {
         self.held_in_line.retain(|id| runs.get(id).is_some_and(|run| is_held(run)));
         let mut waiting = Waiting::default();
         for run in self.held_in_line.iter().filter_map(|id| runs.get(id)) {
-            let RunStarted { flow, info, .. } = &*run.summary.started;
+            let RunStarted { flow, info, .. } = run.known.started();
             waiting.add(flow, info.key.as_ref(), 1);
         }
         for (kind, count) in self.queue.lengths(Class::Admit) {
@@ -151,7 +151,7 @@ impl Ledger {
     fn hand_out(&mut self, ask: &Claim, claims: &mut Claims, kind: &Kind, scope: ScopeId, task: Task) -> bool {
         let Ledger { runs, queue, held_in_line, .. } = self;
         let Some(run) = runs.get_mut(scope.run()) else { return false };
-        let (control, plan) = (run.control, run.summary.started.plan);
+        let (control, plan) = (run.control, run.known.started().plan);
         let Some(known) = run.scope_mut(&scope) else { return false };
         if !control.control.hands_out() {
             known.hold(task);

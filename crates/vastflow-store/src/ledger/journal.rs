@@ -54,6 +54,9 @@ impl Append {
     }
 }
 
+/// Up to so many names of commits take no more memory than they need: most scopes have no more.
+const SHORT: usize = 8;
+
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     /// The first positions and the names of the commits whose events are kept elsewhere: enough to know a repetition.
@@ -138,7 +141,9 @@ impl Journal {
         }
         let rest = self.kept.split_off(count);
         let trimmed = std::mem::replace(&mut self.kept, rest);
-        self.past.reserve_exact(if self.past.is_empty() { count } else { 0 });
+        if self.past.len() < SHORT {
+            self.past.reserve_exact(count);
+        }
         self.past.extend(trimmed.iter().map(|append| (append.first, append.op)));
         self.kept_from = trimmed.last().map_or(self.kept_from, Append::end);
         trimmed

@@ -4,6 +4,7 @@
 //! A ledger that has let go of something does not know of it any more. Before anything is said to a run or a scope
 //! that it forgot, the store puts it back.
 
+use super::known::Known;
 use super::{Append, Head, Ledger, Run, set_control};
 use crate::commit::Message;
 use crate::control::{Control, ControlWord};
@@ -44,14 +45,14 @@ impl Ledger {
     /// Changes the control word of a restored run as a commit did.
     pub fn restore_control(&mut self, id: &RunId, control: Control) {
         if let Some(run) = self.runs.get_mut(id) {
-            set_control(run, control, &mut self.queue);
+            set_control(&ScopeId::root(id.clone()), run, control, &mut self.queue);
         }
     }
 
     /// Puts back a run that a disk remembers, without tasks; [`Ledger::requeue`] derives those.
     pub fn restore_run(&mut self, id: RunId, key: u64, summary: RunSummary, control: ControlWord) {
         if !self.runs.contains_key(&id) {
-            self.insert_run(id, key, Arc::new(summary), control);
+            self.insert_run(id, key, Known::new(&Arc::new(summary)), control);
         }
     }
 
@@ -98,7 +99,7 @@ impl Ledger {
         self.restore_past(scope, append.head())?;
         let Ledger { runs, plans, .. } = self;
         let Some(run) = runs.get_mut(scope.run()) else { return Ok(()) };
-        let hash = run.summary.started.plan;
+        let hash = run.known.started().plan;
         let journal = &mut run.inner_or_root(scope).journal;
         if !journal.has_begun() {
             return Ok(());
@@ -118,10 +119,11 @@ impl Ledger {
     pub fn requeue(&mut self, id: &RunId) -> Result<(), StoreError> {
         let Ledger { runs, plans, queue, tally, .. } = self;
         let Some(run) = runs.get_mut(id) else { return Ok(()) };
-        let hash = run.summary.started.plan;
+        let hash = run.known.started().plan;
         let plan = plans.get(&hash).ok_or_else(|| no_plan(id, hash))?;
         let place = run.place();
-        for (id, scope) in std::iter::once((&run.id, &mut run.root)).chain(&mut run.inner) {
+        let root = ScopeId::root(id.clone());
+        for (id, scope) in std::iter::once((&root, &mut run.root)).chain(&mut run.inner) {
             if scope.has_mail() {
                 scope.insert(id, Task::Deliver, Timestamp::ZERO, &place, queue);
             }
@@ -131,14 +133,14 @@ impl Ledger {
             let body = plan.of_scope(id).ok_or_else(|| not_in_plan(id))?;
             let state = scope.journal.take_state(id, &body)?;
             if let Some(summary) = state.summary(&body).filter(|_| id.is_root()) {
-                tally.remove(&run.summary);
-                tally.add(&summary);
-                run.summary = Arc::new(summary);
+                tally.remove(&run.known);
+                run.known = Known::new(&Arc::new(summary));
+                tally.add(&run.known);
             }
             let mut changes = Changes::default();
             state.outstanding(&body, &mut changes);
             for (task, due) in changes.queue {
-                let lane = run.summary.started.info.lane_of(&body, task).cloned();
+                let lane = run.known.started().info.lane_of(&body, task).cloned();
                 scope.insert(id, task, due, &place.in_lane(lane), queue);
             }
         }
@@ -180,7 +182,7 @@ impl Ledger {
         }
         let run = self.runs.remove(id)?;
         self.order.remove(&run.key);
-        self.tally.remove(&run.summary);
+        self.tally.remove(&run.known);
         Some(Forgotten(Kind::Run(run)))
     }
 
@@ -198,8 +200,8 @@ impl Ledger {
     /// Runs that are over and not kept, oldest first.
     fn doomed_by(&self, keep: &Keep) -> Vec<RunId> {
         let covered = |(key, id): (&u64, &RunId)| {
-            let run = self.runs.get(id).filter(|run| keep.covers(&run.summary))?;
-            Some((*key, id.clone(), keep.is_too_old(&run.summary)))
+            let run = self.runs.get(id).filter(|run| keep.covers(&run.known.started().flow))?;
+            Some((*key, id.clone(), keep.is_too_old(run.known.ended_at())))
         };
         let mut covered: Vec<_> = self.order.iter().filter_map(covered).collect();
         let newest = keep.newest.map_or(0, |newest| covered.len().saturating_sub(newest));
@@ -213,7 +215,7 @@ impl Ledger {
 
     fn is_over(&self, id: &RunId) -> bool {
         let Some(run) = self.runs.get(id) else { return false };
-        run.summary.status.is_final() && run.scopes().all(|scope| scope.is_idle())
+        run.known.status().is_final() && run.scopes().all(|scope| scope.is_idle())
     }
 
     /// The next run gets at least this key: one more than the highest that a disk remembers.

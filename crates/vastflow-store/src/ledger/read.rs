@@ -38,7 +38,7 @@ impl Ledger {
         let older = self.order.range(..query.before.unwrap_or(u64::MAX)).rev();
         let found = older.filter_map(|(_, id)| Some((id, self.runs.get(id)?)));
         let mut rows: Vec<RunRow> = found
-            .filter(|(_, run)| query.matches(&run.summary))
+            .filter(|(_, run)| query.matches(run.known.started(), run.known.status()))
             .take(size.saturating_add(1))
             .map(|(id, run)| run.row(id.clone()))
             .collect();
@@ -63,7 +63,7 @@ impl Ledger {
     /// The key of a run, which is its place in the order of starts, and its status.
     #[must_use]
     pub fn standing(&self, id: &RunId) -> Option<(u64, RunStatus)> {
-        self.runs.get(id).map(|run| (run.key, run.summary.status))
+        self.runs.get(id).map(|run| (run.key, run.known.status()))
     }
 
     /// The run with this key.
@@ -93,12 +93,6 @@ impl Ledger {
 
 impl Run {
     fn row(&self, id: RunId) -> RunRow {
-        RunRow {
-            key: self.key,
-            id,
-            len: self.root.journal.len(),
-            control: self.control,
-            summary: (*self.summary).clone(),
-        }
+        RunRow { key: self.key, id, len: self.root.journal.len(), control: self.control, summary: self.known.summary() }
     }
 }

@@ -110,8 +110,9 @@ impl Ledger {
     /// The tasks that these workers have in hand, in the order in which their runs began.
     fn in_the_hands_of(&self, workers: &[WorkerId]) -> Vec<(WorkerId, ScopeId, Task)> {
         let mut found = Vec::new();
-        for run in self.order.values().filter_map(|id| self.runs.get(id)) {
-            for (id, scope) in std::iter::once((&run.id, &run.root)).chain(&run.inner) {
+        for (id, run) in self.order.values().filter_map(|id| self.runs.get_key_value(id)) {
+            let root = ScopeId::root(id.clone());
+            for (id, scope) in std::iter::once((&root, &run.root)).chain(&run.inner) {
                 found.extend(
                     scope.claimed().filter(|(_, by)| workers.contains(by)).map(|(task, by)| (by, id.clone(), task)),
                 );
@@ -144,7 +145,7 @@ impl Ledger {
     pub fn queues(&self) -> Vec<QueueRow> {
         let mut rows: BTreeMap<(PlanHash, Option<Name>), QueueRow> = BTreeMap::new();
         for run in self.runs.values() {
-            let (plan, goes_on) = (run.summary.started.plan, run.control.control.hands_out());
+            let (plan, goes_on) = (run.known.started().plan, run.control.control.hands_out());
             for (lane, state) in run.scopes().flat_map(|scope| scope.calls()) {
                 let row = row_of(&mut rows, plan, lane);
                 match state {
