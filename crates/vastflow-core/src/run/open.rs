@@ -1,6 +1,7 @@
 //! A node whose scopes are under way: which items wait, which run, and what came of the others.
 
 use super::state::Active;
+use crate::context::Context;
 use crate::event::Item;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{NodeIx, Seq, Task};
@@ -10,6 +11,7 @@ use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The most results that one call folds.
@@ -22,6 +24,9 @@ const REDUCE_LAG: usize = 4 * REDUCE_BATCH;
 pub(super) struct Open {
     /// When the node became ready.
     pub(super) since: Timestamp,
+    /// The context as it stood then. All items begin with this one, whenever they do: what one writes is not seen by
+    /// the next, and a thousand items that write a key each do not copy half a million of them.
+    pub(super) context: Arc<Context>,
     /// Read and not begun, in order.
     pub(super) waiting: VecDeque<Item>,
     /// The position of the first of `waiting` among all items.
@@ -86,9 +91,10 @@ pub(super) enum Standing {
 }
 
 impl Open {
-    pub(super) fn new(since: Timestamp) -> Self {
+    pub(super) fn new(since: Timestamp, context: &Arc<Context>) -> Self {
         Open {
             since,
+            context: Arc::clone(context),
             waiting: VecDeque::new(),
             begun: 0,
             running: BTreeMap::new(),

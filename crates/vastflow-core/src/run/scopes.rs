@@ -6,7 +6,7 @@ use super::open::{Open, Running, Standing, reduce_task};
 use super::outstanding::Sink;
 use super::state::{Active, NodeState, Phase, Stage, State, Stray};
 use super::values::is_ordered;
-use crate::context::Writes;
+use crate::context::{Context, Writes};
 use crate::event::{Item, KeptScope, ScopeEnd};
 use crate::failure::{Failure, FailureKind, RunFailure};
 use crate::id::NodeIx;
@@ -38,12 +38,13 @@ impl State {
 impl<S: Sink> Fold<'_, S> {
     pub(super) fn open_basin(&mut self, node: NodeIx) {
         let input = self.state.scope_input(self.plan, node);
-        let mut open = Open::new(self.at);
+        let mut open = Open::new(self.at, &self.state.context);
         open.begun = 1;
         open.running.insert("".into(), Running { index: 0, since: self.state.len, heard: 0 });
         self.state.nodes[node.index()] = NodeState::Open(Box::new(open));
         self.state.in_hand += 1;
-        self.begin_scope(node, 0, "".into(), input);
+        let context = Arc::clone(&self.state.context);
+        self.begin_scope(node, (0, "".into()), input, &context);
     }
 
     pub(super) fn choose(&mut self, node: NodeIx, keys: &[Box<str>], input: Option<&Payload>) {
@@ -54,7 +55,7 @@ impl<S: Sink> Fold<'_, S> {
         if keys.is_empty() && !matches!(&self.plan.at(node).kind, NodeKind::Branch(branch) if branch.collect) {
             return self.succeed(node, &input);
         }
-        let mut open = Open::new(self.state.since(node).unwrap_or(self.at));
+        let mut open = Open::new(self.state.since(node).unwrap_or(self.at), &self.state.context);
         open.waiting = keys.iter().map(|key| Item { key: key.clone(), input: input.clone() }).collect();
         self.state.nodes[node.index()] = NodeState::Open(Box::new(open));
         self.carry_on(node);
@@ -67,7 +68,7 @@ impl<S: Sink> Fold<'_, S> {
         let since = self.state.since(node).unwrap_or(self.at);
         let state = &mut self.state.nodes[node.index()];
         if !matches!(state, NodeState::Open(_)) {
-            *state = NodeState::Open(Box::new(Open::new(since)));
+            *state = NodeState::Open(Box::new(Open::new(since, &self.state.context)));
         }
         let NodeState::Open(open) = state else { return };
         open.reading = None;
@@ -110,21 +111,22 @@ impl<S: Sink> Fold<'_, S> {
         while let NodeState::Open(open) = &mut self.state.nodes[node.index()] {
             let index = open.begun;
             let Some((key, item)) = open.next(window, gives, len) else { return };
+            let context = Arc::clone(&open.context);
             let is_kept = |kept: &KeptScope| kept.fed == item.input.fingerprint();
             if self.state.kept_scope(node, &key).is_some_and(is_kept) {
                 self.state.more_mut().taken.push_back((node, key));
             } else {
-                self.begin_scope(node, index, key, item.input);
+                self.begin_scope(node, (index, key), item.input, &context);
             }
         }
     }
 
-    fn begin_scope(&mut self, node: NodeIx, index: u64, key: Box<str>, input: Payload) {
+    fn begin_scope(&mut self, node: NodeIx, (index, key): (u64, Box<str>), input: Payload, context: &Context) {
         let seed = self.state.started.as_ref().map_or(0, |started| started.seed);
         let place = u64::from(seed) << 32 ^ u64::from(node.0) << 20 ^ index;
         #[expect(clippy::cast_possible_truncation, reason = "any part of a mix is as good as another")]
         let seed = mixed(place) as u32;
-        let context: Writes = self.state.context.iter().map(|(key, value)| (key.into(), Some(value.clone()))).collect();
+        let context: Writes = context.iter().map(|(key, value)| (key.into(), Some(value.clone()))).collect();
         let begin = Begin { seed, input, context };
         self.out.send(Peer::Child { node, key }, Word::Begin(Box::new(begin)));
     }

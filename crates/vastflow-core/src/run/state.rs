@@ -327,7 +327,8 @@ impl State {
         let context: usize = self.context.iter().map(|(key, value)| key.len() + value.len()).sum();
         let nodes = self.nodes.iter().map(|node| match node {
             NodeState::Succeeded { output: Some(output), .. } => output.len(),
-            NodeState::Open(open) => open.payload_bytes(),
+            NodeState::Open(open) if Arc::ptr_eq(&open.context, &self.context) => open.payload_bytes(),
+            NodeState::Open(open) => open.payload_bytes() + context,
             _ => 0,
         });
         input + context + nodes.sum::<usize>()

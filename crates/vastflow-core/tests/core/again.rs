@@ -79,7 +79,7 @@ fn an_item_of_the_run_before_is_not_begun_again() {
           send f[0] begin i
         f[0] ended I
           ChildEnded f[0] = I; ChildEnded f[1] = J [of-1=J]
-          send f[2] begin k [of-1=J]
+          send f[2] begin k
         f[2] ended K
           ChildEnded f[2] = K
           queue b#1

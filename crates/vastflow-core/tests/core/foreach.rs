@@ -32,6 +32,29 @@ fn items_are_scopes_and_the_result_is_a_list_in_their_order() {
 }
 
 #[test]
+fn every_item_begins_with_the_context_of_the_first_whatever_others_wrote_meanwhile() {
+    check(
+        "f foreach 1 { a }; b < f",
+        "
+        start [k=0]
+        f items x y then p2
+          ItemsAdded f: 2 then p2
+          send f[0] begin x [k=0]
+        f[0] ended 1 [k=1 l=1]
+          ChildEnded f[0] = 1 [k=1 l=1]
+          queue f#2; send f[1] begin y [k=0]
+        f items z
+          ItemsAdded f: 1
+        f[1] ended 2
+          ChildEnded f[1] = 2
+          send f[2] begin z [k=0]
+        ? context
+          k=1, l=1
+        ",
+    );
+}
+
+#[test]
 fn case_38_a_map_of_items_gives_a_map_of_results_by_key() {
     check(
         "f foreach 9 map { a }; b < f",
