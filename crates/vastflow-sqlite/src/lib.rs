@@ -78,6 +78,7 @@ mod seam;
 mod shared;
 mod store;
 mod submit;
+mod suspects;
 mod tables;
 mod wake;
 mod whole;

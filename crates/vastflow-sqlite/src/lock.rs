@@ -14,6 +14,8 @@ pub(crate) struct Lock {
     path: PathBuf,
     /// Whether there was no such file before.
     is_new: bool,
+    /// Whether the process that had it last died with it.
+    was_left: bool,
 }
 
 impl Lock {
@@ -30,10 +32,16 @@ impl Lock {
             }
             // Somebody may have withdrawn between the opening and the locking: then the next one locks another file.
             if is_at(&file, &path) {
+                let was_left = who(&mut file).is_some();
                 say_who(&mut file).map_err(|why| fail::io("writing", &path, why))?;
-                return Ok(Lock { file, path, is_new });
+                return Ok(Lock { file, path, is_new, was_left });
             }
         }
+    }
+
+    /// Whether the process that had it last died with it.
+    pub(crate) const fn was_left(&self) -> bool {
+        self.was_left
     }
 
     /// Lets go of the lock of what is no store of ours, and leaves nothing beside it that was not there before.

@@ -69,9 +69,11 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, ask: Claim) -> Result<Claims, StoreError> {
-        let (claims, has_news, last) = {
+        let (claims, marks, has_news, last) = {
             let mut inner = self.shared.open()?;
-            (inner.ledger.claim(&ask)?, inner.ledger.take_news(), inner.last)
+            let claims = inner.ledger.claim(&ask)?;
+            let marks = inner.suspects.note(&claims.tasks);
+            (claims, marks, inner.ledger.take_news(), inner.last)
         };
         self.shared.hint(has_news);
         if claims.tasks.is_empty() {
@@ -79,6 +81,10 @@ impl Store for SqliteStore {
             return Ok(claims);
         }
         let held = Held { shared: &self.shared, claims: Some(claims) };
+        if let Some(marks) = marks? {
+            // A short write into the system's memory, and only for what was left by a process that died.
+            marks.write();
+        }
         self.shared.durable(last).await?;
         Ok(held.keep())
     }

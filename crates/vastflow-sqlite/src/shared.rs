@@ -6,6 +6,7 @@ use crate::log::segment::Passed;
 use crate::past::Readers;
 use crate::recover::Recovered;
 use crate::scopes::PastScopes;
+use crate::suspects::Suspects;
 use crate::tables::Victim;
 use crate::wake::Wake;
 use crate::whole::Whole;
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     watermark: u64,
     /// Segments that wait for the tables to pass them.
     passed: Vec<Passed>,
+    pub(crate) suspects: Suspects,
     /// Why the store is closed, if it is.
     pub(crate) over: Option<Arc<str>>,
     /// Whether it stopped itself.
@@ -75,7 +77,7 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(crate) fn new(recovered: Recovered, watermark: u64) -> Self {
+    pub(crate) fn new(recovered: Recovered, watermark: u64, suspects: Suspects) -> Self {
         let Recovered { ledger, retained, doubles, past, past_scopes, last, passed, reloaded, .. } = recovered;
         Inner {
             ledger,
@@ -93,6 +95,7 @@ impl Inner {
             reloads: 0,
             watermark,
             passed,
+            suspects,
             over: None,
             has_failed: false,
         }

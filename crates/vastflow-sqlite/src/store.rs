@@ -8,6 +8,7 @@ use crate::options::Options;
 use crate::past::Readers;
 use crate::recover;
 use crate::shared::{Inner, Shared};
+use crate::suspects::Suspects;
 use crate::tables::{self, Inboxes, Tables};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,10 +57,12 @@ impl SqliteStore {
             }
         };
         let mut recovered = recover::recover(&path, &opened)?;
+        let suspects = Suspects::load(&path, lock.was_left(), &mut recovered.ledger)?;
         let backlog = Backlog::new(options.lag, options.portion, options.linger);
         std::mem::take(&mut recovered.tail).into_iter().for_each(|batch| backlog.preload(batch));
         let last = recovered.last;
-        let shared = Arc::new(Shared::new(Inner::new(recovered, opened.watermark), backlog, Readers::new(&path)));
+        let shared =
+            Arc::new(Shared::new(Inner::new(recovered, opened.watermark, suspects), backlog, Readers::new(&path)));
         let log = Log::open(Arc::clone(&shared), path.clone(), opened.id, last + 1, options)?;
         let (connection, watermark) = (opened.connection, opened.watermark);
         let inboxes = Inboxes::load(&connection).map_err(|why| fail::sqlite("reading", &path, why))?;

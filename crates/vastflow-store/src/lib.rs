@@ -26,7 +26,7 @@ pub use commit::{ClaimToken, Commit, Committed, Message, NewTask, OpId};
 pub use control::{Control, ControlWord};
 pub use copy::{Copied, CopyError, copy};
 pub use error::{Cause, StoreError};
-pub use ledger::{Append, Forgotten, Head, Ledger, QueuedTask, TaskState};
+pub use ledger::{Append, Blame, Forgotten, Head, Ledger, QueuedTask, TaskState};
 pub use memory::MemoryStore;
 pub use prune::{Doomed, Keep, Prune, Pruned};
 pub use query::{Counts, RunPage, RunQuery, RunRow};

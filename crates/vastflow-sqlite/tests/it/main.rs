@@ -9,3 +9,4 @@ mod keep;
 mod look;
 mod read;
 mod reopen;
+mod suspects;

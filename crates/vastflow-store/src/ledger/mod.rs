@@ -13,7 +13,7 @@ mod workers;
 
 pub use journal::{Append, Head};
 pub use past::Forgotten;
-pub use scope::{QueuedTask, TaskState};
+pub use scope::{Blame, QueuedTask, TaskState};
 
 use crate::commit::{Commit, Committed};
 use crate::control::ControlWord;

@@ -5,7 +5,7 @@
 //! that it forgot, the store puts it back.
 
 use super::known::Known;
-use super::{Append, Head, Ledger, Run, set_control};
+use super::{Append, Blame, Head, Ledger, Run, set_control};
 use crate::commit::Message;
 use crate::control::{Control, ControlWord};
 use crate::error::StoreError;
@@ -145,6 +145,22 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// The calls that wait, now or later.
+    pub fn queued_calls(&self) -> impl Iterator<Item = (ScopeId, Task)> {
+        self.runs.iter().flat_map(|(id, run)| {
+            let root = std::iter::once((ScopeId::root(id.clone()), &run.root));
+            let scopes = root.chain(run.inner.iter().map(|(id, scope)| (id.clone(), scope)));
+            scopes.flat_map(|(id, scope)| scope.queued_calls().map(move |task| (id.clone(), task)))
+        })
+    }
+
+    /// Puts back what is known against a call that waits; false when there is no such call.
+    pub fn blame(&mut self, scope: &ScopeId, task: Task, blame: Blame) -> bool {
+        let Some(run) = self.runs.get_mut(scope.run()) else { return false };
+        let place = run.place();
+        run.scope_mut(scope).is_some_and(|known| known.blame(scope, task, blame, &place, &mut self.queue))
     }
 
     /// Whether a scope is known here.

@@ -34,6 +34,24 @@ pub struct QueuedTask {
     pub crashes: u8,
 }
 
+/// What is known against a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blame {
+    /// How many workers died that had it in hand.
+    pub deaths: u8,
+    /// How many of them had no other call in hand.
+    pub crashes: u8,
+}
+
+impl Blame {
+    /// One more worker died that had it in hand. If that was alone, it had been handed out so.
+    #[must_use]
+    pub const fn again(self) -> Self {
+        let crashes = if self.deaths >= SUSPECT { self.crashes.saturating_add(1) } else { self.crashes };
+        Blame { deaths: self.deaths.saturating_add(1), crashes }
+    }
+}
+
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskState {
@@ -183,6 +201,23 @@ impl Scope {
             entry.deaths = entry.deaths.saturating_add(1);
             entry.crashes = entry.crashes.saturating_add(u8::from(was_alone));
         }
+    }
+
+    /// The calls that wait.
+    pub(super) fn queued_calls(&self) -> impl Iterator<Item = Task> {
+        self.tasks_in(|state| !matches!(state, TaskState::Claimed { .. })).into_iter().filter(|task| task.takes_slot())
+    }
+
+    /// Sets what is known against a call, and moves it to where it stands then; false when there is no such call.
+    pub(super) fn blame(&mut self, id: &ScopeId, task: Task, blame: Blame, run: &Place, queue: &mut Queue) -> bool {
+        let Some(entry) = self.tasks.get_mut(task).filter(|_| task.takes_slot()) else { return false };
+        let before = entry.place(run);
+        (entry.deaths, entry.crashes) = (blame.deaths, blame.crashes);
+        if let TaskState::Queued { ticket } = entry.state {
+            queue.remove(task, entry.due, ticket, &before);
+            entry.state = TaskState::Queued { ticket: queue.push(id, task, entry.due, &entry.place(run)) };
+        }
+        true
     }
 
     /// Hands a queued task to a worker; none when it is not queued.

@@ -17,6 +17,7 @@ mod killed;
 mod leases;
 mod lives;
 mod looks;
+mod poison;
 mod postgres;
 mod refused;
 mod retention;
