@@ -2,7 +2,8 @@
 
 use crate::record::{body_of, digit_of, digit_of_status, of_commit, started_of, tail_of};
 use crate::task;
-use crate::wire::{Pack, Raw, told};
+use crate::wire::{Column, Pack, Raw, told};
+use rustc_hash::FxHashMap;
 use vastflow_core::run::RunSummary;
 use vastflow_core::{Name, Seq, Task, Timestamp};
 use vastflow_store::{Commit, Message, NewTask, StoreError, WorkerId};
@@ -23,6 +24,7 @@ pub(crate) struct Element<'a> {
     messages: Vec<Letter<'a>>,
     control: Option<&'static str>,
     summary: Option<Short<'a>>,
+    is_link: bool,
 }
 
 struct New<'a> {
@@ -39,13 +41,27 @@ struct Letter<'a> {
     body: Raw,
 }
 
-/// What stands in a row: texts, numbers, bytes, and what lists show of a run.
+/// What lists show of a run, and how it began.
+struct Short<'a> {
+    flow: &'a str,
+    /// What runs of the flow are counted together by.
+    key: Option<&'a str>,
+    plan: String,
+    priority: i8,
+    status: String,
+    /// When it ended; empty while it has not.
+    ended: String,
+    tail: Raw,
+    started: Option<Raw>,
+}
+
+/// What stands in a list: texts, numbers, bytes, and nothing.
 enum Cell<'a> {
     Text(&'a str),
     Own(String),
     Number(u64),
     Bytes(Raw),
-    Short(Short<'a>),
+    Nothing,
 }
 
 impl Pack for Cell<'_> {
@@ -55,84 +71,127 @@ impl Pack for Cell<'_> {
             Cell::Own(text) => text.pack(out),
             Cell::Number(number) => number.pack(out),
             Cell::Bytes(bytes) => bytes.pack(out),
-            Cell::Short(short) => short.pack(out),
+            Cell::Nothing => false.pack(out),
         }
     }
 }
 
+/// What one commit has of one kind, one value after the other.
+type List<'a> = Vec<Cell<'a>>;
+
 told! {
-    /// Commits as the script takes them, by columns: reading a name costs it as much as reading a value. What only some
-    /// commits have are rows one after the other, each with the number of its commit first.
+    /// Commits as the script takes them, by columns: reading a name costs it as much as reading a value. `commit.lua` says
+    /// which values stand in the lists.
     #[derive(Default)]
     pub(crate) struct Columns<'a> {
         run: Vec<&'a str>,
-        path: Vec<&'a str>,
-        /// How long the journal must be, and how long it is then; under which field the record stands.
-        expected: Vec<String>,
-        after: Vec<String>,
-        field: Vec<String>,
         record: Vec<Raw>,
-        worker: Vec<String>,
+        worker: Column<String>,
         at: Vec<String>,
-        /// Field and token of a task.
-        settle: Vec<Cell<'a>>,
-        /// Field of a task.
-        obsolete: Vec<Cell<'a>>,
-        /// Field of a task, from when on, how, lane.
-        queue: Vec<Cell<'a>>,
-        /// To whom, kind, body.
-        messages: Vec<Cell<'a>>,
-        control: Vec<Cell<'a>>,
-        summary: Vec<Cell<'a>>,
+        begun: Column<List<'a>>,
+        shown: Column<List<'a>>,
+        /// Of links of a chain: how the root's head stands and will stand, and the field of the record.
+        was: Column<String>,
+        will: Column<String>,
+        field: Column<String>,
+        /// Of all others: how long the journal must be, and how long it is then, and the rest.
+        path: Column<&'a str>,
+        expected: Column<String>,
+        after: Column<String>,
+        control: Column<&'static str>,
+        settle: Column<List<'a>>,
+        obsolete: Column<List<'a>>,
+        queue: Column<List<'a>>,
+        messages: Column<List<'a>>,
     }
 }
 
 impl<'a> Columns<'a> {
     pub(crate) fn of(elements: Vec<Element<'a>>) -> Self {
-        let mut columns = Columns::default();
-        for (number, element) in (1..).zip(elements) {
-            columns.add(number, element);
+        let (mut columns, mut times) = (Columns::default(), FxHashMap::<&str, usize>::default());
+        for element in &elements {
+            *times.entry(element.run).or_default() += 1;
+        }
+        for element in elements {
+            let is_alone = times.get(element.run) == Some(&1);
+            columns.add(element, is_alone);
         }
         columns
     }
 
-    fn add(&mut self, number: u64, element: Element<'a>) {
+    /// Adds a commit; one that is the only one of its run may be a link of a chain.
+    fn add(&mut self, element: Element<'a>, is_alone: bool) {
         self.run.push(element.run);
-        self.path.push(element.path);
-        self.expected.push(element.expected.to_string());
-        self.after.push(element.expected.after(element.count).to_string());
-        self.field.push(format!("j{} {}", element.expected, element.path));
+        self.at.extend(element.at.clone());
+        let is_link = element.is_link && is_alone;
+        let is_first = element.expected == Seq::ZERO;
+        self.begun.push(element.summary.as_ref().filter(|_| is_first).map(Short::begun));
+        if is_link {
+            self.link(&element)
+        } else {
+            self.other(&element)
+        }
+        // Who has the call says so in the head.
+        let goes_on = is_link && element.summary.is_none();
+        self.worker.push((!goes_on).then_some(element.worker));
+        self.shown.push(element.summary.map(Short::shown));
         self.record.push(element.record);
-        self.worker.push(element.worker);
-        self.at.extend(element.at);
-        let number = || Cell::Number(number);
-        for (field, token) in element.settle {
-            self.settle.extend([number(), Cell::Own(field), Cell::Number(token.into())]);
+        let flat = |list: List<'a>| (!list.is_empty()).then_some(list);
+        let (mut settle, mut queue) = (List::new(), List::new());
+        if !is_link {
+            for (field, token) in element.settle {
+                settle.extend([Cell::Own(field), Cell::Number(token.into())]);
+            }
+            for New { field, due, how, lane } in element.queue {
+                queue.extend([Cell::Own(field), Cell::Own(due), Cell::Text(how), Cell::Text(lane)]);
+            }
         }
-        self.obsolete.extend(element.obsolete.into_iter().flat_map(|field| [number(), Cell::Own(field)]));
-        for New { field, due, how, lane } in element.queue {
-            self.queue.extend([number(), Cell::Own(field), Cell::Own(due), Cell::Text(how), Cell::Text(lane)]);
-        }
-        for Letter { to, kind, body } in element.messages {
-            self.messages.extend([number(), Cell::Text(to), Cell::Number(kind.into()), Cell::Bytes(body)]);
-        }
-        self.control.extend(element.control.into_iter().flat_map(|control| [number(), Cell::Text(control)]));
-        self.summary.extend(element.summary.into_iter().flat_map(|summary| [number(), Cell::Short(summary)]));
+        let letter = |Letter { to, kind, body }| [Cell::Text(to), Cell::Number(kind.into()), Cell::Bytes(body)];
+        self.settle.push(flat(settle));
+        self.queue.push(flat(queue));
+        self.obsolete.push(flat(element.obsolete.into_iter().map(Cell::Own).collect()));
+        self.messages.push(flat(element.messages.into_iter().flat_map(letter).collect()));
+    }
+
+    /// A link of a chain: nothing is said of it but what is compared and what is set.
+    fn link(&mut self, element: &Element<'a>) {
+        let Element { expected, count, worker, .. } = element;
+        let head = |length: Seq, call: Option<&str>| match call {
+            Some(call) => format!("{length} {call} {worker}"),
+            None => length.to_string(),
+        };
+        let (before, next) = (element.settle.first(), element.queue.first());
+        let was = before.map_or_else(String::new, |(call, _)| head(*expected, Some(call)));
+        self.was.push(Some(was));
+        self.will.push(Some(head(expected.after(*count), next.map(|new| new.field.as_str()))));
+        self.field.push(Some(format!("j{expected}")));
+        self.path.push(None);
+        self.expected.push(None);
+        self.after.push(None);
+        self.control.push(None);
+    }
+
+    fn other(&mut self, element: &Element<'a>) {
+        self.was.push(None);
+        self.will.push(None);
+        self.field.push(None);
+        self.path.push(Some(element.path));
+        self.expected.push(Some(element.expected.to_string()));
+        self.after.push(Some(element.expected.after(element.count).to_string()));
+        self.control.push(element.control);
     }
 }
 
-told! {
-    struct Short<'a> {
-        flow: &'a str,
-        /// What runs of the flow are counted together by.
-        key: Option<&'a str>,
-        plan: String,
-        priority: i8,
-        status: String,
-        /// When it ended; empty while it has not.
-        ended: String,
-        tail: Raw,
-        started: Option<Raw>,
+impl<'a> Short<'a> {
+    fn begun(&self) -> List<'a> {
+        let key = self.key.map_or(Cell::Nothing, Cell::Text);
+        let started = self.started.clone().map_or(Cell::Nothing, Cell::Bytes);
+        let (plan, priority) = (Cell::Own(self.plan.clone()), Cell::Own(self.priority.to_string()));
+        vec![Cell::Text(self.flow), plan, priority, key, started]
+    }
+
+    fn shown(self) -> List<'a> {
+        vec![Cell::Own(self.status), Cell::Own(self.ended), Cell::Bytes(self.tail)]
     }
 }
 
@@ -154,6 +213,7 @@ impl<'a> Element<'a> {
             messages: commit.messages.iter().map(letter).collect(),
             control: commit.control.map(digit_of),
             summary: commit.summary.as_ref().map(|summary| short(commit, summary)).transpose()?,
+            is_link: is_link(commit),
         })
     }
 }
@@ -172,6 +232,27 @@ impl Short<'_> {
     fn size(&self) -> usize {
         256 + self.tail.0.len() + self.started.as_ref().map_or(0, |started| started.0.len())
     }
+}
+
+/// How many events of a root stand in the run's own hash; `step.lua` knows the same number.
+const NEAR: u64 = 64;
+
+/// Whether a commit does what most do: its root begins with a call in the worker's own hands, goes from one call to the
+/// next in the same hands, or ends after one.
+fn is_link(commit: &Commit) -> bool {
+    let is_short = commit.scope.is_root() && commit.expected.0 < NEAR;
+    let is_plain = commit.obsolete.is_empty() && commit.messages.is_empty() && commit.control.is_none();
+    let is_kept = |new: &NewTask| {
+        let is_at_once = new.due == Timestamp::default() && new.lane.is_none();
+        new.keep && !new.is_under_way && is_at_once && new.task.takes_slot()
+    };
+    let form = match (&commit.settle[..], &commit.queue[..]) {
+        ([], [next]) => commit.expected == Seq::ZERO && commit.summary.is_some() && is_kept(next),
+        ([(call, token)], [next]) => call.takes_slot() && token.0 == 1 && commit.summary.is_none() && is_kept(next),
+        ([(call, token)], []) => call.takes_slot() && token.0 == 1 && commit.summary.is_some(),
+        _ => false,
+    };
+    is_short && is_plain && form
 }
 
 fn check_form(commit: &Commit) -> Result<(), StoreError> {
@@ -235,4 +316,14 @@ pub(crate) fn text_of(time: Timestamp) -> String {
 /// A worker as it stands in keys.
 pub(crate) fn id_of(worker: WorkerId) -> String {
     format!("{:016x}", worker.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scripts_know_how_much_stands_in_a_runs_own_hash() {
+        assert!(include_str!("lua/step.lua").contains(&format!("\nlocal NEAR = {NEAR}\n")));
+    }
 }

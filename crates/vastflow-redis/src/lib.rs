@@ -49,7 +49,8 @@
 //!
 //! | key | type | what is in it |
 //! |---|---|---|
-//! | `r:<run>` | hash | the run: its place `k`, control word `c` and its revision `v`, plan `p`, priority `y`, flow `f`, status `t`, summary `z`; the length `l<scope>` of each journal, and its records `j<position> <scope>`; its tasks `T<task> <scope>`, as `state\|token\|due\|deaths\|crashes\|lane\|rank, or worker and number of its claim` (states are `q`ueued, `c`laimed, `h`eld), and how many they are, `n` |
+//! | `r:<run>` | hash | the run: its place `k`, control word `c` (and how often it was changed), plan `p`, priority `y`, flow `f`, status `t`, summary `z`; the length of its root's journal `l`, behind which may stand the call that its worker goes on with, and the worker; the first 64 of the root's events `j<position>`; its other tasks `T<task> <scope>`, as `state\|token\|due\|deaths\|crashes\|lane\|rank, or worker and number of its claim` (states are `q`ueued, `c`laimed, `h`eld), and how many they are, `n` |
+//! | `j:<run>` | hash | the lengths `l<scope>` of the journals of its inner scopes, and all other records `j<position> <scope>` |
 //! | `m:<run>` | hash | messages that wait in the inboxes of its scopes |
 //! | `q:<kind>`, `s:<kind>`, `l:<kind>` | sorted sets | tasks that can be claimed, by rank and by the time since which they can, and those that can later, by when. A kind is the class (`c`alls, `s`olo calls, `a`dmissions, `i`nternal), the plan's number, the lane |
 //! | `w:<worker>` | hash | how many tasks of each run a worker has in hand, `r<run>`, and how many calls of each kind |

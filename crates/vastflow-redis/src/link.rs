@@ -105,6 +105,13 @@ impl Link {
         both.hset_nx(&meta, "id", &fresh).ignore().hset_nx(&meta, "format", FORMAT).ignore();
         both.cmd("HMGET").arg(&meta).arg("id").arg("format");
         let ((id, format),): ((String, u32),) = both.query_async(connection).await.map_err(fail::of)?;
+        if format < FORMAT {
+            return Err(StoreError::Refused(format!(
+                "this store is of format {format}, which was never released; this version knows {FORMAT} and does not \
+                 convert it: take another namespace, or delete the keys that begin with {}",
+                self.prefix
+            )));
+        }
         if format > FORMAT {
             return Err(StoreError::Refused(format!(
                 "a newer version of vastflow wrote this store (format {format}, this one knows {FORMAT}); use that version"
@@ -300,8 +307,8 @@ impl Link {
     }
 }
 
-/// The layout of the keys. One that is newer than this is not touched.
-const FORMAT: u32 = 1;
+/// The layout of the keys. A store with another one is not touched.
+const FORMAT: u32 = 2;
 
 /// Gives the server the scripts; it answers by what names it knows them.
 async fn load(connection: &mut MultiplexedConnection, prelude: &str) -> Result<Arc<[String]>, RedisError> {

@@ -95,7 +95,7 @@ fn to_raw(value: &impl Serialize) -> Result<Raw, StoreError> {
 
 /// A run as the scripts show it: its key, id, length, control word, tail, how it began, its first record.
 #[derive(Deserialize)]
-pub(crate) struct Row(String, String, String, u8, u32, Raw, Raw, Raw);
+pub(crate) struct Row(String, String, u64, u8, u32, Raw, Raw, Raw);
 
 impl Row {
     pub(crate) fn read(self) -> Result<RunRow, StoreError> {
@@ -115,8 +115,7 @@ impl Row {
             output: tail.output.into_owned(),
         };
         let id = RunId::new(&id).map_err(|why| StoreError::corrupt(why.to_string()))?;
-        let (key, len) = (number(&key)?, Seq(number(&len)?));
-        Ok(RunRow { key, id, len, control: word(control, revision), summary })
+        Ok(RunRow { key: number(&key)?, id, len: Seq(len), control: word(control, revision), summary })
     }
 }
 

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use vastflow_core::Seq;
-use vastflow_store::{Answer, Commit, Committed, Reply, StoreError};
+use vastflow_store::{Answer, Commit, Committed, ControlWord, Reply, StoreError};
 
 /// The most steps that are on their way at once: one that the server works on, and one that it finds when it is done.
 const AHEAD: usize = 2;
@@ -66,9 +66,26 @@ impl Drop for Job {
     }
 }
 
+/// What the script answers: most commits are done while nothing is asked of their runs, and are only counted. All others
+/// are told, each with its number, from 1 on.
 #[derive(Deserialize)]
 struct Answers {
-    answers: Vec<(String, u64, u32)>,
+    done: usize,
+    others: Vec<(usize, String, u64, u32)>,
+}
+
+impl Answers {
+    /// One for each of so many commits.
+    fn read(self, count: usize) -> Result<Vec<Outcome>, StoreError> {
+        let as_usual = Committed::Done { control: ControlWord::default() };
+        let mut outcomes: Vec<Outcome> = (0..count).map(|_| Ok(as_usual)).collect();
+        let told = self.done + self.others.len();
+        for (number, word, value, revision) in self.others {
+            let place = number.checked_sub(1).and_then(|place| outcomes.get_mut(place)).ok_or_else(wrong_count)?;
+            *place = read(&word, value, revision);
+        }
+        if told == count { Ok(outcomes) } else { Err(wrong_count()) }
+    }
 }
 
 /// One who sends. When it is dropped while something may wait, nobody may be left who would send that.
@@ -194,7 +211,7 @@ async fn commit(link: &Arc<Link>, commits: &[&Commit]) -> Vec<Outcome> {
         let mut told = told.map(Vec::into_iter);
         outcomes.extend(forms.into_iter().map(|form| {
             form.and_then(|()| match &mut told {
-                Ok(answers) => answers.next().map_or_else(|| Err(no_answer()), |answer| read(&answer)),
+                Ok(answers) => answers.next().unwrap_or_else(|| Err(wrong_count())),
                 Err(error) => Err(error.clone()),
             })
         }));
@@ -202,21 +219,22 @@ async fn commit(link: &Arc<Link>, commits: &[&Commit]) -> Vec<Outcome> {
     outcomes
 }
 
-async fn step(link: &Arc<Link>, commits: Vec<Element<'_>>) -> Result<Vec<(String, u64, u32)>, StoreError> {
+async fn step(link: &Arc<Link>, commits: Vec<Element<'_>>) -> Result<Vec<Outcome>, StoreError> {
+    let count = commits.len();
     let told: Answers = link.step(script::COMMIT, "commit", &Columns::of(commits)).await?;
-    Ok(told.answers)
+    told.read(count)
 }
 
-fn no_answer() -> StoreError {
-    StoreError::corrupt("a commit was not answered")
+fn wrong_count() -> StoreError {
+    StoreError::corrupt("commits were not answered one by one")
 }
 
-fn read((word, number, revision): &(String, u64, u32)) -> Outcome {
-    let control = || record::word(u8::try_from(*number).unwrap_or(u8::MAX), *revision);
-    match word.as_str() {
+fn read(word: &str, number: u64, revision: u32) -> Outcome {
+    let control = || record::word(u8::try_from(number).unwrap_or(u8::MAX), revision);
+    match word {
         "done" => Ok(Committed::Done { control: control() }),
         "duplicate" => Ok(Committed::Duplicate { control: control() }),
-        "conflict" => Ok(Committed::Conflict { len: Seq(*number) }),
+        "conflict" => Ok(Committed::Conflict { len: Seq(number) }),
         "fenced" => Ok(Committed::Fenced),
         "no run" => Err(StoreError::Invalid("it belongs to a run that has not begun".into())),
         "no plan" => Err(StoreError::Invalid("its run follows a plan that was never put into the store".into())),

@@ -136,6 +136,37 @@ impl<T: Pack> Pack for Vec<T> {
     }
 }
 
+/// A list in which something may be missing: `false` stands there. One in which everything is goes without saying.
+pub(crate) struct Column<T>(Vec<Option<T>>);
+
+impl<T> Column<T> {
+    pub(crate) fn push(&mut self, value: Option<T>) {
+        self.0.push(value);
+    }
+}
+
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Column(Vec::new())
+    }
+}
+
+impl<T: Pack> Pack for Column<T> {
+    fn pack(&self, out: &mut Vec<u8>) {
+        list(out, self.0.len());
+        for one in &self.0 {
+            match one {
+                Some(value) => value.pack(out),
+                None => false.pack(out),
+            }
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+}
+
 impl<A: Pack, B: Pack> Pack for (A, B) {
     fn pack(&self, out: &mut Vec<u8>) {
         list(out, 2);

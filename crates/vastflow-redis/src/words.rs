@@ -73,13 +73,13 @@ pub(crate) struct ClaimTold {
     pub(crate) now: String,
 }
 
-/// A task that was handed out: run, path, task, token, lane, crashes, plan, length, control word, mail.
+/// A task that was handed out: run, path, task, token, lane, crashes, plan, length, mail, control word.
 #[derive(Deserialize)]
-pub(crate) struct Handed(String, String, String, u32, String, u8, String, u64, u8, u32, Vec<Raw>);
+pub(crate) struct Handed(String, String, String, u32, String, u8, String, u64, Vec<Raw>, u8, u32);
 
 impl Handed {
     pub(crate) fn read(self) -> Result<Claimed, StoreError> {
-        let Handed(run, path, task, token, lane, crashes, plan, len, control, revision, mail) = self;
+        let Handed(run, path, task, token, lane, crashes, plan, len, mail, control, revision) = self;
         let scope = ScopeId::from_parts(run_id(&run)?, &path);
         let messages = mail.iter().map(|kept| record::message_of(&kept.0, &scope)).collect::<Result<_, _>>()?;
         Ok(Claimed {

@@ -139,7 +139,7 @@ end
 local function hand_out(line, member)
   local run, field = run_of(member)
   local task, path = parts_of(field)
-  local r = hload(P .. 'r:' .. run, { 'k', 'c', 'v', 'p', 'y', 'l' .. path, 'T' .. field })
+  local r = hload(P .. 'r:' .. run, { 'k', 'c', 'p', 'y', 'l', 'T' .. field })
   local e = entry_of(r['T' .. field])
   if not r.k or not e or e.state ~= 'q' then return false end
   if not hands_out(r.c) then
@@ -152,8 +152,8 @@ local function hand_out(line, member)
   local mail = task == 'm' and hand_over(run, path) or {}
   plans[line.plan] = hget(P .. 'plans', '#' .. line.plan):match('^%S+')
   claimed[#claimed + 1] = {
-    run, path, task, e.token, line.class ~= 'a' and line.lane or '', e.crashes, plans[line.plan], tonumber(r['l' .. path] or 0), tonumber(r.c),
-    tonumber(r.v), mail,
+    run, path, task, e.token, line.class ~= 'a' and line.lane or '', e.crashes, plans[line.plan],
+    length_of(hget(length_at(run, path))), mail, control_of(r.c),
   }
   return true
 end

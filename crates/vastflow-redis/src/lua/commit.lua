@@ -25,81 +25,83 @@ local function receive(key, from, to, kind, body)
   return true
 end
 
--- A list of one value a commit is a column; a list of what only some commits have holds rows, each with the number of its
--- commit first. Gives where the rows of a commit begin and end; commits are asked for in order.
+-- What the commits of a step have stands in columns, by the number of the commit: what one has not is `false`, and a
+-- column of what none has is not there. Tasks are lists of several values each.
 local NONE = {}
-local reached = {}
+local function column(name) return ask[name] or NONE end
 
-local function rows_of(i, list, width)
-  local from = reached[list] or 1
-  local upto = from
-  while list[upto] == i do upto = upto + width end
-  reached[list] = upto
-  return from, upto - 1
-end
-
-local SETTLE, OBSOLETE, QUEUE = ask.settle or NONE, ask.obsolete or NONE, ask.queue or NONE
-local LETTERS, CONTROL, SUMMARY = ask.messages or NONE, ask.control or NONE, ask.summary or NONE
+local RUNS, RECORDS, WORKERS, AT = ask.run, ask.record, column('worker'), column('at')
+-- Of those that begin: flow, plan, priority, key, and how they began where the record does not say it. Of those of which
+-- lists show something new: status, when it ended or nothing, the rest.
+local BEGUN, SHOWN = column('begun'), column('shown')
+-- Of those that `chain` is for: how the root's head must stand and will stand, and where the record goes.
+local WAS, WILL, FIELDS = column('was'), column('will'), column('field')
+-- Of all others.
+local PATHS, EXPECTED, AFTER, CONTROL = column('path'), column('expected'), column('after'), column('control')
+local SETTLE, OBSOLETE, QUEUE, LETTERS = column('settle'), column('obsolete'), column('queue'), column('messages')
 
 local function commit_at(i)
   local c = {
-    run = ask.run[i], path = ask.path[i], expected = ask.expected[i], after = ask.after[i], field = ask.field[i],
-    record = ask.record[i], worker = ask.worker[i], at = ask.at and ask.at[i], control = nil, summary = nil,
+    run = RUNS[i], record = RECORDS[i], worker = WORKERS[i], at = AT[i], begun = BEGUN[i], shown = SHOWN[i],
+    path = PATHS[i] or '', expected = EXPECTED[i], after = AFTER[i], control = CONTROL[i],
+    settle = SETTLE[i] or NONE, obsolete = OBSOLETE[i] or NONE, queue = QUEUE[i] or NONE, letters = LETTERS[i] or NONE,
   }
-  local control, summary = rows_of(i, CONTROL, 2), rows_of(i, SUMMARY, 2)
-  if CONTROL[control] == i then c.control = CONTROL[control + 1] end
-  if SUMMARY[summary] == i then c.summary = SUMMARY[summary + 1] end
+  if WAS[i] then
+    local head = '^(%d*) ?(%S*) ?(%S*)$'
+    local length, done, before = WAS[i]:match(head)
+    local after, next_call, worker = WILL[i]:match(head)
+    c.expected, c.after, c.worker = length ~= '' and length or '0', after, done ~= '' and before or worker
+    if done ~= '' then c.settle = { done, 1 } end
+    if next_call ~= '' then c.queue = { next_call, '0', 'k', '' } end
+  end
   return c
 end
 
--- Reads at once what a commit needs of its run.
-local function load(rkey, length, c, s1, s2, o1, o2, q1, q2)
-  local fields, size = { 'k', 'c', 'v', 'p', length, nil, nil, nil, nil, nil, nil, nil }, 5
-  if c.summary then
-    fields[6], fields[7], fields[8], fields[9], size = 't', 'f', 'x', 'n', 9
+-- Reads at once what a commit needs of its run; gives that and the length of its journal.
+local function load(rkey, c)
+  local fields, size = { 'k', 'c', 'p', 'l', nil, nil, nil, nil, nil, nil, nil, nil }, 4
+  if c.shown then
+    fields[5], fields[6], fields[7], fields[8], size = 't', 'f', 'x', 'n', 8
   end
-  for at = s1, s2, 3 do
+  for at = 1, #c.settle, 2 do
     size = size + 1
-    fields[size] = 'T' .. SETTLE[at + 1]
+    fields[size] = 'T' .. c.settle[at]
   end
-  for at = o1, o2, 2 do
+  for at = 1, #c.obsolete do
     size = size + 1
-    fields[size] = 'T' .. OBSOLETE[at + 1]
+    fields[size] = 'T' .. c.obsolete[at]
   end
-  for at = q1, q2, 5 do
+  for at = 1, #c.queue, 4 do
     size = size + 1
-    fields[size] = 'T' .. QUEUE[at + 1]
+    fields[size] = 'T' .. c.queue[at]
   end
   hash_of_run(rkey)
-  return hload(rkey, fields)
+  local r = hload(rkey, fields)
+  if c.path ~= '' then return r, hget(length_at(c.run, c.path)) or '0' end
+  unfold(c.run)
+  return r, r.l or '0'
 end
 
 -- Whether a commit at this position was made before.
-local function is_known(rkey, c, len)
-  if tonumber(c.expected) >= len then return false end
-  local record = hget(rkey, c.field)
+local function is_known(c, len)
+  local expected = tonumber(c.expected)
+  if expected >= len then return false end
+  local record = hget(record_at(c.run, c.path, expected))
   return record and record:sub(1, 16) == c.record:sub(1, 16)
 end
 
--- The text of a task in the hands of a worker that kept it; mostly it is the same for all of a worker.
-local kept_by = {}
-
-local function kept_text(worker, due, lane)
-  if due ~= '0' or lane ~= '' then return 'c|1|' .. due .. '|0|0|' .. lane .. '|' .. worker .. ' 0' end
-  local text = kept_by[worker]
-  if not text then
-    text = 'c|1|0|0|0||' .. worker .. ' 0'
-    kept_by[worker] = text
-  end
-  return text
+-- The same for a call with a lane, or one that is due later.
+local function kept(worker, due, lane)
+  if due == '0' and lane == '' then return kept_text(worker) end
+  return 'c|1|' .. due .. '|0|0|' .. lane .. '|' .. worker .. ' 0'
 end
 
 -- Whether the tasks that a commit settles are all the caller's.
-local function holds_all(c, rkey, from, upto)
-  local kept = kept_text(c.worker, '0', '')
-  for at = from, upto, 3 do
-    local text, token = hget(rkey, 'T' .. SETTLE[at + 1]), SETTLE[at + 2]
-    if not (text == kept and token == 1) then
+local function holds_all(c, rkey)
+  local settle, own = c.settle, kept_text(c.worker)
+  for at = 1, #settle, 2 do
+    local text, token = hget(rkey, 'T' .. settle[at]), settle[at + 1]
+    if not (text == own and token == 1) then
       local mine = 'c|' .. token .. '|'
       if not text or text:sub(1, #mine) ~= mine then return false end
     end
@@ -135,39 +137,30 @@ local function move(run, r, is, ended)
   if not is_open then zset(P .. 'runs:ended:' .. r.f, run, ended) end
 end
 
--- Makes a place for the run that a first commit begins; gives why not.
-local function admit(rkey, c)
-  local s = c.summary
-  if not s or c.path ~= '' then return 'no run' end
-  local plan = hget(P .. 'plans', s.plan)
-  if not plan then return 'no plan' end
+-- Makes a place for a run that begins; gives the fields of its hash, or why there is none.
+local function admit(run, begun)
+  if not begun then return nil, 'no run' end
+  local flow, hash_of_plan, priority, keyed, started = unpack(begun, 1, 5)
+  local plan = hget(P .. 'plans', hash_of_plan)
+  if not plan then return nil, 'no plan' end
   local key = whole(next_of('key'))
-  hset(rkey, 'k', key)
-  hset(rkey, 'c', '0')
-  hset(rkey, 'v', '0')
-  hset(rkey, 'p', plan)
-  hset(rkey, 'y', whole(s.priority))
-  hset(rkey, 'f', s.flow)
-  if s.key then hset(rkey, 'x', s.key) end
-  if s.started then hset(rkey, 's', s.started) end
-  zset(P .. 'runs', c.run, key)
-  zset(P .. 'runs:of:' .. s.flow, c.run, key)
-  hset(P .. 'flows', s.flow, '1')
+  zset(P .. 'runs', run, key)
+  zset(P .. 'runs:of:' .. flow, run, key)
+  if not hget(P .. 'flows', flow) then hset(P .. 'flows', flow, '1') end
+  return { k = key, c = '0', p = plan, y = priority, f = flow, x = keyed or nil, s = started or nil }
 end
 
-local function summarise(r, rkey, c)
-  local s = c.summary
-  move(c.run, r, s.status, s.ended)
-  hset(rkey, 't', s.status)
-  hset(rkey, 'z', s.tail)
-  if s.ended ~= '' then news = news or waits_in('a') end
+-- What lists show of a run that stood as `r` says.
+local function show(run, r, shown)
+  move(run, r, shown[1], shown[2])
+  if shown[2] ~= '' then news = news or waits_in('a') end
 end
 
 -- Changes a run's word. What was held back becomes claimable again when the word allows it.
 local function set_control(r, rkey, c)
-  if r.c == c.control then return end
-  hset(rkey, 'c', c.control)
-  hset(rkey, 'v', whole(tonumber(r.v) + 1))
+  local digit, revision = control_of(r.c)
+  if digit == tonumber(c.control) then return end
+  hset(rkey, 'c', c.control .. ' ' .. revision + 1)
   hset(P .. 'held', c.run, not hands_out(c.control) and '1' or false)
   local tasks, fields = tasks_of(c.run), {}
   for field in pairs(tasks) do fields[#fields + 1] = field end
@@ -195,16 +188,20 @@ end
 local function queue(r, rkey, c, field, due, how, lane)
   if not (how == 'u' or how == 'k' and hands_out(r.c)) then return insert(r, c.run, field, due, lane) end
   if not hget(P .. 'workers', c.worker) then hset(P .. 'strangers', c.worker, '1') end
-  if not hget(rkey, 'T' .. field) then
+  if hget(rkey, 'T' .. field) then return end
+  put_in_hand(r, c.worker, c.run, field, lane)
+  local is_plain = how == 'k' and due == '0' and lane == '' and class_of(field) == 'c'
+  if is_plain and c.path == '' and #c.queue == 4 then
+    hset(rkey, 'l', c.after .. ' ' .. field .. ' ' .. c.worker)
+  else
     count(rkey, 'n', 1)
-    hset(rkey, 'T' .. field, kept_text(c.worker, due, lane))
-    put_in_hand(r, c.worker, c.run, field, lane)
+    hset(rkey, 'T' .. field, kept(c.worker, due, lane))
   end
 end
 
 local function settle(r, rkey, c, field)
   local text = hget(rkey, 'T' .. field)
-  if text == kept_text(c.worker, '0', '') then
+  if text == kept_text(c.worker) then
     count(rkey, 'n', -1)
     hset(rkey, 'T' .. field, false)
     count_in_hand(c.worker, c.run, field, r.p, '', -1)
@@ -226,17 +223,16 @@ local function drop(r, rkey, c, field)
   if e then forget(r, c.run, field, e) end
 end
 
--- A worker that goes on from one call to the next, as in a chain: then nothing is counted. Whether that is all there is
--- to do with the tasks.
-local function goes_on(r, rkey, c, s1, s2, q1, q2)
-  local done, field = SETTLE[s1 + 1], QUEUE[q1 + 1]
-  local kept = kept_text(c.worker, '0', '')
-  local is_one = s2 == s1 + 2 and q2 == q1 + 4 and QUEUE[q1 + 3] == 'k' and hands_out(r.c)
-  local is_plain = is_one and QUEUE[q1 + 2] == '0' and QUEUE[q1 + 4] == '' and class_of(done) == 'c' and class_of(field) == 'c'
-  if not is_plain or hget(rkey, 'T' .. done) ~= kept or hget(rkey, 'T' .. field) then return false end
-  hset(rkey, 'T' .. done, false)
-  hset(rkey, 'T' .. field, kept)
-  return true
+local function tasks_and_letters(r, rkey, c)
+  for at = 1, #c.letters, 3 do
+    local to = c.letters[at]
+    if receive(P .. 'm:' .. c.run, c.path, to, c.letters[at + 1], c.letters[at + 2]) then
+      insert(r, c.run, field_of('m', to), '0', '')
+    end
+  end
+  for at = 1, #c.settle, 2 do settle(r, rkey, c, c.settle[at]) end
+  for at = 1, #c.obsolete do drop(r, rkey, c, c.obsolete[at]) end
+  for at = 1, #c.queue, 4 do queue(r, rkey, c, unpack(c.queue, at, at + 3)) end
 end
 
 -- What most commits are answered.
@@ -244,51 +240,108 @@ local DONE = { 'done', 0, 0 }
 
 local function apply(i)
   local c = commit_at(i)
-  local rkey, length = P .. 'r:' .. c.run, 'l' .. c.path
-  -- Where its rows begin and end in the lists of tasks that it settles, drops and queues, and of messages.
-  local s1, s2 = rows_of(i, SETTLE, 3)
-  local o1, o2 = rows_of(i, OBSOLETE, 2)
-  local q1, q2 = rows_of(i, QUEUE, 5)
-  local m1, m2 = rows_of(i, LETTERS, 4)
-  local r = load(rkey, length, c, s1, s2, o1, o2, q1, q2)
-  local is = r[length] or '0'
+  local rkey = P .. 'r:' .. c.run
+  local r, is = load(rkey, c)
   local len = is ~= c.expected and tonumber(is)
-  if len and is_known(rkey, c, len) then return { 'duplicate', tonumber(r.c), tonumber(r.v) } end
-  if not holds_all(c, rkey, s1, s2) then
+  if len and is_known(c, len) then return { 'duplicate', control_of(r.c) } end
+  if not holds_all(c, rkey) then
     incident('fenced', 1)
     return { 'fenced', 0, 0 }
   end
   if len then return { 'conflict', len, 0 } end
   if c.at then hear(c.at) end
-  local why = not r.k and admit(rkey, c)
-  if why then return { why, 0, 0 } end
-  if c.summary then summarise(r, rkey, c) end
+  if not r.k then
+    local fields, why = admit(c.run, c.begun)
+    if not fields then return { why, 0, 0 } end
+    for field, value in pairs(fields) do hset(rkey, field, value) end
+  end
+  if c.shown then
+    show(c.run, r, c.shown)
+    hset(rkey, 't', c.shown[1])
+    hset(rkey, 'z', c.shown[3])
+  end
   if c.control then set_control(r, rkey, c) end
-  for at = m1, m2, 4 do
-    local to = LETTERS[at + 1]
-    if receive(P .. 'm:' .. c.run, c.path, to, LETTERS[at + 2], LETTERS[at + 3]) then
-      insert(r, c.run, field_of('m', to), '0', '')
-    end
+  local key, field = record_at(c.run, c.path, tonumber(c.expected))
+  hset(key, field, c.record)
+  key, field = length_at(c.run, c.path)
+  hset(key, field, c.after)
+  tasks_and_letters(r, rkey, c)
+  if r.c == '0' then return DONE end
+  return { 'done', control_of(r.c) }
+end
+
+---------------------------------------------------------------- what most commits are
+
+-- A root begins with a call in the hands of who commits, goes from one call to the next in the same hands, or ends after
+-- one. Nothing else of such a run is in question and no other commit of the step speaks of it, so it is decided by what
+-- stands in its hash and written past the tables of the step. Each of these gives false, and has done nothing, when
+-- anything is otherwise: then it is a commit like others.
+
+local function begin(i, run, rkey)
+  local began, shown, worker = BEGUN[i], SHOWN[i], WORKERS[i]
+  if redis.call('HEXISTS', rkey, 'k') == 1 then return false end
+  local r = admit(run, began)
+  if not r then return false end
+  show(run, r, shown)
+  r.t, r.z, r.l, r[FIELDS[i]] = shown[1], shown[3], WILL[i], RECORDS[i]
+  local set = { rkey }
+  for field, value in pairs(r) do
+    set[#set + 1] = field
+    set[#set + 1] = value
   end
-  hset(rkey, c.field, c.record)
-  hset(rkey, length, c.after)
-  if o2 < o1 and goes_on(r, rkey, c, s1, s2, q1, q2) then s1, q1 = s2 + 1, q2 + 1 end
-  for at = s1, s2, 3 do settle(r, rkey, c, SETTLE[at + 1]) end
-  for at = o1, o2, 2 do drop(r, rkey, c, OBSOLETE[at + 1]) end
-  for at = q1, q2, 5 do
-    queue(r, rkey, c, QUEUE[at + 1], QUEUE[at + 2], QUEUE[at + 3], QUEUE[at + 4])
+  straight[#straight + 1] = set
+  if not hget(P .. 'workers', worker) then hset(P .. 'strangers', worker, '1') end
+  hset(P .. 'w:' .. worker, 'r' .. run, '1')
+  count(P .. 'w:' .. worker, 'c' .. r.p, 1)
+  return true
+end
+
+local function go_on(i, rkey)
+  local v = redis.call('HMGET', rkey, 'l', 'c')
+  if v[1] ~= WAS[i] or v[2] ~= '0' then return false end
+  straight[#straight + 1] = { rkey, FIELDS[i], RECORDS[i], 'l', WILL[i] }
+  return true
+end
+
+-- It ends, or waits for what is not a call.
+local function let_go(i, run, rkey)
+  local shown, worker = SHOWN[i], WORKERS[i]
+  local v = redis.call('HMGET', rkey, 'l', 'c', 'n', 'k', 'p', 'f', 'x', 't')
+  if v[1] ~= WAS[i] or v[2] ~= '0' or v[3] then return false end
+  show(run, { k = v[4], f = v[6], x = v[7] or nil, t = v[8] }, shown)
+  straight[#straight + 1] = { rkey, FIELDS[i], RECORDS[i], 'l', WILL[i], 't', shown[1], 'z', shown[3] }
+  hset(P .. 'w:' .. worker, 'r' .. run, false)
+  count(P .. 'w:' .. worker, 'c' .. v[5], -1)
+  return true
+end
+
+local function chain(i)
+  local run, is_done = RUNS[i], false
+  local rkey = P .. 'r:' .. run
+  if BEGUN[i] then
+    is_done = begin(i, run, rkey)
+  elseif SHOWN[i] then
+    is_done = let_go(i, run, rkey)
+  else
+    is_done = go_on(i, rkey)
   end
-  if r.c == '0' and r.v == '0' then return DONE end
-  return { 'done', tonumber(r.c), tonumber(r.v) }
+  if is_done and AT[i] then hear(AT[i]) end
+  return is_done
 end
 
 local function main()
-  local answers, writes = {}, false
-  for i = 1, #ask.run do
-    answers[i] = apply(i)
-    writes = writes or answers[i][1] == 'done' or answers[i][1] == 'fenced'
+  -- Answers besides `DONE`, each with the number of its commit.
+  local others, done, writes = {}, 0, false
+  for i = 1, #RUNS do
+    local answer = WAS[i] and chain(i) and DONE or apply(i)
+    if answer == DONE then
+      done = done + 1
+    else
+      others[#others + 1] = { i, unpack(answer) }
+    end
+    writes = writes or answer[1] == 'done' or answer[1] == 'fenced'
   end
-  return { answers = answers, writes = writes }
+  return { done = done, others = others, writes = writes }
 end
 
 return step_by(main)

@@ -7,24 +7,27 @@ local function count_of(record)
   return struct.unpack('<I4', record, 25)
 end
 
--- The position of the record that holds a position: records are found by where they begin.
-local function begin_of(key, path, position)
-  for from = position, 0, -64 do
-    local fields = {}
-    for at = from, math.max(0, from - 63), -1 do fields[#fields + 1] = 'j' .. at .. ' ' .. path end
+-- The position of the record that holds a position: records are found by where they begin. So many are looked for at
+-- once as stand in one hash.
+local function begin_of(run, path, position)
+  local from = position
+  while from >= 0 do
+    local first, key, fields = from - from % NEAR, nil, {}
+    for at = from, first, -1 do key, fields[#fields + 1] = record_at(run, path, at) end
     for i, record in ipairs(redis.call('HMGET', key, unpack(fields))) do
       if record then return from - i + 1 end
     end
+    from = first - 1
   end
 end
 
 -- Records of a scope from the one that holds position `after` on, with where they begin.
 local function history()
-  local key, path = P .. 'r:' .. ask.run, ask.path
-  local len, records, bytes, events = tonumber(redis.call('HGET', key, 'l' .. path) or 0), {}, 0, 0
-  local at = ask.after < len and begin_of(key, path, ask.after)
+  local run, path, records, bytes, events = ask.run, ask.path, {}, 0, 0
+  local len = length_of(redis.call('HGET', length_at(run, path)))
+  local at = ask.after < len and begin_of(run, path, ask.after)
   while at and at < len and bytes < BYTES and events < ask.limit do
-    local record = redis.call('HGET', key, 'j' .. at .. ' ' .. path)
+    local record = redis.call('HGET', record_at(run, path, at))
     if not record then return { torn = at } end
     records[#records + 1] = { at, record }
     at, bytes = at + count_of(record), bytes + #record
@@ -46,12 +49,13 @@ local function tasks()
   return { tasks = found }
 end
 
-local ROW = { 'k', 'l', 'c', 'v', 't', 'f', 'z', 's', 'j0 ' }
+local ROW = { 'k', 'l', 'c', 't', 'f', 'z', 's', 'j0' }
 
 local function row_of(run)
   local v = redis.call('HMGET', P .. 'r:' .. run, unpack(ROW))
   if not v[1] then return nil end
-  return { v[1], run, v[2], tonumber(v[3]), tonumber(v[4]), v[7], v[8] or '', v[9] or '' }, v[5], v[6]
+  local digit, revision = control_of(v[3])
+  return { v[1], run, length_of(v[2]), digit, revision, v[6], v[7] or '', v[8] or '' }, v[4], v[5]
 end
 
 local function run()

@@ -27,8 +27,8 @@ local function hash_of_run(key)
   local h = H[key]
   if not h then
     h = {
-      is = { k = nil, c = nil, v = nil, p = nil, t = nil, f = nil, x = nil, n = nil, z = nil },
-      new = { k = nil, c = nil, v = nil, p = nil, t = nil },
+      is = { k = nil, c = nil, l = nil, p = nil, t = nil, f = nil, x = nil, n = nil, z = nil },
+      new = { k = nil, c = nil, l = nil, p = nil, t = nil },
     }
     H[key] = h
   end
@@ -113,6 +113,8 @@ end
 
 -- Keys that this step takes away whole.
 local gone = {}
+-- What this step sets in hashes that nothing else of it touches: for each the arguments of HSET.
+local straight = {}
 
 -- Everything that is set first, then everything that is taken out: a server without memory refuses the first. A step that
 -- makes room does it the other way round: such a server takes it, and what is set after it, too.
@@ -149,6 +151,7 @@ local function write_all(makes_room)
     if #out > 0 then outs[#outs + 1] = { 'ZREM', key, out } end
   end
   for _, key in ipairs(gone) do outs[#outs + 1] = { 'UNLINK', key, {} } end
+  for i = 1, #straight do redis.call('HSET', unpack(straight[i])) end
   for _, list in ipairs(makes_room and { outs, sets } or { sets, outs }) do
     for _, w in ipairs(list) do call(w[1], w[2], w[3]) end
   end
@@ -196,10 +199,13 @@ local function incident(what, times)
   count(P .. 'incidents', what, times)
 end
 
+-- How far counters of the store have come in this step.
+local reached = {}
+
 -- The next number of a counter of the store.
 local function next_of(counter)
-  local number = tonumber(meta[counter] or 0)
-  hset(META, counter, whole(number + 1))
+  local number = reached[counter] or tonumber(meta[counter] or 0)
+  reached[counter] = number + 1
   return number
 end
 
@@ -228,6 +234,38 @@ end
 -- Tasks that are due by then stand among those that can be claimed.
 local function visible_by()
   return frame.is_virtual and tonumber(meta.now or 0) or time_told()
+end
+
+---------------------------------------------------------------- runs, and where what grows stands
+
+-- So many events of a root stand in the run's own hash, so that a step of a short run touches only that. All others and
+-- the lengths of inner scopes stand in a hash beside it: a run's own hash is gone through by who looks at its tasks.
+local NEAR = 64
+
+-- The key and the field of the record that begins at a position.
+local function record_at(run, path, position)
+  if path == '' and position < NEAR then return P .. 'r:' .. run, 'j' .. position end
+  return P .. 'j:' .. run, 'j' .. position .. ' ' .. path
+end
+
+-- The key and the field of a journal's length. Behind that of a root may stand a call: see `unfold`.
+local function length_at(run, path)
+  if path == '' then return P .. 'r:' .. run, 'l' end
+  return P .. 'j:' .. run, 'l' .. path
+end
+
+local function length_of(text)
+  return text and tonumber(text:match('^%d+')) or 0
+end
+
+-- A run's control word as it is kept: its digit, and behind that how often it was changed, if ever.
+local function control_of(text)
+  return tonumber(text:sub(1, 1)), tonumber(text:sub(3)) or 0
+end
+
+local function hands_out(control)
+  local digit = control:sub(1, 1)
+  return digit == '0' or digit == '2'
 end
 
 ---------------------------------------------------------------- tasks and their queue
@@ -280,8 +318,28 @@ local function holder_of(e)
   return worker, tonumber(turn)
 end
 
+-- The text of a call in the hands of a worker that kept it.
+local function kept_text(worker)
+  return 'c|1|0|0|0||' .. worker .. ' 0'
+end
+
+-- The length of a root's journal, the call that stands behind it, and the worker that kept the call.
+local HEAD = '^(%d+) (%S+) (%S+)$'
+
+-- A root that goes from one call to the next in the same hands has the call behind the length of its journal, so that a
+-- step of it compares and sets one field. This makes it a task like others.
+local function unfold(run)
+  local key = P .. 'r:' .. run
+  local length, task, worker = (hget(key, 'l') or ''):match(HEAD)
+  if not task then return end
+  hset(key, 'l', length)
+  hset(key, 'T' .. task, kept_text(worker))
+  count(key, 'n', 1)
+end
+
 -- A run's tasks are fields of its hash, with a letter before them that no other field begins with.
 local function task_get(run, field)
+  if class_of(field) == 'c' then unfold(run) end
   return hget(P .. 'r:' .. run, 'T' .. field)
 end
 
@@ -292,6 +350,7 @@ end
 -- All tasks of a run, by their fields, as this step sees them.
 local function tasks_of(run)
   local key, found, cursor = P .. 'r:' .. run, {}, '0'
+  unfold(run)
   repeat
     local page = redis.call('HSCAN', key, cursor, 'MATCH', 'T*', 'COUNT', MOST)
     cursor = page[1]
@@ -431,7 +490,7 @@ local function in_the_hands_of(worker)
 end
 
 -- What is known of a run besides its scopes: its key, control word, plan and priority.
-local RUN = { 'k', 'c', 'v', 'p', 'y' }
+local RUN = { 'k', 'c', 'p', 'y' }
 
 -- A task goes back into the queue. Its token stays, so that the next claim's is higher.
 local function give_back(run, field, e)
@@ -451,10 +510,6 @@ local function forget(r, run, field, e)
   leave_line(e, run, field)
   count(P .. 'r:' .. run, 'n', -1)
   task_set(run, field, false)
-end
-
-local function hands_out(control)
-  return control == '0' or control == '2'
 end
 
 -- A worker as it is kept: until when it counts as alive, the length of its lease, the number of its last claim, whether
@@ -491,6 +546,7 @@ local function step_by(main)
   local step = tonumber(meta.step or 0)
   local body = main()
   local forgot = math.max(0, frame.seen - step)
+  for counter, number in pairs(reached) do hset(META, counter, whole(number)) end
   if next(Z) or next(H[META].new) or body.writes then
     step = step + 1
     hset(META, 'step', whole(step))

@@ -9,12 +9,12 @@ local function put_plan()
   return { writes = true }
 end
 
-local ROW = { 'k', 't', 'f', 'n' }
+local ROW = { 'k', 't', 'f', 'n', 'l' }
 
 -- Read past what the step keeps in mind: many are looked at, and few go.
 local function is_over(run)
   local v = redis.call('HMGET', P .. 'r:' .. run, unpack(ROW))
-  return v[1] and v[2] >= '5' and not v[4]
+  return v[1] and v[2] >= '5' and not v[4] and not v[5]:find(' ', 1, true)
 end
 
 -- The flows whose runs are looked at.
@@ -101,6 +101,7 @@ local function delete(run)
   count(P .. 'counts', r.t, -1)
   hset(P .. 'held', run, false)
   gone[#gone + 1] = P .. 'r:' .. run
+  gone[#gone + 1] = P .. 'j:' .. run
   gone[#gone + 1] = P .. 'm:' .. run
 end
 

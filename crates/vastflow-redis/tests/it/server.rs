@@ -18,18 +18,18 @@ async fn refusal(server: &Redis) -> String {
     }
 }
 
-async fn commit(store: &RedisStore, commit: Commit) -> Result<Committed, StoreError> {
+pub(crate) async fn commit(store: &RedisStore, commit: Commit) -> Result<Committed, StoreError> {
     (store as &dyn Store).commit(commit).await
 }
 
 /// Submits a batch; its answer comes through the channel.
-fn submit(store: &RedisStore, batch: Vec<Commit>) -> tokio::sync::oneshot::Receiver<Answer> {
+pub(crate) fn submit(store: &RedisStore, batch: Vec<Commit>) -> tokio::sync::oneshot::Receiver<Answer> {
     let (send, receive) = tokio::sync::oneshot::channel();
     store.submit(batch, Box::new(move |answer| drop(send.send(answer))));
     receive
 }
 
-async fn open(server: &Redis) -> RedisStore {
+pub(crate) async fn open(server: &Redis) -> RedisStore {
     let store = RedisStore::open(&server.url()).await.unwrap();
     store.put_plan(fixture::plan()).await.unwrap();
     store
@@ -61,6 +61,17 @@ async fn a_server_that_may_throw_runs_away_is_refused() {
 async fn a_cluster_is_refused() {
     let server = Redis::start_with(Sync::Always, &["--cluster-enabled", "yes"]);
     assert!(refusal(&server).await.contains("cluster"));
+}
+
+#[tokio::test]
+async fn a_store_of_another_format_is_refused() {
+    let server = Redis::start(Sync::Always);
+    drop(open(&server).await);
+    for (format, word) in [(1, "never released"), (99, "newer version")] {
+        server.command(&format!("HSET {{vastflow:0}}:meta format {format}"));
+        let why = refusal(&server).await;
+        assert!(why.contains(word), "{why}");
+    }
 }
 
 #[tokio::test]
@@ -114,7 +125,7 @@ async fn end_one(store: &RedisStore, run: &str) {
 }
 
 /// How often the server was given a command.
-fn calls_of(server: &Redis, command: &str) -> usize {
+pub(crate) fn calls_of(server: &Redis, command: &str) -> usize {
     let stats = server.command("INFO commandstats");
     let line = stats.split_once(&format!("cmdstat_{command}:calls=")).map_or("0,", |(_, rest)| rest);
     line.split(',').next().unwrap().parse().unwrap()
@@ -366,7 +377,7 @@ async fn hints_reach_other_processes_also_after_a_restart() {
 }
 
 /// Waits for an answer that must come.
-async fn answered(answer: tokio::sync::oneshot::Receiver<Answer>) -> Answer {
+pub(crate) async fn answered(answer: tokio::sync::oneshot::Receiver<Answer>) -> Answer {
     tokio::time::timeout(Duration::from_secs(20), answer).await.expect("an answer in time").expect("an answer")
 }
 
