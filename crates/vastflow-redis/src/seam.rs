@@ -2,7 +2,7 @@
 
 use crate::element::{id_of, text_of};
 use crate::record::{self, number};
-use crate::service::{PATIENCE, millis};
+use crate::service::millis;
 use crate::store::RedisStore;
 use crate::wire::Raw;
 use crate::words::{
@@ -75,6 +75,7 @@ impl Store for RedisStore {
             lease: millis(beat.lease),
             now: text_of(beat.now),
         };
+        self.link.service.lives_by(beat.lease);
         let asked = Instant::now();
         let told: BeatTold = self.link.step(script::WORKERS, "beat", &ask).await?;
         let now = time_of(&told.now)?;
@@ -105,7 +106,7 @@ impl Store for RedisStore {
             limit: most(limit),
             now: text_of(now),
             asked: service.time().unwrap_or(0),
-            patience: PATIENCE,
+            patience: service.patience(),
             served: service.length(),
         };
         let asked = Instant::now();

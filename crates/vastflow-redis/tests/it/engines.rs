@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use vastflow_core::RunStatus;
 use vastflow_redis::{RedisOptions, RedisStore};
 use vastflow_sdk::{Flow, Node, Result};
-use vastflow_store::{RunQuery, Store};
+use vastflow_store::{Heartbeat, RunQuery, Store, WorkerInfo};
+use vastflow_testsuite::fixture;
 use vastflow_testsuite::servers::{Redis, Sync};
 use vastflow_worker::Engine;
 
@@ -178,4 +179,39 @@ async fn the_work_of_a_dead_engine_goes_on_elsewhere() {
     assert_eq!(tries.load(Ordering::SeqCst), 2);
     let page = living.store().runs(&RunQuery::default()).await.unwrap();
     assert_eq!(page.rows.len(), 1);
+}
+
+/// A server that takes more than a second for every answer is slow and not away: who has died on it is given up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dead_are_given_up_on_a_slow_server_too() {
+    let (lease, pause) = (Duration::from_secs(6), 1_200);
+    let server = Arc::new(Redis::start(Sync::EverySecond));
+    let store = store(&server).await;
+    let pulse = |worker| Heartbeat { worker, about: Arc::new(WorkerInfo::here()), lease, now: fixture::T0 };
+    store.heartbeat(pulse(fixture::BOB)).await.unwrap();
+    let stop = Arc::new(AtomicUsize::new(0));
+    let slow = {
+        let (server, stop) = (Arc::clone(&server), Arc::clone(&stop));
+        std::thread::spawn(move || {
+            while stop.load(Ordering::Relaxed) == 0 {
+                server.command(&format!("CLIENT PAUSE {pause} ALL"));
+            }
+        })
+    };
+    say("one of two workers is silent, and every answer takes 1.2 s; its lease is 6 s");
+    let (began, mut slowest) = (Instant::now(), Duration::ZERO);
+    loop {
+        let asked = Instant::now();
+        store.heartbeat(pulse(fixture::ALICE)).await.unwrap();
+        slowest = slowest.max(asked.elapsed());
+        let swept = store.sweep(fixture::T0, 9).await.unwrap();
+        if swept.workers > 0 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "the dead are not given up");
+    }
+    stop.store(1, Ordering::Relaxed);
+    slow.join().unwrap();
+    assert!(slowest > Duration::from_secs(1) && began.elapsed() >= lease, "{slowest:?}, {:?}", began.elapsed());
+    assert_eq!(store.fleet().await.unwrap().workers.len(), 1);
 }
