@@ -234,7 +234,7 @@ impl Short<'_> {
     }
 }
 
-/// How many events of a root stand in the run's own hash; `step.lua` knows the same number.
+/// How many events of a root stand in the run's own hash; `tasks.lua` knows the same number.
 const NEAR: u64 = 64;
 
 /// Whether a commit does what most do: its root begins with a call in the worker's own hands, goes from one call to the
@@ -324,6 +324,6 @@ mod tests {
 
     #[test]
     fn the_scripts_know_how_much_stands_in_a_runs_own_hash() {
-        assert!(include_str!("lua/step.lua").contains(&format!("\nlocal NEAR = {NEAR}\n")));
+        assert!(include_str!("lua/tasks.lua").contains(&format!("\nlocal NEAR = {NEAR}\n")));
     }
 }

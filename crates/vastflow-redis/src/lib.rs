@@ -39,8 +39,8 @@
 //!
 //! A worker is given up when its lease has ended by the server's clock, and when the one who sweeps has had every
 //! answer in time for a full lease: after the server was stopped, restarted or out of reach nobody looks dead before
-//! everybody had a lease's time to say that they live. So a process that starts anew waits for one lease before it
-//! takes over what the dead left.
+//! everybody had a lease's time to say that they live. In time is what comes within a third of the lease, or a second.
+//! So a process that starts anew waits for one lease before it takes over what the dead left.
 //!
 //! # Keys
 //!
@@ -59,7 +59,9 @@
 //! | `lanes`, `buckets` | hashes | how many calls of a lane are in hand, and when its token bucket is full again |
 //! | `plans`, `texts` | hashes | plans by hash and by number, and their JSON |
 //! | `runs`, `runs:of:<flow>`, `runs:is:<status>`, `runs:ended:<flow>` | sorted sets | lists of runs |
-//! | `counts`, `open`, `flows`, `kinds`, `held`, `heldline` | hashes | how many runs there are of each status, and what is not over of each flow; which flows, kinds of tasks and held runs there are |
+//! | `counts`, `open`, `flows`, `kinds`, `held` | hashes | how many runs there are of each status, and what is not over of each flow; which flows, kinds of tasks and held runs there are |
+//! | `heads:<plan>` | sorted set | the keys of runs that wait in line, by the rank of the first |
+//! | `line`, `lines`, `full`, `fullby` | hashes | how many runs wait in line, by flow and key, and by plan; the keys that have no room, and what for |
 //! | `meta` | hash | the store's own name, the format, and its counters |
 //! | `news` | channel | somebody may have something to claim |
 //!
@@ -81,7 +83,7 @@
 //! **Absent:** Redis Cluster, waiting for replicas, searching runs by the text of their errors, any type of the driver
 //! in the public interface.
 //!
-//! Start reading at `submit.rs`, then `lua/step.lua`, `lua/commit.lua` and `link.rs`.
+//! Start reading at `submit.rs`, then `lua/step.lua`, `lua/tasks.lua`, `lua/commit.lua` and `link.rs`.
 
 mod check;
 mod element;

@@ -8,10 +8,13 @@ pub(crate) struct Script {
     rules: &'static str,
 }
 
-const STEP: &str = include_str!("lua/step.lua");
+/// What every script begins with.
+const STEP: &str = concat!(include_str!("lua/step.lua"), include_str!("lua/tasks.lua"));
+const CLAIMING: &str =
+    concat!(include_str!("lua/handout.lua"), include_str!("lua/admit.lua"), include_str!("lua/claim.lua"));
 
 pub(crate) const COMMIT: Script = Script { place: 0, rules: include_str!("lua/commit.lua") };
-pub(crate) const CLAIM: Script = Script { place: 1, rules: include_str!("lua/claim.lua") };
+pub(crate) const CLAIM: Script = Script { place: 1, rules: CLAIMING };
 pub(crate) const WORKERS: Script = Script { place: 2, rules: include_str!("lua/workers.lua") };
 pub(crate) const READ: Script = Script { place: 3, rules: include_str!("lua/read.lua") };
 pub(crate) const UPKEEP: Script = Script { place: 4, rules: include_str!("lua/upkeep.lua") };

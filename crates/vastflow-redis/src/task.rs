@@ -77,7 +77,7 @@ mod tests {
     /// The scripts know by the first letter what a task takes of a worker; the core knows it by the task.
     #[test]
     fn the_scripts_know_the_classes() {
-        let step = include_str!("lua/step.lua");
+        let step = include_str!("lua/tasks.lua");
         let class = |task: Task| match task {
             Task::Admit => 'a',
             task if task.takes_slot() => 'c',

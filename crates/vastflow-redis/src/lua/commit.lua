@@ -109,13 +109,6 @@ local function holds_all(c, rkey)
   return true
 end
 
--- Counts a run that is not over: among all, among those of its flow, and among those that have its key.
-local function count_open(flow, key, by)
-  count(P .. 'open', '', by)
-  count(P .. 'open', flow, by)
-  if key then count(P .. 'open', flow .. ' ' .. key, by) end
-end
-
 local FINAL = '567'
 -- No list by status for the runs that succeeded: mostly they are nearly all, and stand in the list of all.
 local UNLISTED = '5'
@@ -131,8 +124,11 @@ local function move(run, r, is, ended)
   end
   if is ~= UNLISTED then zset(P .. 'runs:is:' .. is, run, r.k) end
   count(counts, is, 1)
-  if is_open and not was_open then count_open(r.f, r.x, 1) end
-  if was_open and not is_open then count_open(r.f, r.x, -1) end
+  if is_open and not was_open then count_crowds(P .. 'open', r, 1) end
+  if was_open and not is_open then
+    count_crowds(P .. 'open', r, -1)
+    make_room(r)
+  end
   if was and not was_open then zset(P .. 'runs:ended:' .. r.f, run, false) end
   if not is_open then zset(P .. 'runs:ended:' .. r.f, run, ended) end
 end
@@ -153,7 +149,7 @@ end
 -- What lists show of a run that stood as `r` says.
 local function show(run, r, shown)
   move(run, r, shown[1], shown[2])
-  if shown[2] ~= '' then news = news or waits_in('a') end
+  if shown[2] ~= '' then news = news or counted(LINES, '') > 0 end
 end
 
 -- Changes a run's word. What was held back becomes claimable again when the word allows it.
@@ -176,7 +172,7 @@ local function set_control(r, rkey, c)
     end
     if leaves then e.lane = '' end
     if leaves and e.state == 'q' or hands_out(c.control) and e.state == 'h' then
-      leave_line(e, c.run, field)
+      if e.state == 'h' and field == 'l' then count_crowds(LINE, crowds_of(c.run), -1) end
       push(r, c.run, field, e)
     elseif leaves then
       task_set(c.run, field, text_of(e))

@@ -1,10 +1,11 @@
 //! What a step costs: counted in commands that the server carried out and in fields that it keeps, not in time.
 
 use crate::server::{answered, calls_of, commit, open, submit};
-use vastflow_core::{Seq, Task};
+use std::collections::HashMap;
+use vastflow_core::{RunInfo, Seq, Task};
 use vastflow_redis::RedisStore;
-use vastflow_store::{ClaimToken, Commit, Committed, Control, Store, TaskState};
-use vastflow_testsuite::fixture::{self, ALICE};
+use vastflow_store::{Claim, ClaimToken, Claimed, Commit, Committed, Control, Store, TaskState, WindowOf};
+use vastflow_testsuite::fixture::{self, ALICE, Story};
 use vastflow_testsuite::servers::{Redis, Sync};
 
 /// So much else there may be in a run's own hash: what it is, and the first events of its root.
@@ -130,4 +131,95 @@ async fn a_link_that_does_not_fit_is_a_commit_like_others() {
         all_done(&store, vec![link("t", at, done)]).await;
     }
     assert_eq!(store.history(&fixture::root("t"), Seq::ZERO, 999).await.unwrap().len(), 130);
+}
+
+/// Runs that wait in line, two with each of so many keys.
+async fn line_up(store: &RedisStore, keys: usize) -> HashMap<String, Story> {
+    store.put_plan(fixture::wide(1)).await.unwrap();
+    let (mut stories, mut starts) = (HashMap::new(), Vec::new());
+    for run in 0..2 * keys {
+        let mut story = Story::new(fixture::wide(1), &format!("r{run}"));
+        story.info = RunInfo { key: Some(fixture::name(&format!("key{}", run % keys))), ..RunInfo::default() };
+        story.queued = true;
+        starts.push(story.start());
+        stories.insert(format!("r{run}"), story);
+    }
+    all_done(store, starts).await;
+    stories
+}
+
+/// Lets runs in, as many with a key as are to be in flight at most.
+async fn let_in(store: &RedisStore, most: usize) -> Vec<Claimed> {
+    let windows = [(WindowOf::KeyOf(fixture::wide(1).flow().clone()), most)];
+    let claim = Claim { windows: windows.into(), ..Claim::new(ALICE, 9, fixture::LEASE, fixture::T0) };
+    store.claim(claim).await.unwrap().tasks
+}
+
+/// A claim looks at as many keys as it lets runs in, not at all that somebody waits with, and at those that are full once.
+#[tokio::test]
+async fn a_claim_costs_what_it_lets_in_however_many_keys_wait() {
+    const KEYS: usize = 2_000;
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    let mut stories = line_up(&store, KEYS).await;
+    let reads = || -> usize {
+        ["zrange", "zrangebyscore", "zcard", "zscore", "hget", "hmget", "hgetall"]
+            .map(|one| calls_of(&server, one))
+            .iter()
+            .sum()
+    };
+    let before = reads();
+    let mut inside = let_in(&store, 1).await;
+    assert_eq!(inside.len(), 256, "the most that one claim lets in");
+    // Of each key its line, of each run its hash, and nothing of the other keys.
+    assert!(reads() - before < 4 * 256, "{} reads", reads() - before);
+    while inside.len() < KEYS {
+        inside.extend(let_in(&store, 1).await);
+    }
+    let let_in_first: Vec<_> = inside.iter().map(|one| one.scope.run().to_string()).collect();
+    let wrong = let_in_first.iter().zip(0..).find(|(run, at)| **run != format!("r{at}"));
+    assert_eq!((wrong, inside.len()), (None, KEYS), "first come, first served");
+    // All that are left are full: that is found out once.
+    assert!(let_in(&store, 1).await.is_empty());
+    let before = reads();
+    assert!(let_in(&store, 1).await.is_empty());
+    assert!(reads() - before < 20, "{} reads for nothing", reads() - before);
+    // One of a key ends: the other is let in, and nobody else is looked at.
+    let story = stories.get_mut("r7").unwrap();
+    let admitted = story.answer(&inside[7]);
+    all_done(&store, vec![admitted, story.finish(fixture::attempt(0, 1))]).await;
+    let before = reads();
+    let next = let_in(&store, 1).await;
+    assert_eq!(next.iter().map(|one| one.scope.run().as_str()).collect::<Vec<_>>(), ["r2007"]);
+    assert!(reads() - before < 30, "{} reads for one", reads() - before);
+    // It is given back: it waits again, and is let in again.
+    store.release(&[fixture::lease(&next[0])]).await.unwrap();
+    assert_eq!(let_in(&store, 1).await.len(), 1);
+    // A larger window has room for all.
+    let mut rest = 0;
+    loop {
+        let more = let_in(&store, 2).await.len();
+        if more == 0 {
+            break;
+        }
+        rest += more;
+    }
+    assert_eq!(rest, KEYS - 1);
+}
+
+/// A window of all that is full is left at once.
+#[tokio::test]
+async fn a_full_window_is_left_at_once() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    line_up(&store, 600).await;
+    let claim = || {
+        let windows = [(WindowOf::All, 3), (WindowOf::KeyOf(fixture::wide(1).flow().clone()), 1)];
+        Claim { windows: windows.into(), ..Claim::new(ALICE, 9, fixture::LEASE, fixture::T0) }
+    };
+    assert_eq!(store.claim(claim()).await.unwrap().tasks.len(), 3);
+    let before = calls_of(&server, "zrange");
+    let claims = store.claim(claim()).await.unwrap();
+    assert!(claims.tasks.is_empty() && claims.windows[0].waits && claims.windows[0].in_flight == 3, "{claims:?}");
+    assert_eq!(calls_of(&server, "zrange") - before, 0);
 }

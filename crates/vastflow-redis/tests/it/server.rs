@@ -1,11 +1,11 @@
 //! Servers that are set up wrongly, full, emptied, demoted, silent; and callers that are gone, or ask for much.
 
 use std::time::{Duration, Instant};
-use vastflow_core::{Codec, Payload, RunInfo};
+use vastflow_core::{Codec, Payload};
 use vastflow_redis::{RedisOptions, RedisStore};
 use vastflow_store::{
-    Answer, Claim, Commit, Committed, Doomed, Durability, Heartbeat, Keep, Prune, Pruned, Store, StoreError, WindowOf,
-    WorkerId, WorkerInfo,
+    Answer, Claim, Commit, Committed, Doomed, Durability, Heartbeat, Keep, Prune, Pruned, Store, StoreError, WorkerId,
+    WorkerInfo,
 };
 use vastflow_testsuite::fixture::{self, Story};
 use vastflow_testsuite::own_clock;
@@ -193,28 +193,6 @@ async fn a_claim_hands_out_eight_mebibytes_of_mail() {
     assert_eq!((first.tasks.len(), first.more), (8, true));
     let second = store.claim(claim()).await.unwrap();
     assert_eq!((second.tasks.len(), second.more), (4, false));
-}
-
-/// Every key that waits is a line of its own: a claim asks the server once for each, however many it lets in.
-#[tokio::test]
-async fn a_claim_asks_once_for_each_key_that_waits() {
-    let server = Redis::start(Sync::EverySecond);
-    let store = open(&server).await;
-    let start = |run: usize| {
-        let mut story = Story::new(fixture::plan(), &format!("r{run}"));
-        story.info = RunInfo { key: Some(fixture::name(&format!("key{}", run % 300))), ..RunInfo::default() };
-        story.queued = true;
-        story.start()
-    };
-    let answer = answered(submit(&store, (0..600).map(start).collect())).await;
-    assert!(answer.iter().all(|(_, outcome)| matches!(outcome, Ok(Committed::Done { .. }))));
-    let reads = || ["zrange", "zrangebyscore", "zcard"].map(|command| calls_of(&server, command)).iter().sum::<usize>();
-    let before = reads();
-    let windows = [(WindowOf::KeyOf(fixture::plan().flow().clone()), 1)];
-    let claim = Claim { windows: windows.into(), ..Claim::new(fixture::ALICE, 9, fixture::LEASE, fixture::T0) };
-    let claims = store.claim(claim).await.unwrap();
-    assert_eq!(claims.tasks.len(), 256, "the most that one claim lets in");
-    assert!((300..320).contains(&(reads() - before)), "{} reads for 300 keys", reads() - before);
 }
 
 /// How long leases are in tests that wait for their end.
