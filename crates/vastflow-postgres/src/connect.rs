@@ -133,6 +133,14 @@ pub(crate) enum Failed {
     Said(tokio_postgres::Error),
     /// It took too long, and was given up.
     Late,
+    /// It was not sent.
+    Unsent(StoreError),
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Failed::Unsent(error)
+    }
 }
 
 impl Failed {
@@ -140,13 +148,14 @@ impl Failed {
         match self {
             Failed::Said(error) => driver(doing, error),
             Failed::Late => StoreError::unavailable(format!("{doing}: PostgreSQL did not answer in time")),
+            Failed::Unsent(error) => error,
         }
     }
 
     pub(crate) fn kind(&self) -> fail::Kind {
         match self {
             Failed::Said(error) => fail::kind(error),
-            Failed::Late => fail::Kind::Later,
+            Failed::Late | Failed::Unsent(_) => fail::Kind::Later,
         }
     }
 }

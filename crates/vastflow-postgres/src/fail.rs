@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Again,
     /// Somebody held a lock for too long, or it took too long: less at once may work.
     Blocked,
+    /// Something is not as it was expected to be: it takes a closer look.
+    Unexpected,
     /// The same again may work later.
     Later,
     /// What was sent cannot be kept.
@@ -34,12 +36,14 @@ pub(crate) fn kind(error: &tokio_postgres::Error) -> Kind {
     let code = state.code();
     match *state {
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Kind::Again,
+        SqlState::UNIQUE_VIOLATION => Kind::Unexpected,
         SqlState::CHECK_VIOLATION if is_about(error, "journal") => Kind::NoPartition,
         SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => Kind::Blocked,
         SqlState::INSUFFICIENT_PRIVILEGE | SqlState::INVALID_PASSWORD | SqlState::INVALID_CATALOG_NAME => Kind::Refused,
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION => Kind::Refused,
         SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_FUNCTION | SqlState::INVALID_SCHEMA_NAME => Kind::Refused,
         SqlState::FEATURE_NOT_SUPPORTED if says(error, "cached plan") => Kind::Again,
+        _ if code == "VF001" => Kind::Unexpected,
         _ if code.starts_with("22") || code.starts_with("54") || code.starts_with("42") => Kind::Data,
         _ => Kind::Later,
     }

@@ -88,6 +88,7 @@
 //!
 //! Start reading at `migrations/0002_commit.sql`, then `submit.rs`, `batch.rs` and `work.rs`.
 
+mod arrays;
 mod batch;
 mod connect;
 mod fail;
@@ -95,6 +96,7 @@ mod hints;
 mod line;
 mod migrate;
 mod options;
+mod plain;
 mod read;
 mod runtime;
 mod seam;

@@ -13,6 +13,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("tables", include_str!("../migrations/0001_tables.sql")),
     ("commit", include_str!("../migrations/0002_commit.sql")),
     ("work", include_str!("../migrations/0003_work.sql")),
+    ("plain", include_str!("../migrations/0004_plain.sql")),
 ];
 
 /// The first number of the pair that names our advisory lock; the second is made of the schema's name.

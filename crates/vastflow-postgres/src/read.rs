@@ -1,6 +1,7 @@
 //! Reading: journals, plans, lists.
 
-use crate::batch::{control_word, labels, millis};
+use crate::arrays::{labels, millis};
+use crate::batch::control_word;
 use crate::connect::Parameter;
 use crate::shared::Shared;
 use crate::task::unpack;

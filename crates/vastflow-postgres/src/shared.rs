@@ -20,6 +20,7 @@ pub(crate) struct Shared {
 /// The calls of the server's functions, with the schema's name in them.
 pub(crate) struct Statements {
     pub(crate) commit: String,
+    pub(crate) commit_plain: String,
     pub(crate) claim: String,
     pub(crate) release: String,
     pub(crate) heartbeat: String,
@@ -34,7 +35,8 @@ impl Statements {
             format!("SELECT * FROM {schema}.{function}({})", places.join(", "))
         };
         Statements {
-            commit: call("commit_1", 47),
+            commit: call("commit_2", 47),
+            commit_plain: call("commit_plain_1", 41),
             claim: call("claim_1", 17),
             release: call("release_1", 5),
             heartbeat: call("heartbeat_1", 5),

@@ -1,12 +1,14 @@
 //! Commits on their way: gathered while others are under way, sent as one batch, answered one by one.
 
 use crate::batch::{Batch, control_word};
-use crate::connect::Parameter;
+use crate::connect::{Failed, Parameter};
 use crate::fail::Kind;
 use crate::hints::jitter;
 use crate::line::{Line, Outcome, Part};
+use crate::plain::Plain;
 use crate::shared::{Shared, closed};
 use crate::upkeep;
+use crate::work::{column, only};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -144,32 +146,76 @@ fn of_many(error: StoreError) -> StoreError {
 
 const DOING: &str = "committing";
 
+/// One call of the server: the quick one when the commits are of the kind for it and nothing is in their way.
 async fn call(shared: &Shared, commits: &[&Commit]) -> Result<Outcomes, Refusal> {
+    if let Some(plain) = Plain::new(commits)? {
+        let commits = commits.get(..plain.len()).unwrap_or_default();
+        match send_to(shared, &shared.sql.commit_plain, commits, plain.parameters()).await {
+            Ok(rows) => {
+                if let Some(outcomes) = plain_outcomes(&plain, &rows)? {
+                    return Ok(outcomes);
+                }
+            }
+            Err(failed) if failed.kind() == Kind::Unexpected => {}
+            Err(failed) => return Err(refusal(failed)),
+        }
+    }
     let batch = Batch::new(commits)?;
     let commits = commits.get(..batch.len()).unwrap_or_default();
+    let rows = send_to(shared, &shared.sql.commit, commits, batch.parameters()).await.map_err(refusal)?;
+    Ok(outcomes(commits, &rows)?)
+}
+
+fn refusal(failed: Failed) -> Refusal {
+    let divides = matches!(failed.kind(), Kind::Data | Kind::Blocked);
+    Refusal { error: failed.into_error(DOING), divides }
+}
+
+/// Sends a call, more than once if something is in its way that may be gone in a moment.
+async fn send_to(
+    shared: &Shared,
+    sql: &str,
+    commits: &[&Commit],
+    arrays: Vec<Parameter<'_>>,
+) -> Result<Vec<Row>, Failed> {
     let now = commits.iter().map(|commit| commit.at).max().unwrap_or(Timestamp::ZERO);
     let clock = shared.hear(now);
     let patience = millis(shared.options.lock_timeout.min(PATIENCE));
     let mut with: Vec<Parameter<'_>> =
         vec![(&clock.heard, Type::INT8), (&clock.ripe, Type::INT8), (&patience, Type::INT4)];
-    with.extend(batch.parameters());
-    for attempt in 1.. {
+    with.extend(arrays);
+    let mut attempt = 1;
+    loop {
         shared.open()?;
-        let failed = match shared.connections.lend().await?.try_rows(&shared.sql.commit, &with).await {
-            Ok(rows) => return Ok(outcomes(commits, &rows)?),
+        let failed = match shared.connections.lend().await?.try_rows(sql, &with).await {
+            Ok(rows) => return Ok(rows),
             Err(failed) => failed,
         };
-        let kind = failed.kind();
-        match kind {
+        match failed.kind() {
             Kind::Again if attempt < TRIES => tokio::time::sleep(jitter(Duration::from_millis(4 << attempt))).await,
             Kind::NoPartition if attempt < TRIES => upkeep::partitions(shared).await?,
-            _ => {
-                let divides = matches!(kind, Kind::Data | Kind::Blocked);
-                return Err(Refusal { error: failed.into_error(DOING), divides });
-            }
+            _ => return Err(failed),
         }
+        attempt += 1;
     }
-    Err(closed().into())
+}
+
+/// Reads the answer of the server's quick function; nothing when something is not as it was expected.
+fn plain_outcomes(plain: &Plain<'_>, rows: &[Row]) -> Result<Option<Outcomes>, StoreError> {
+    let row = only(rows)?;
+    if !column::<bool>(row, "is_done")? {
+        return Ok(None);
+    }
+    let controls: Vec<i16> = column(row, "control")?;
+    let revisions: Vec<i32> = column(row, "revision")?;
+    let done = |place: &usize| {
+        let word = controls.get(*place).zip(revisions.get(*place));
+        let (control, revision) = word.ok_or_else(|| StoreError::corrupt("too few answers to commits"))?;
+        let control = ControlWord { control: control_word(*control)?, revision: revision.cast_unsigned() };
+        Ok(Ok(Committed::Done { control }))
+    };
+    let each = plain.places.iter().map(done).collect::<Result<_, StoreError>>()?;
+    Ok(Some(Outcomes { each, news: column(row, "news")? }))
 }
 
 fn millis(time: Duration) -> i32 {

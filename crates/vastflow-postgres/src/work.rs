@@ -1,6 +1,7 @@
 //! Claiming work, and staying alive: the calls of the server's functions, and what they answer.
 
-use crate::batch::{control_word, millis, or_null};
+use crate::arrays::{millis, or_null};
+use crate::batch::control_word;
 use crate::connect::{Lent, Parameter};
 use crate::shared::Shared;
 use crate::task::{class, pack, unpack};
@@ -48,7 +49,7 @@ fn most(count: usize) -> i32 {
 }
 
 /// The only row of an answer.
-fn only(rows: &[Row]) -> Result<&Row, StoreError> {
+pub(crate) fn only(rows: &[Row]) -> Result<&Row, StoreError> {
     rows.first().ok_or_else(|| StoreError::corrupt("a function of the server answered nothing"))
 }
 
