@@ -8,5 +8,6 @@ mod faulty;
 mod large;
 mod life;
 mod opening;
+mod plain;
 mod races;
 mod support;
