@@ -19,6 +19,9 @@ use vastflow_store::{
 };
 
 const DOING: &str = "reading";
+/// About how many bytes of events, and of how many commits at most, one call of the server reads.
+const PAGE: i64 = 1 << 20;
+const COMMITS: usize = 1_024;
 /// The most runs that one call deletes.
 const PRUNED_A_CALL: usize = 500;
 
@@ -41,36 +44,56 @@ fn events(record: &[u8]) -> Result<Vec<Event>, StoreError> {
     codec::decode(record).map_err(|why| StoreError::corrupt(why.to_string()))
 }
 
-/// Events of a scope from a position on.
+/// Events of a scope from a position on; each call of the server brings about so many bytes at most.
 pub(crate) async fn history(
     shared: Arc<Shared>,
     scope: ScopeId,
     after: Seq,
     limit: usize,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let schema = &shared.options.schema;
-    // The commit in the middle of which the position is comes first; each holds at least one event.
-    let sql = format!(
-        "SELECT j.first, j.at, j.events
-         FROM {schema}.scope s JOIN {schema}.scope r ON r.id = s.run AND r.control < 4 CROSS JOIN LATERAL (
-             SELECT first, at, events FROM {schema}.journal
-             WHERE run = s.run AND scope = s.id AND first >= coalesce((
-                 SELECT max(first) FROM {schema}.journal WHERE run = s.run AND scope = s.id AND first <= $2), 0)
-             ORDER BY first LIMIT $3) j
-         WHERE {schema}.key_of(s.name) = {schema}.key_of($1) ORDER BY j.first"
-    );
-    let (name, from) = (scope.to_string(), millis(after.0));
-    let most = i64::try_from(limit).unwrap_or(i64::MAX);
-    let with: [Parameter<'_>; 3] = [(&name, Type::TEXT), (&from, Type::INT8), (&most, Type::INT8)];
-    let mut found = Vec::new();
-    for row in shared.read(&sql, &with).await? {
-        let (first, at): (i64, i64) = (column(&row, "first")?, column(&row, "at")?);
-        let numbered = (first.cast_unsigned()..).map(Seq).zip(events(column(&row, "events")?)?);
-        let recorded = numbered.map(|(seq, event)| Recorded { seq, at: time(at), event });
-        found.extend(recorded.filter(|recorded| recorded.seq >= after));
+    let name = scope.to_string();
+    let mut found: Vec<Recorded> = Vec::new();
+    let mut from = after;
+    while found.len() < limit {
+        let rows = page(&shared, &name, from, limit - found.len()).await?;
+        let known = found.len();
+        for row in &rows {
+            let (first, at): (i64, i64) = (column(row, "first")?, column(row, "at")?);
+            let numbered = (first.cast_unsigned()..).map(Seq).zip(events(column(row, "events")?)?);
+            let recorded = numbered.map(|(seq, event)| Recorded { seq, at: time(at), event });
+            found.extend(recorded.filter(|recorded| recorded.seq >= from));
+        }
+        let has_more = rows.last().map_or(Ok(false), |row| column(row, "has_more"))?;
+        if !has_more || found.len() == known {
+            break;
+        }
+        from = found.last().map_or(from, |last| last.seq.after(1));
     }
     found.truncate(limit);
     Ok(found)
+}
+
+/// What the next commits of a scope recorded, from the one in the middle of which a position is: as many as have about
+/// [`PAGE`] bytes together, at least one; and whether there are more.
+async fn page(shared: &Shared, scope: &str, from: Seq, limit: usize) -> Result<Vec<Row>, StoreError> {
+    let schema = &shared.options.schema;
+    // Each holds at least one event.
+    let sql = format!(
+        "SELECT j.first, j.at, j.events, j.count < j.all OR j.all = $3 AS has_more
+         FROM {schema}.scope s JOIN {schema}.scope r ON r.id = s.run AND r.control < 4 CROSS JOIN LATERAL (
+             SELECT p.first, p.at, p.events, count(*) OVER () AS count, p.all
+             FROM (SELECT first, at, events, sum(octet_length(events)) OVER (ORDER BY first) - octet_length(events) AS before,
+                          count(*) OVER () AS all
+                   FROM (SELECT first, at, events FROM {schema}.journal
+                         WHERE run = s.run AND scope = s.id AND first >= coalesce((
+                             SELECT max(first) FROM {schema}.journal WHERE run = s.run AND scope = s.id AND first <= $2), 0)
+                         ORDER BY first LIMIT $3) l) p
+             WHERE p.before < {PAGE}) j
+         WHERE {schema}.key_of(s.name) = {schema}.key_of($1) ORDER BY j.first"
+    );
+    let (from, most) = (millis(from.0), i64::try_from(limit.min(COMMITS)).unwrap_or(i64::MAX));
+    let with: [Parameter<'_>; 3] = [(&scope, Type::TEXT), (&from, Type::INT8), (&most, Type::INT8)];
+    shared.read(&sql, &with).await
 }
 
 pub(crate) async fn put_plan(shared: Arc<Shared>, plan: Arc<Plan>) -> Result<(), StoreError> {

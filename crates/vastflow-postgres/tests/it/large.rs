@@ -4,7 +4,8 @@ use crate::races::client;
 use crate::support::Place;
 use std::ops::Range;
 use std::sync::Arc;
-use vastflow_core::{Codec, Payload};
+use vastflow_core::event::Call;
+use vastflow_core::{Codec, Event, NodeIx, Payload, Seq};
 use vastflow_postgres::PostgresStore;
 use vastflow_postgres::tokio_postgres::Client;
 use vastflow_store::{Claim, Committed, Control, Counts, Doomed, Message, Prune, RunQuery, Store, Turn};
@@ -105,6 +106,33 @@ async fn a_very_large_batch() {
     let answers = probe.answers(large).await;
     assert!(answers.iter().all(|answer| matches!(answer, Committed::Done { .. })));
     assert!(trips() >= before + 4, "30 MiB in parts of 8");
+}
+
+/// A long journal is read in pages of about 1 MiB or 1,024 commits, and comes whole, or from any place on.
+#[tokio::test]
+async fn a_long_journal_is_read_in_pages() {
+    let store = Arc::new(PostgresStore::open(&Postgres::shared().fresh_url()).await.unwrap());
+    store.put_plan(fixture::plan()).await.unwrap();
+    let probe = Probe::open(Arc::new(Arc::clone(&store) as Arc<dyn Store>)).await;
+    for (run, count, bytes, pages) in [("many", 1_100, 10, 2), ("large", 20, 300_000, 5)] {
+        probe.done(fixture::start_commit(run)).await;
+        let begun = probe.row(&fixture::run_id(run)).await.len.0;
+        for at in begun..begun + count {
+            let mut commit = fixture::commit(&root(run), at);
+            let output = Payload::new(Codec::Bytes, vec![7; bytes]);
+            commit.events = vec![Event::NodeSucceeded { node: NodeIx(0), output, call: Call::default() }];
+            probe.done(commit).await;
+        }
+        let (before, len) = (store.round_trips(), begun + count);
+        let all = store.history(&root(run), Seq::ZERO, usize::MAX).await.unwrap();
+        assert!(store.round_trips() - before >= pages, "{} calls", store.round_trips() - before);
+        assert!(all.iter().map(|recorded| recorded.seq.0).eq(0..len), "{run}: {} of {len}", all.len());
+        for (after, limit) in [(0, 1), (len - 1, 9), (len, 9), (len + 7, 9), (begun + 3, 12), (2, 1_050)] {
+            let some = store.history(&root(run), Seq(after), limit).await.unwrap();
+            let wanted = all.iter().skip(usize::try_from(after).unwrap()).take(limit);
+            assert!(some.iter().eq(wanted), "{run}: {limit} after {after}");
+        }
+    }
 }
 
 /// One claim hands over about 8 MiB of mail, and says that there is more.
