@@ -73,6 +73,16 @@ impl PostgresStore {
         self.shared.connections.round_trips()
     }
 
+    /// Looks after the journal now, as is done about every half minute. For tests.
+    ///
+    /// # Errors
+    /// What the server said.
+    #[doc(hidden)]
+    pub async fn look_after(&self) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.runtime.run(async move { upkeep::once(&shared).await }).await
+    }
+
     pub(crate) fn send(&self, batch: Vec<vastflow_store::Commit>, reply: Reply) {
         let job = parts(batch, reply);
         if self.shared.open().is_err() {

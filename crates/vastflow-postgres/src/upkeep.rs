@@ -16,14 +16,15 @@ const DOING: &str = "looking after the journal";
 pub(crate) async fn upkeep(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(EVERY + jitter(EVERY)).await;
-        let done = async {
-            partitions(&shared).await?;
-            drop_empty(&shared).await
-        };
-        if let Err(why) = done.await {
+        if let Err(why) = once(&shared).await {
             tracing::warn!(%why, "the journal could not be looked after; it is tried again");
         }
     }
+}
+
+pub(crate) async fn once(shared: &Shared) -> Result<(), StoreError> {
+    partitions(shared).await?;
+    drop_empty(shared).await
 }
 
 /// Sees to it that there is room for the runs of the near future.
@@ -69,17 +70,30 @@ async fn drop_empty(shared: &Shared) -> Result<(), StoreError> {
     );
     for row in shared.connections.rows(DOING, &sql, &[]).await? {
         let (name, from): (String, i64) = (row.get(0), row.get(1));
+        detach(shared, &name).await?;
         let lent = shared.connections.lend().await?;
         let sql = format!(
             "DO $$ BEGIN
                  PERFORM pg_advisory_xact_lock(hashtextextended('{schema}.journal', 0));
                  DELETE FROM {schema}.journal_part WHERE from_key = {from};
                  IF NOT FOUND THEN RETURN; END IF;
-                 SET LOCAL lock_timeout = '1s';
                  DROP TABLE {schema}.{name};
              END $$"
         );
         lent.client()?.batch_execute(&sql).await.map_err(|error| driver(DOING, error))?;
     }
     Ok(())
+}
+
+/// Takes a partition out of the journal, so that nobody who reads or writes that has to wait until it is gone, nor for
+/// those that its end waits for. When it was begun before and given up, it is brought to its end.
+async fn detach(shared: &Shared, name: &str) -> Result<(), StoreError> {
+    let schema = &shared.options.schema;
+    let sql = format!("SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass('{schema}.{name}')");
+    let rows = shared.connections.rows(DOING, &sql, &[]).await?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let how = if row.get(0) { "FINALIZE" } else { "CONCURRENTLY" };
+    let sql = format!("ALTER TABLE {schema}.journal DETACH PARTITION {schema}.{name} {how}");
+    let lent = shared.connections.lend().await?;
+    lent.client()?.batch_execute(&sql).await.map_err(|error| driver(DOING, error))
 }

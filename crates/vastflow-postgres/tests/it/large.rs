@@ -4,6 +4,7 @@ use crate::races::client;
 use crate::support::Place;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 use vastflow_core::event::Call;
 use vastflow_core::{Codec, Event, NodeIx, Payload, Seq};
 use vastflow_postgres::PostgresStore;
@@ -212,4 +213,47 @@ async fn very_many_timers_of_a_held_run() {
     resume.control = Some(Control::Running);
     full.probe.done(resume).await;
     assert!(full.probe.claim_at(after(1), 1_000).await.tasks.len() > 200);
+}
+
+/// A partition of which every run was deleted goes, and nobody waits for that: not even while somebody looks at it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_partition_goes_and_nobody_waits() {
+    let url = Postgres::shared().fresh_url();
+    let schema = url.rsplit_once("schema=").unwrap().1.to_owned();
+    let store = Arc::new(PostgresStore::open(&url).await.unwrap());
+    store.put_plan(fixture::plan()).await.unwrap();
+    let probe = Probe::open(Arc::new(Arc::clone(&store) as Arc<dyn Store>)).await;
+    let (mut looker, other) = (client().await, client().await);
+    let parts = format!(
+        "SELECT (SELECT count(*) FROM {schema}.journal_part) * 100 + count(*) FROM pg_inherits
+         WHERE inhparent = '{schema}.journal'::regclass"
+    );
+    let parts = async || other.query_one(&parts, &[]).await.unwrap().get::<_, i64>(0);
+    other.batch_execute(&format!("SELECT setval('{schema}.scope_id', 10000000)")).await.unwrap();
+
+    let look = looker.transaction().await.unwrap();
+    look.query(&format!("SELECT FROM {schema}.journal"), &[]).await.unwrap();
+    let gone = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.look_after().await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let begun = tokio::time::timeout(Duration::from_millis(500), probe.done(fixture::start_commit("r"))).await;
+    begun.expect("at once");
+    assert_eq!(probe.history(&root("r")).await.len(), 1);
+    assert!(!gone.is_finished(), "it waits for who looked before");
+    look.commit().await.unwrap();
+    gone.await.unwrap().unwrap();
+    assert_eq!(parts().await, 202, "of three, the first has gone");
+
+    // One that was begun and given up is brought to its end.
+    other.batch_execute(&format!("SELECT setval('{schema}.scope_id', 20000000)")).await.unwrap();
+    let look = looker.transaction().await.unwrap();
+    look.query(&format!("SELECT FROM {schema}.journal"), &[]).await.unwrap();
+    other.simple_query("SET statement_timeout = '300ms'").await.unwrap();
+    let begin = format!("ALTER TABLE {schema}.journal DETACH PARTITION {schema}.journal_1 CONCURRENTLY");
+    assert!(other.simple_query(&begin).await.is_err(), "somebody looks");
+    look.commit().await.unwrap();
+    store.look_after().await.unwrap();
+    assert_eq!(parts().await, 404, "one more has gone, and three have come");
 }
