@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 mod dashboard;
+mod pooler;
 mod run;
 mod sim;
 mod soak;
@@ -33,6 +34,8 @@ Commands:
            every rule of docs/rules.md has the tests that it names.
   sim      Play random plans against an evaluator of its own; see
            `cargo xtask sim --help`.
+  pooler   Hold the PostgreSQL store to the rules that every store keeps,
+           behind a PgBouncer in transaction mode (Debian: pgbouncer).
   screenshots
            Make the pictures of the README from the dashboard.
   soak     Hold a service under load for minutes, with 10,000 idle connections,
@@ -61,6 +64,7 @@ fn dispatch(args: &[String]) -> Result<(), String> {
         ["sim", ref asked @ ..] => sim::run(asked),
         ["soak", ref asked @ ..] => soak::run(asked),
         _ if words.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),
+        ["pooler"] => pooler::run(),
         ["test"] => test::run(),
         ["tidy"] => report(tidy::check()?),
         ["screenshots"] => dashboard::screenshots(),

@@ -25,7 +25,8 @@ pub(crate) struct Connections {
     pub(crate) connector: Connector,
     /// How many may look something up at once: commits, claims and signs of life must not wait for lists.
     looks: Semaphore,
-    is_pooled: bool,
+    /// What begins each transaction behind a pooler, where sessions have no settings.
+    begin: Option<String>,
     most: Duration,
     round_trips: AtomicU64,
 }
@@ -68,8 +69,11 @@ impl Connections {
             .build()
             .map_err(|error| refused("postgres-pool", error))?;
         let most = options.statement_timeout + GRACE;
-        let is_pooled = options.transaction_pooling;
-        Ok(Connections { pool, config, connector, looks, is_pooled, most, round_trips: AtomicU64::new(0) })
+        let begin = options.transaction_pooling.then(|| {
+            let set: String = settings(options).map(|(name, value)| format!("; SET LOCAL {name} = {value}")).concat();
+            format!("BEGIN{set}")
+        });
+        Ok(Connections { pool, config, connector, looks, begin, most, round_trips: AtomicU64::new(0) })
     }
 
     /// A connection, out of those that are open or a new one.
@@ -110,16 +114,20 @@ impl Connections {
 pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// What every session of ours is set to.
+fn settings(options: &Options) -> [(&'static str, u128); 4] {
+    let (statement, lock) = (options.statement_timeout.as_millis(), options.lock_timeout.as_millis());
+    [
+        ("statement_timeout", statement),
+        ("lock_timeout", lock),
+        ("idle_in_transaction_session_timeout", statement),
+        ("jit", 0),
+    ]
+}
+
 fn session(options: &Options, given: Option<&str>) -> String {
-    let Options { statement_timeout, lock_timeout, .. } = options;
+    let set: String = settings(options).map(|(name, value)| format!("-c {name}={value} ")).concat();
     // The user's own come last, so that they win.
-    format!(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c jit=off {}",
-        statement_timeout.as_millis(),
-        lock_timeout.as_millis(),
-        statement_timeout.as_millis(),
-        given.unwrap_or_default()
-    )
+    format!("{set}{}", given.unwrap_or_default())
 }
 
 /// A connection in use. When something broke it, or a call on it was given up, it does not go back.
@@ -180,7 +188,7 @@ impl Lent<'_> {
     pub(crate) async fn try_rows(&mut self, sql: &str, with: &[Parameter<'_>]) -> Result<Vec<Row>, Failed> {
         let Some(object) = self.object.take() else { return Err(Failed::Late) };
         self.of.round_trips.fetch_add(1, Ordering::Relaxed);
-        let asked = ask(&object, sql, with, self.of.is_pooled);
+        let asked = ask(&object, sql, with, self.of.begin.as_deref());
         match tokio::time::timeout(self.of.most, asked).await {
             Ok(Ok(rows)) => {
                 self.object = Some(object);
@@ -206,10 +214,15 @@ async fn ask(
     object: &Object,
     sql: &str,
     with: &[Parameter<'_>],
-    is_pooled: bool,
+    begin: Option<&str>,
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    if is_pooled {
-        return object.query_typed(sql, with).await;
+    if let Some(begin) = begin {
+        // All three are sent before the first is answered: one round trip. After a failure there is nothing to commit.
+        let all = tokio::join!(biased; object.batch_execute(begin), object.query_typed(sql, with), object.batch_execute("COMMIT"));
+        let (begun, rows, committed) = all;
+        begun?;
+        let rows = rows?;
+        return committed.map(|()| rows);
     }
     let types: Vec<Type> = with.iter().map(|(_, of)| of.clone()).collect();
     let values: Vec<&(dyn ToSql + Sync)> = with.iter().map(|(value, _)| *value).collect();

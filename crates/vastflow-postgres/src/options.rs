@@ -89,8 +89,8 @@ impl Options {
     }
 
     /// The server is reached through a pooler that gives out connections for one transaction each, as PgBouncer does
-    /// with `pool_mode = transaction`. Then nothing is prepared, no session has settings of its own, and since nobody can
-    /// listen there, work of other processes is looked for every [`Options::poll`].
+    /// with `pool_mode = transaction`. Then nothing is prepared, each transaction says how long it may take instead of the
+    /// session, and since nobody can listen there, work of other processes is looked for every [`Options::poll`].
     pub const fn transaction_pooling(mut self, is_so: bool) -> Self {
         self.transaction_pooling = is_so;
         self

@@ -9,5 +9,6 @@ mod large;
 mod life;
 mod opening;
 mod plain;
+mod pooled;
 mod races;
 mod support;

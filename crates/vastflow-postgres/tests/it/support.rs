@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vastflow_postgres::{Options, PostgresStore};
 use vastflow_store::Store;
 use vastflow_testsuite::Harness;
-use vastflow_testsuite::servers::Postgres;
+use vastflow_testsuite::servers::{PgBouncer, Postgres};
 
 /// A store that can be opened again, judged by the times that the tests pass.
 pub(crate) struct Place {
@@ -14,9 +14,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// A place where nothing is yet.
+    /// A place where nothing is yet, behind PgBouncer if the environment says so: see `cargo xtask pooler`.
     pub(crate) fn fresh() -> Self {
-        let url = Postgres::shared().fresh_url();
+        let is_pooled = std::env::var_os("VASTFLOW_PGBOUNCER").is_some();
+        let url = if is_pooled { PgBouncer::shared().fresh_url() } else { Postgres::shared().fresh_url() };
         Place { options: Options::new(&url).virtual_time().connections(4), url }
     }
 

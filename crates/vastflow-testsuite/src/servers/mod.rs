@@ -1,8 +1,10 @@
 //! Real servers for tests: started from what is installed, on a port of their own, gone with the test.
 
+mod pgbouncer;
 mod postgres;
 mod redis;
 
+pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use redis::{Redis, Sync};
 

@@ -47,10 +47,7 @@ impl Postgres {
     #[must_use]
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
         let bin = programs();
-        let dir = tempfile::tempdir().expect("a folder");
-        if is_root() {
-            succeed(Command::new("chown").arg(owner()).arg(dir.path()));
-        }
+        let dir = owned();
         let data = dir.path().join("data");
         let mut initdb = as_owner(&bin.join("initdb"));
         initdb.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]).arg(&data);
@@ -204,6 +201,23 @@ fn prefix() -> Vec<String> {
     ["setpriv", "--reuid", owner(), "--regid", &group, "--clear-groups"].map(str::to_owned).into()
 }
 
+/// A folder that the server may write to.
+pub(super) fn owned() -> TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    if is_root() {
+        succeed(Command::new("chown").arg(owner()).arg(dir.path()));
+    }
+    dir
+}
+
+/// The words of a command that runs as the owner of the files.
+pub(super) fn as_owner_words(program: &str, args: &[String]) -> Vec<String> {
+    let mut words = prefix();
+    words.push(program.to_owned());
+    words.extend_from_slice(args);
+    words
+}
+
 fn as_owner(program: &Path) -> Command {
     let mut words = prefix();
     words.push(program.to_string_lossy().into_owned());
@@ -213,9 +227,8 @@ fn as_owner(program: &Path) -> Command {
 }
 
 fn spawn(bin: &Path, dir: &Path) -> Process {
-    let mut words = prefix();
-    words.push(bin.join("postgres").to_string_lossy().into_owned());
-    words.extend(["-D".to_owned(), dir.join("data").to_string_lossy().into_owned()]);
+    let args = ["-D".to_owned(), dir.join("data").to_string_lossy().into_owned()];
+    let words = as_owner_words(&bin.join("postgres").to_string_lossy(), &args);
     Process::start(&words[0], &words[1..])
 }
 
