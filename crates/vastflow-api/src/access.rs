@@ -1,5 +1,6 @@
 //! Who may do what, and what was done.
 
+use crate::bulk::{Action, Filter};
 use serde::{Deserialize, Serialize};
 
 /// Who asks, and what they may do.
@@ -156,4 +157,32 @@ pub struct AuditRow {
     /// The reason that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Of how many runs what was asked, if it was asked of many at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<BulkRow>,
+}
+
+/// Something that was asked of many runs at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BulkRow {
+    /// What was asked.
+    pub action: Action,
+    /// Whether they were only counted.
+    pub dry_run: bool,
+    /// The runs that were named: the first 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+    /// How they were found, if they were not named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+    /// How many runs it was about.
+    pub matched: u64,
+    /// Of how many it was done.
+    pub done: u64,
+    /// Of how many it could not be done.
+    pub failed: u64,
+    /// Of which it was done: the first 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sample: Vec<String>,
 }

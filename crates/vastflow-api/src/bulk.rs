@@ -26,6 +26,9 @@ pub struct Bulk {
     /// Why.
     #[serde(default)]
     pub why: String,
+    /// With a filter: go on there, as the answer before gave it as `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 const fn yes() -> bool {
@@ -94,8 +97,11 @@ pub struct BulkDone {
     /// Where it could not be done, and why; at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Refused>,
-    /// Whether there are more than one call takes: ask again.
+    /// Whether there are, or may be, more than one call takes: ask again.
     pub more: bool,
+    /// Where to go on, as `before`, when so many runs were looked at for the filter that no more were: further runs may fit it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A run of which something could not be done.

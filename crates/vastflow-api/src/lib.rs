@@ -42,12 +42,27 @@ pub struct Page<T> {
     /// What to give as `before` (of events: `after`) to get the next page; none when this was the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+    /// `next` the rest is on further pages; without, ask for less: one flow, one kind.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl<T> Page<T> {
     /// A page that is the last.
     #[must_use]
     pub const fn last(items: Vec<T>) -> Self {
-        Page { items, next: None }
+        Page::new(items, None)
+    }
+
+    /// A page behind which there may be others.
+    #[must_use]
+    pub const fn new(items: Vec<T>, next: Option<String>) -> Self {
+        Page { items, next, partial: false }
     }
 }

@@ -96,6 +96,7 @@ mod tests {
             request_id: None,
             run: None,
             why: None,
+            bulk: None,
         }
     }
 

@@ -28,6 +28,8 @@ use std::sync::LazyLock;
 struct Dist;
 
 const PAGE: &str = "index.html";
+/// The deepest that a page is: making one for each number of slashes that somebody thinks of is work that they do not pay.
+const DEEPEST: usize = 12;
 /// Below it, a file's name has a hash of what is in it.
 const HASHED: &str = "assets/";
 
@@ -48,6 +50,10 @@ static FILES: LazyLock<FxHashMap<String, File>> = LazyLock::new(|| {
     Dist::iter().filter_map(|path| read(path.into_owned())).collect()
 });
 
+/// The page as it is for paths with no slash in them, with one, and so on.
+static PAGES: LazyLock<Vec<File>> =
+    LazyLock::new(|| FILES.get(PAGE).map_or_else(Vec::new, |page| (0..=DEEPEST).map(|depth| page.at(depth)).collect()));
+
 /// Whether this program has a dashboard in it.
 pub(crate) fn is_there() -> bool {
     Dist::get(PAGE).is_some()
@@ -60,12 +66,14 @@ pub(crate) async fn page(uri: Uri, OriginalUri(original): OriginalUri, headers: 
         return file.send(&headers, path.starts_with(HASHED));
     }
     let whole = original.path();
-    match FILES.get(PAGE) {
+    let no = |why| Refusal::new("not-found", why).into_response();
+    match PAGES.get(path.matches('/').count()) {
         // A page of another build asks for what is not in this one.
-        _ if path.starts_with(HASHED) => Refusal::new("not-found", "the dashboard has no such file").into_response(),
-        None => Refusal::new("not-found", "this program was built without the dashboard's files").into_response(),
+        _ if path.starts_with(HASHED) => no("the dashboard has no such file"),
+        _ if PAGES.is_empty() => no("this program was built without the dashboard's files"),
+        None => no("the dashboard has no page so deep"),
         Some(_) if !whole.ends_with('/') && path.is_empty() => to_inside(whole),
-        Some(file) => file.at(path.matches('/').count()).send(&headers, false),
+        Some(page) => page.send(&headers, false),
     }
 }
 

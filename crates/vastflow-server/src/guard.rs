@@ -8,21 +8,22 @@ use crate::limits::{Whose, limited};
 use crate::operations::{Asked, Body as Takes, Operation, PAGE, Time, base, find, is_page, methods};
 use crate::origin::is_cross_site;
 use crate::problem::{Answer, Refusal};
+use crate::rooms::{Held, Place};
 use crate::state::App;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri, Query, Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
-use tokio::sync::OwnedSemaphorePermit;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
-use vastflow_api::access::{AuditRow, KnownBy, Scope};
+use vastflow_api::access::{AuditRow, BulkRow, KnownBy, Scope};
 use vastflow_api::problem;
 use vastflow_core::RunId;
 
@@ -44,7 +45,7 @@ struct Taken {
     operation: &'static Operation,
     /// The reason that was given for what is asked for.
     why: Option<String>,
-    _room: OwnedSemaphorePermit,
+    _held: Held,
 }
 
 /// What is kept of a request for its answer.
@@ -90,9 +91,8 @@ async fn take(
     about: &About,
     (asked, known): (&mut Option<&'static Operation>, &mut Option<Principal>),
 ) -> Answer<Taken> {
-    let room = Arc::clone(&app.requests).try_acquire_owned().map_err(|_| {
-        Refusal::new("busy", "as many requests are under way as this service takes at once; try again in a second")
-    })?;
+    let busy = "as many requests are under way as this service takes at once; try again in a second";
+    let mut place = app.requests.take(None).ok_or_else(|| Refusal::new("busy", busy))?;
     let (mut parts, body) = request.into_parts();
     // Connections have a limit of their own, which is not exact, and other applications' may have none.
     let head = parts
@@ -130,27 +130,63 @@ async fn take(
     let original = parts.extensions.get::<OriginalUri>().map(|uri| uri.0.clone());
     let target = path_and_query(original.as_ref().unwrap_or(&parts.uri)).to_owned();
     let early = recognise(app, &parts, operation, about.peer)?;
-    // Nobody who need not say who they are is listened to any longer than that.
-    let is_short = parts.method.is_safe() || operation.right.is_none();
-    let bytes = if is_short { Bytes::new() } else { read(app, &parts.headers, operation, body).await? };
-    let who = match early {
-        Early::Nobody => None,
-        Early::Known(who, by) => Some((who, by)),
+    let (who, bytes) = match early {
+        // Nobody who need not say who they are is listened to any longer than that.
+        Early::Nobody => {
+            count(app, None, about)?;
+            (None, Bytes::new())
+        }
+        Early::Known(who, by) => {
+            *known = Some(who.clone());
+            welcome(app, &who, operation, (about, &mut place))?;
+            (Some((who, by)), read(app, (&parts, operation), app.limits.request_time, body).await?)
+        }
         Early::Signed => {
-            let signed = check_signature(app, &parts.headers, (parts.method.as_str(), &target), &bytes);
-            Some((signed.map_err(|refusal| wrong(app, about.peer, refusal))?, KnownBy::Signature))
+            let (who, bytes) = signed(app, (&parts, operation, &target), about, body).await?;
+            *known = Some(who.clone());
+            welcome(app, &who, operation, (about, &mut place))?;
+            (Some((who, KnownBy::Signature)), bytes)
         }
     };
-    *known = who.as_ref().map(|(who, _)| who.clone());
-    count(app, who.as_ref().map(|(who, _)| who), about)?;
     if let Some((who, by)) = who {
-        allow(app, &who, operation)?;
         parts.extensions.insert(who);
         parts.extensions.insert(by);
     }
+    let held = Held::new(place);
+    parts.extensions.insert(held.clone());
     parts.extensions.insert(Base(base(operation, matched.unwrap_or("")).into()));
     let why = if operation.is_audited() { why_of(operation, &parts.uri, &bytes) } else { None };
-    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), operation, why, _room: room })
+    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), operation, why, _held: held })
+}
+
+/// Whether somebody who is known may ask for this now: they have not asked for too much, they have the right, and they have not
+/// all the places.
+fn welcome(app: &App, who: &Principal, operation: &Operation, (about, place): (&About, &mut Place)) -> Answer<()> {
+    count(app, Some(who), about)?;
+    allow(app, who, operation)?;
+    if place.is_of(app.whose(who, about.peer)) {
+        return Ok(());
+    }
+    Err(Refusal::new("busy", "as many of your requests are under way as one may have at once; wait for some to end"))
+}
+
+/// Reads a body that is signed, and says by whom. Until it is there nobody is known: so many are read, and so long.
+async fn signed(
+    app: &App,
+    (parts, operation, target): (&Parts, &Operation, &str),
+    about: &About,
+    body: Body,
+) -> Answer<(Principal, Bytes)> {
+    let whose = about.peer.filter(|peer| !(app.spares_local && peer.is_loopback())).map(Whose::Address);
+    let _place = app.unknown.take(whose).ok_or_else(|| {
+        Refusal::new(
+            "busy",
+            "as many signed requests are being read as this service reads at once; try again in a second",
+        )
+    })?;
+    let bytes = read(app, (parts, operation), app.limits.unknown_time, body).await?;
+    let who = check_signature(app, &parts.headers, (parts.method.as_str(), target), &bytes);
+    Ok((who.map_err(|refusal| wrong(app, about.peer, refusal))?, bytes))
 }
 
 /// Counts a request of somebody, or of an address without.
@@ -177,7 +213,11 @@ fn allow(app: &App, who: &Principal, operation: &Operation) -> Answer<()> {
     Err(Refusal::new(code, format!("this takes the right `{}`, which {:?} has not", right.as_str(), who.name())))
 }
 
-async fn read(app: &App, headers: &HeaderMap, operation: &Operation, body: Body) -> Answer<Bytes> {
+/// The body of a request, in time. One that only looks has none, whatever it sends.
+async fn read(app: &App, (parts, operation): (&Parts, &Operation), time: Duration, body: Body) -> Answer<Bytes> {
+    if parts.method.is_safe() {
+        return Ok(Bytes::new());
+    }
     let most = match operation.body {
         Takes::Payload => app.limits.payload_bytes,
         Takes::Small => app.limits.body_bytes,
@@ -189,7 +229,7 @@ async fn read(app: &App, headers: &HeaderMap, operation: &Operation, body: Body)
             format!("the body has more than {most} bytes; write it to a file or a blob store and send where it is"),
         )
     };
-    let encoded = headers.get("content-encoding").is_some_and(|encoding| encoding != "identity");
+    let encoded = parts.headers.get("content-encoding").is_some_and(|encoding| encoding != "identity");
     if encoded {
         return Err(Refusal::new(
             "bad-request",
@@ -199,7 +239,7 @@ async fn read(app: &App, headers: &HeaderMap, operation: &Operation, body: Body)
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
-    match timeout(app.limits.request_time, Limited::new(body, most).collect()).await {
+    match timeout(time.min(app.limits.request_time), Limited::new(body, most).collect()).await {
         Ok(Ok(all)) => Ok(all.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Refusal::new("bad-request", "the body ended before all of it was there")),
@@ -332,6 +372,7 @@ fn note(
         request_id: said.map(str::to_owned),
         run: run_of(about),
         why,
+        bulk: response.extensions().get::<BulkRow>().cloned(),
     });
 }
 

@@ -20,14 +20,33 @@ pub struct Limits {
     pub header_bytes: usize,
     /// How long a request's head may take to arrive; 10 s.
     pub header_time: Duration,
+    /// How long a connection may have nothing under way; 75 s.
+    pub idle_time: Duration,
     /// How long a request may take, with its body's arrival; 30 s. Streams and waiting for a run's end are not counted.
     pub request_time: Duration,
     /// How long `POST /flow/{name}` waits for the run's end, unless it says otherwise; 120 s.
     pub wait: Duration,
     /// The most it can be told to wait; 10 min.
     pub longest_wait: Duration,
+    /// How many such waits there may be at once; 4,096. Who waits holds no place of [`requests`](Limits::requests). Without
+    /// room for it nobody waits: the answer is 202, with where to ask.
+    pub waits: usize,
+    /// The most waits of one token at once; 1,024. Without tokens it is that of one address, but for this machine's.
+    pub waits_each: usize,
     /// The most requests at once; 512.
     pub requests: usize,
+    /// The most requests of one token at once; 256. Without tokens it is that of one address, but for this machine's.
+    pub requests_each: usize,
+    /// The most requests at once of those who are not known before their body was read, because they sign it; 64.
+    pub unknown: usize,
+    /// The most such requests of one address, but for this machine's; 16.
+    pub unknown_each: usize,
+    /// How long such a body may take to arrive; 10 s.
+    pub unknown_time: Duration,
+    /// How many runs are looked at for one page of a list, when not all that the store finds belong on it; 10,000.
+    pub looked_at: usize,
+    /// How long is looked for one such page, and for what waits for a person; 2 s.
+    pub look_time: Duration,
     /// The most streams at once; 200.
     pub streams: usize,
     /// The most streams of one token at once; 20.
@@ -44,6 +63,8 @@ pub struct Limits {
     pub session_time: Duration,
     /// How long a browser's session may be unused; 1 h.
     pub session_idle: Duration,
+    /// The most sessions of one token at once; 20. Of more, the one that was not used for the longest time ends.
+    pub sessions_each: usize,
     /// How long what is under way is waited for when the service ends; 30 s.
     pub drain: Duration,
 }
@@ -56,10 +77,19 @@ impl Default for Limits {
             bulk_bytes: 8 << 20,
             header_bytes: 32 << 10,
             header_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(75),
             request_time: Duration::from_secs(30),
             wait: Duration::from_secs(120),
             longest_wait: Duration::from_secs(600),
+            waits: 4_096,
+            waits_each: 1_024,
             requests: 512,
+            requests_each: 256,
+            unknown: 64,
+            unknown_each: 16,
+            unknown_time: Duration::from_secs(10),
+            looked_at: 10_000,
+            look_time: Duration::from_secs(2),
             streams: 200,
             streams_each: 20,
             rate: None,
@@ -67,6 +97,7 @@ impl Default for Limits {
             stream_time: Duration::from_secs(900),
             session_time: Duration::from_secs(12 * 60 * 60),
             session_idle: Duration::from_secs(60 * 60),
+            sessions_each: 20,
             drain: Duration::from_secs(30),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::error::ServiceError;
 use crate::exporter::{Exporter, Source};
+use crate::pace::{Answer, Pace, Paced};
 use crate::routes;
 use crate::state::App;
 use crate::tls::Tls;
@@ -147,15 +148,20 @@ async fn answer<S>(stream: S, peer: SocketAddr, router: Router, app: &App, watch
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let pace = Pace::new();
+    let stream = Paced::new(stream, pace.clone(), &app.limits);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        let busy = pace.begins();
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request.map(Body::new))
+        let answer = router.clone().call(request.map(Body::new));
+        async move { answer.await.map(|response| response.map(|body| Answer::new(body, busy))) }
     });
     let mut http = http1::Builder::new();
     // hyper wants some room besides the head itself.
     let http = http
         .timer(TokioTimer::new())
-        .header_read_timeout(app.limits.header_time)
+        // The stream itself sees to it, and lets a connection rest for longer than a head may take.
+        .header_read_timeout(None)
         .max_buf_size(app.limits.header_bytes.max(8 << 10));
     let connection = http.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {

@@ -88,11 +88,29 @@ pub(crate) fn is_plain(headers: &HeaderMap, uri: &Uri, has_tls: bool) -> bool {
     !has_tls && origin.starts_with("http://") && !is_local(headers, uri)
 }
 
+/// Whether a browser keeps what it gets here for TLS only: the service speaks TLS, or was reached by another name than this
+/// machine's own, or by a proxy that speaks TLS and says so, or the browser says so. Who says so without reason only keeps a
+/// cookie from themselves.
+fn is_secure(headers: &HeaderMap, uri: &Uri, has_tls: bool) -> bool {
+    let says = |name: &str, word: &str| {
+        let mut all = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        all.any(|value| value.to_ascii_lowercase().contains(word))
+    };
+    has_tls
+        || !is_local(headers, uri)
+        || says("origin", "https://")
+        || says("x-forwarded-proto", "https")
+        || says("forwarded", "proto=https")
+}
+
+/// The cookie of sessions that are kept for TLS only.
+const SECURE: &str = "__Host-vastflow";
+
 /// The name of a session's cookie. Browsers take one that begins with `__Host-` from its own host only and over TLS only. On
 /// this machine there is no TLS, and all its services would share one cookie, so their ports are in the name.
 pub(crate) fn cookie_name(headers: &HeaderMap, uri: &Uri, has_tls: bool) -> String {
-    if has_tls || !is_local(headers, uri) {
-        return "__Host-vastflow".to_owned();
+    if is_secure(headers, uri, has_tls) {
+        return SECURE.to_owned();
     }
     let host = host_of(headers, uri).unwrap_or("");
     match host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) {
@@ -101,12 +119,16 @@ pub(crate) fn cookie_name(headers: &HeaderMap, uri: &Uri, has_tls: bool) -> Stri
     }
 }
 
-/// The session's cookie of a request.
+/// The session's cookie of a request. Browsers send one that is for TLS only over TLS only, also to a proxy that calls this
+/// machine by its own name and says nothing of TLS.
 pub(crate) fn cookie_of<'a>(headers: &'a HeaderMap, uri: &Uri, has_tls: bool) -> Option<&'a str> {
     let name = cookie_name(headers, uri, has_tls);
-    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(own, _)| *own == name).map(|(_, value)| value)
+    let pairs = || {
+        let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='))
+    };
+    let of = |name: &str| pairs().find(|(own, _)| *own == name).map(|(_, value)| value);
+    of(SECURE).or_else(|| of(&name))
 }
 
 fn is_local(headers: &HeaderMap, uri: &Uri) -> bool {
@@ -204,7 +226,8 @@ mod tests {
         let host = ("host", "localhost:1");
         let cookie = |value| cookie_of(&headers(&[host, ("cookie", value)]), &uri, false).map(str::to_owned);
         assert_eq!(cookie("a=b; vastflow-1=secret").as_deref(), Some("secret"));
-        assert_eq!(cookie("__Host-vastflow=other; xvastflow-1=no"), None);
+        assert_eq!(cookie("vastflow-2=other; xvastflow-1=no"), None);
+        assert_eq!(cookie("vastflow-1=no; __Host-vastflow=secret").as_deref(), Some("secret"), "it came over TLS");
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("signal-mismatch", 422),
     ("signature-invalid", 401),
     ("signature-replayed", 401),
+    ("signed-in", 409),
     ("store-unavailable", 503),
     ("store-unsupported", 501),
     ("timed-out", 503),

@@ -2,13 +2,13 @@
 
 use crate::asked::Requests;
 use crate::audit::Audit;
-use crate::auth::{Access, Sessions};
+use crate::auth::{Access, Principal, Sessions};
 use crate::feed::Feed;
-use crate::limits::{Buckets, Limits};
+use crate::limits::{Buckets, Limits, Whose};
 use crate::origin::Hosts;
-use rustc_hash::FxHashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Semaphore;
+use crate::rooms::Room;
+use std::net::IpAddr;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use vastflow_callback::Callbacks;
 use vastflow_worker::Engine;
@@ -25,11 +25,13 @@ pub(crate) struct App {
     pub(crate) callbacks: Option<Callbacks>,
     pub(crate) feed: Feed,
     /// Room for requests.
-    pub(crate) requests: Arc<Semaphore>,
+    pub(crate) requests: Arc<Room>,
+    /// Room for requests whose sender is known when their body was read.
+    pub(crate) unknown: Arc<Room>,
+    /// Room for those who wait for a run's end.
+    pub(crate) waits: Arc<Room>,
     /// Room for streams.
-    pub(crate) streams: Arc<Semaphore>,
-    /// Streams of each.
-    streams_of: Mutex<FxHashMap<String, usize>>,
+    pub(crate) streams: Arc<Room>,
     pub(crate) rate: Buckets,
     pub(crate) failures: Buckets,
     /// Whether requests are not counted that come from this machine.
@@ -82,15 +84,16 @@ impl App {
         Arc::new(App {
             engine,
             access,
-            sessions: Sessions::new(limits.session_time, limits.session_idle),
+            sessions: Sessions::new(&limits),
             hosts,
             audit,
             asked: Requests::default(),
             callbacks,
             feed: Feed::default(),
-            requests: Arc::new(Semaphore::new(limits.requests)),
-            streams: Arc::new(Semaphore::new(limits.streams)),
-            streams_of: Mutex::default(),
+            requests: Room::new(limits.requests, limits.requests_each),
+            unknown: Room::new(limits.unknown, limits.unknown_each),
+            waits: Room::new(limits.waits, limits.waits_each),
+            streams: Room::new(limits.streams, limits.streams_each),
             rate: Buckets::new(f64::from(per_second), burst),
             // Ten a minute.
             failures: Buckets::new(1.0 / 6.0, 10),
@@ -105,34 +108,11 @@ impl App {
         })
     }
 
-    /// Takes one of the streams that somebody may have; none when they have enough.
-    pub(crate) fn take_stream(self: &Arc<Self>, who: &str) -> Option<StreamPlace> {
-        let room = Arc::clone(&self.streams).try_acquire_owned().ok()?;
-        let mut all = self.streams_of.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = all.entry(who.to_owned()).or_default();
-        if *own >= self.limits.streams_each {
-            return None;
+    /// Whom a request is counted for; nobody in particular when anybody may do everything and it comes from this machine.
+    pub(crate) fn whose(&self, who: &Principal, peer: Option<IpAddr>) -> Option<Whose> {
+        if !self.access.is_open() {
+            return Some(Whose::Name(who.name().to_owned()));
         }
-        *own += 1;
-        Some(StreamPlace { app: Arc::clone(self), who: who.to_owned(), _room: room })
-    }
-}
-
-/// The place of one stream, given back when it is dropped.
-pub(crate) struct StreamPlace {
-    app: Arc<App>,
-    who: String,
-    _room: tokio::sync::OwnedSemaphorePermit,
-}
-
-impl Drop for StreamPlace {
-    fn drop(&mut self) {
-        let mut all = self.app.streams_of.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = all.get_mut(&self.who) {
-            *own -= 1;
-            if *own == 0 {
-                all.remove(&self.who);
-            }
-        }
+        peer.filter(|peer| !peer.is_loopback()).map(Whose::Address)
     }
 }

@@ -11,6 +11,8 @@ use vastflow_store::{RunQuery, StoreError};
 
 /// Runs read at once.
 const PAGE: usize = 1_000;
+/// How many runs are read to count those that wait: where more do, there are at least so many.
+const MOST: usize = 10_000;
 /// What a run is that is not over.
 const UNFINISHED: [RunStatus; 5] =
     [RunStatus::Queued, RunStatus::Running, RunStatus::Paused, RunStatus::NeedsAttention, RunStatus::Stopping];
@@ -25,6 +27,8 @@ pub struct Report {
     pub plans: usize,
     /// The plans of unfinished runs that lack some of it here. Their runs wait for a program that has it.
     pub waiting: Vec<Waiting>,
+    /// Whether only so many runs were counted, the newest of each flow: then there are at least as many as it says.
+    pub is_partial: bool,
 }
 
 /// Runs that wait for code.
@@ -63,7 +67,8 @@ impl fmt::Display for Report {
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         write!(f, "{} flow{}", self.flows.len(), plural(self.flows.len()))?;
         write!(f, " and {} stored plan{} can be served", self.plans, plural(self.plans))?;
-        self.waiting.iter().try_for_each(|waiting| write!(f, "; {waiting}"))
+        self.waiting.iter().try_for_each(|waiting| write!(f, "; {waiting}"))?;
+        if self.is_partial { f.write_str("; or more") } else { Ok(()) }
     }
 }
 
@@ -81,22 +86,30 @@ pub(crate) async fn report(shared: &Shared) -> Result<Report, Error> {
     let mut flows: Vec<&Name> = missing.iter().map(|missing| &missing.flow).collect();
     flows.sort_unstable();
     flows.dedup();
+    let mut room = MOST;
     for flow in flows {
-        count(shared, flow, &mut runs).await?;
+        count(shared, flow, &mut runs, &mut room).await?;
     }
     let waiting =
         missing.into_iter().map(|missing| Waiting { runs: runs.get(&missing.plan).copied().unwrap_or(0), missing });
     let flows = shared.flows.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-    Ok(Report { flows, plans, waiting: waiting.filter(|waiting| waiting.runs > 0).collect() })
+    Ok(Report { flows, plans, waiting: waiting.filter(|waiting| waiting.runs > 0).collect(), is_partial: room == 0 })
 }
 
-/// Counts the unfinished runs of a flow by their plans.
-async fn count(shared: &Shared, flow: &Name, runs: &mut BTreeMap<PlanHash, usize>) -> Result<(), StoreError> {
+/// Counts the unfinished runs of a flow by their plans, as far as there is room.
+async fn count(
+    shared: &Shared,
+    flow: &Name,
+    runs: &mut BTreeMap<PlanHash, usize>,
+    room: &mut usize,
+) -> Result<(), StoreError> {
     for status in UNFINISHED {
         let mut query = RunQuery { flow: Some(flow.clone()), status: Some(status), limit: PAGE, ..RunQuery::default() };
-        loop {
+        while *room > 0 {
+            query.limit = PAGE.min(*room);
             let page = shared.store.runs(&query).await?;
             page.rows.iter().for_each(|row| *runs.entry(row.summary.started.plan).or_default() += 1);
+            *room -= page.rows.len().min(*room);
             query.before = page.next;
             if query.before.is_none() {
                 break;

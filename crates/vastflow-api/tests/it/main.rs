@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::Path;
 use vastflow_api::Page;
-use vastflow_api::access::{AuditRow, KnownBy, MadeToken, Me, NewToken, Scope, TokenRow};
+use vastflow_api::access::{AuditRow, BulkRow, KnownBy, MadeToken, Me, NewToken, Scope, TokenRow};
 use vastflow_api::bulk::{Action, Bulk, BulkDone, Filter, Refused};
 use vastflow_api::control::{Choice, ForkRun, Reason, Resolve};
 use vastflow_api::event::{EventRow, RunChanged};
@@ -83,7 +83,7 @@ fn short() -> RunRow {
 
 #[test]
 fn runs() {
-    check("runs", &Page { items: vec![row(), short()], next: Some(text("41")) });
+    check("runs", &Page::new(vec![row(), short()], Some(text("41"))));
     check("counts", &Counts { runs: Status::ALL.into_iter().map(|status| (status, 1)).collect(), unfinished: 5 });
     let links = Links { run: text("/r"), view: text("/r/view"), output: text("/r/output"), stream: text("/r/stream") };
     check("accepted", &Accepted { id: text("order-7"), status: Status::Running, links });
@@ -176,10 +176,12 @@ fn what_is_asked() {
         dry_run: false,
         expected: Some(7),
         why: text("paid now"),
+        before: Some(text("40")),
     };
     check("bulk", &bulk);
     let failed = vec![Refused { id: text("order-8"), code: text("run-not-ended"), detail: text("it is running") }];
-    let done = BulkDone { dry_run: false, matched: 2, done: 1, sample: vec![text("order-7")], failed, more: false };
+    let (sample, next) = (vec![text("order-7")], Some(text("39")));
+    let done = BulkDone { dry_run: false, matched: 2, done: 1, sample, failed, more: true, next };
     check("bulk_done", &done);
 }
 
@@ -272,8 +274,20 @@ fn access() {
         request_id: Some(text("order-7")),
         run: Some(text("order-7")),
         why: Some(text("lunch")),
+        bulk: None,
     };
     check("audit", &audit);
+    let bulk = BulkRow {
+        action: Action::Kill,
+        dry_run: false,
+        ids: Vec::new(),
+        filter: Some(Filter { flow: Some(text("order")), ..Filter::default() }),
+        matched: 2,
+        done: 1,
+        failed: 1,
+        sample: vec![text("order-7")],
+    };
+    check("audit_bulk", &AuditRow { run: None, operation: text("bulk"), bulk: Some(bulk), ..audit });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who asks: by what a request carries, in this order: a signature, a token, the cookie of a session.
 
-use super::{Checked, Found, Principal, Signed, now_ms};
+use super::{Checked, Found, Principal, Signed, Signing, now_ms};
 use crate::limits::{Whose, limited};
 use crate::operations::Operation;
 use crate::origin::{cookie_of, is_of_own_page, is_of_type_json};
@@ -33,6 +33,7 @@ pub(crate) fn recognise(app: &App, parts: &Parts, operation: &Operation, peer: O
     if let Some(signing) = &app.access.signing {
         let goflow = signing.goflow && headers.contains_key("x-hub-signature");
         if goflow || headers.contains_key("x-vastflow-signature") {
+            could_be_signed(signing, headers).map_err(|refusal| wrong(app, peer, refusal))?;
             return Ok(Early::Signed);
         }
     }
@@ -109,23 +110,49 @@ pub(crate) fn wrong(app: &App, peer: Option<IpAddr>, refusal: Refusal) -> Refusa
     }
 }
 
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn invalid(why: &str) -> Refusal {
+    Refusal::new("signature-invalid", why)
+}
+
+/// Whether a signature can be good whatever the body is, so that nobody is listened to whose cannot.
+fn could_be_signed(signing: &Signing, headers: &HeaderMap) -> Answer<()> {
+    let seen = match text(headers, "x-vastflow-signature") {
+        Some(signatures) => {
+            let (id, timestamp) = id_and_time(headers)?;
+            signing.look(id, timestamp, signatures, now_ms() / 1_000)
+        }
+        None => signing.look_goflow(text(headers, "x-hub-signature").unwrap_or("")),
+    };
+    said_of(seen)
+}
+
+fn id_and_time(headers: &HeaderMap) -> Answer<(&str, &str)> {
+    text(headers, "x-vastflow-id")
+        .zip(text(headers, "x-vastflow-timestamp"))
+        .ok_or_else(|| invalid("a signature needs the headers X-Vastflow-Id and X-Vastflow-Timestamp"))
+}
+
 /// Who signed a request, now that its body is known.
 pub(crate) fn check_signature(app: &App, headers: &HeaderMap, asked: (&str, &str), body: &[u8]) -> Answer<Principal> {
-    let invalid = |why: &str| Refusal::new("signature-invalid", why);
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(signing) = &app.access.signing else { return Err(invalid("this service takes no signatures")) };
-    let checked = match text("x-vastflow-signature") {
+    let checked = match text(headers, "x-vastflow-signature") {
         Some(signatures) => {
-            let (Some(id), Some(timestamp)) = (text("x-vastflow-id"), text("x-vastflow-timestamp")) else {
-                return Err(invalid("a signature needs the headers X-Vastflow-Id and X-Vastflow-Timestamp"));
-            };
+            let (id, timestamp) = id_and_time(headers)?;
             let signed = Signed { id, timestamp, method: asked.0, target: asked.1 };
             signing.check(signed, signatures, body, now_ms() / 1_000)
         }
-        None => signing.check_goflow(text("x-hub-signature").unwrap_or(""), body),
+        None => signing.check_goflow(text(headers, "x-hub-signature").unwrap_or(""), body),
     };
+    said_of(checked).map(|()| signing.who())
+}
+
+fn said_of(checked: Checked) -> Answer<()> {
     match checked {
-        Checked::Good => Ok(signing.who()),
+        Checked::Good => Ok(()),
         Checked::Bad => Err(invalid(
             "the signature does not fit the request; check the secret, and that method, path and body are signed as sent",
         )),

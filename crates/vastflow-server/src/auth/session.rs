@@ -4,6 +4,7 @@
 
 use crate::auth::random;
 use crate::auth::token::hex;
+use crate::limits::Limits;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,8 @@ pub(crate) struct Sessions {
     lasts: Duration,
     /// How long one may be unused.
     idle: Duration,
+    /// The most of one token.
+    each: usize,
     all: Mutex<FxHashMap<String, Session>>,
 }
 
@@ -31,8 +34,9 @@ struct Session {
 }
 
 impl Sessions {
-    pub(crate) fn new(lasts: Duration, idle: Duration) -> Self {
-        Sessions { lasts, idle, all: Mutex::default() }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let Limits { session_time: lasts, session_idle: idle, sessions_each: each, .. } = *limits;
+        Sessions { lasts, idle, each, all: Mutex::default() }
     }
 
     /// How long a session lasts.
@@ -47,9 +51,11 @@ impl Sessions {
         if all.len() >= MOST {
             all.retain(|_, session| self.goes_on(session, now));
         }
+        if all.values().filter(|session| session.token == token).count() >= self.each {
+            end_oldest(&mut all, |session| session.token == token);
+        }
         if all.len() >= MOST {
-            let oldest = all.iter().min_by_key(|(_, session)| session.used).map(|(key, _)| key.clone());
-            oldest.and_then(|key| all.remove(&key));
+            end_oldest(&mut all, |_| true);
         }
         all.insert(key_of(&secret), Session { token, began: now, used: now });
         Ok(secret)
@@ -83,6 +89,13 @@ impl Sessions {
     }
 }
 
+/// Ends the session that was not used for the longest time, of those that are meant.
+fn end_oldest(all: &mut FxHashMap<String, Session>, is_meant: impl Fn(&Session) -> bool) {
+    let meant = all.iter().filter(|(_, session)| is_meant(session));
+    let oldest = meant.min_by_key(|(_, session)| session.used).map(|(key, _)| key.clone());
+    oldest.and_then(|key| all.remove(&key));
+}
+
 fn key_of(secret: &str) -> String {
     hex(&Sha256::digest(secret))
 }
@@ -93,9 +106,13 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    fn sessions(session_time: Duration, session_idle: Duration) -> Sessions {
+        Sessions::new(&Limits { session_time, session_idle, sessions_each: 2, ..Limits::default() })
+    }
+
     #[test]
     fn a_session_ends_when_it_was_not_used_and_when_its_time_is_over() {
-        let (sessions, start) = (Sessions::new(5 * MINUTE, 2 * MINUTE), Instant::now());
+        let (sessions, start) = (sessions(5 * MINUTE, 2 * MINUTE), Instant::now());
         let secret = sessions.begin("t".into(), start).unwrap();
         let at = |minutes| sessions.token_of(&secret, start + minutes * MINUTE);
         assert_eq!(at(1).as_deref(), Some("t"));
@@ -111,7 +128,7 @@ mod tests {
 
     #[test]
     fn who_signs_out_is_out_and_others_are_not() {
-        let (sessions, now) = (Sessions::new(MINUTE, MINUTE), Instant::now());
+        let (sessions, now) = (sessions(MINUTE, MINUTE), Instant::now());
         let (ann, bob) = (sessions.begin("a".into(), now).unwrap(), sessions.begin("b".into(), now).unwrap());
         sessions.end(&ann);
         assert_eq!(sessions.token_of(&ann, now), None);
@@ -121,15 +138,25 @@ mod tests {
 
     #[test]
     fn of_too_many_the_longest_unused_ends() {
-        let (sessions, start) = (Sessions::new(MINUTE, MINUTE), Instant::now());
+        let (sessions, start) = (sessions(MINUTE, MINUTE), Instant::now());
         let second = Duration::from_secs(1);
         let first = sessions.begin("first".into(), start).unwrap();
-        for _ in 1..MOST {
-            sessions.begin("t".into(), start + second).unwrap();
+        for at in 1..MOST {
+            sessions.begin(format!("t{at}"), start + second).unwrap();
         }
         let last = sessions.begin("last".into(), start + 2 * second).unwrap();
         assert_eq!(sessions.token_of(&first, start + 2 * second), None);
         assert!(sessions.token_of(&last, start + 2 * second).is_some());
         assert_eq!(sessions.all().len(), MOST);
+    }
+
+    #[test]
+    fn who_signs_in_again_and_again_ends_only_sessions_of_the_same_token() {
+        let (sessions, start) = (sessions(MINUTE, MINUTE), Instant::now());
+        let other = sessions.begin("other".into(), start).unwrap();
+        let second = Duration::from_secs(1);
+        let own: Vec<String> = (1..4).map(|at| sessions.begin("t".into(), start + at * second).unwrap()).collect();
+        let goes_on = |secret: &str| sessions.token_of(secret, start + 4 * second).is_some();
+        assert_eq!([&own[0], &own[1], &own[2], &other].map(|secret| goes_on(secret)), [false, true, true, true]);
     }
 }

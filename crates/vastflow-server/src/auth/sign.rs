@@ -68,18 +68,34 @@ impl Signing {
         self.who.clone()
     }
 
+    /// Whether a signature can be good whatever was signed: it looks like one, its time is near and its id new.
+    pub(crate) fn look(&self, id: &str, timestamp: &str, signatures: &str, now: u64) -> Checked {
+        if !given(signatures).any(|one| one.len() == 32) {
+            return Checked::Bad;
+        }
+        if !is_near(timestamp, now) {
+            return Checked::Stale;
+        }
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.get(id).is_some_and(|until| *until > now) { Checked::Replayed } else { Checked::Good }
+    }
+
+    /// The same of goflow's.
+    pub(crate) fn look_goflow(&self, header: &str) -> Checked {
+        let digits = header.strip_prefix("sha256=").unwrap_or("");
+        let is_one = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if self.goflow && is_one { Checked::Good } else { Checked::Bad }
+    }
+
     /// Whether one of the signatures in a header is good, and its id new.
     pub(crate) fn check(&self, signed: Signed<'_>, signatures: &str, body: &[u8], now: u64) -> Checked {
         let expected = mac(&self.secret, signed, body);
-        let given = signatures.split(' ').filter_map(|one| one.strip_prefix("v1,"));
         let none = Choice::from(0);
-        let is_good = given
-            .filter_map(|one| BASE64_STANDARD.decode(one).ok())
-            .fold(none, |so_far, one| so_far | one.as_slice().ct_eq(&expected));
+        let is_good = given(signatures).fold(none, |so_far, one| so_far | one.as_slice().ct_eq(&expected));
         if !bool::from(is_good) {
             return Checked::Bad;
         }
-        if !signed.timestamp.parse().is_ok_and(|at: u64| at.abs_diff(now) <= TOLERANCE) {
+        if !is_near(signed.timestamp, now) {
             return Checked::Stale;
         }
         self.remember(signed.id, now)
@@ -104,6 +120,16 @@ impl Signing {
         used.insert(id.into(), now + REMEMBERED);
         Checked::Good
     }
+}
+
+/// The signatures of a header that can be read.
+fn given(header: &str) -> impl Iterator<Item = Vec<u8>> {
+    let all = header.split(' ').filter_map(|one| one.strip_prefix("v1,"));
+    all.filter_map(|one| BASE64_STANDARD.decode(one).ok())
+}
+
+fn is_near(timestamp: &str, now: u64) -> bool {
+    timestamp.parse().is_ok_and(|at: u64| at.abs_diff(now) <= TOLERANCE)
 }
 
 fn mac(secret: &[u8], signed: Signed<'_>, body: &[u8]) -> [u8; 32] {
@@ -178,6 +204,26 @@ mod tests {
         for (now, checked) in [(NOW + 301, Checked::Stale), (NOW - 301, Checked::Stale), (NOW + 300, Checked::Good)] {
             assert_eq!(signing.check(signed("m1", &at, "/a"), &good, b"", now), checked, "{now}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_a_signature_is_seen_without_the_body() {
+        let (mut signing, at, old) = (signing(), NOW.to_string(), (NOW - 301).to_string());
+        let good = sign(b"secret", "m1", NOW, ("POST", "/a"), b"body");
+        let other = sign(b"other", "m1", NOW, ("POST", "/a"), b"body");
+        assert_eq!(signing.look("m1", &at, &other, NOW), Checked::Good, "only the body tells");
+        for bad in ["", "v1,", "v1,AAAA", "v2,AAAA", "v1,!", "sha256=00"] {
+            assert_eq!(signing.look("m1", &at, bad, NOW), Checked::Bad, "{bad}");
+        }
+        assert_eq!(signing.look("m1", &old, &good, NOW), Checked::Stale);
+        assert_eq!(signing.look("m1", "", &good, NOW), Checked::Stale);
+        assert_eq!(signing.check(signed("m1", &at, "/a"), &good, b"body", NOW), Checked::Good);
+        assert_eq!(signing.look("m1", &at, &good, NOW), Checked::Replayed);
+        let digits = format!("sha256={}", "5a".repeat(32));
+        assert_eq!(signing.look_goflow(&digits), Checked::Bad, "nobody asked for it");
+        signing.goflow = true;
+        assert_eq!(signing.look_goflow(&digits), Checked::Good);
+        assert_eq!(signing.look_goflow(&digits[..70]), Checked::Bad);
     }
 
     #[test]

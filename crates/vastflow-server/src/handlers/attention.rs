@@ -2,7 +2,7 @@
 
 use crate::auth::Principal;
 use crate::handlers::inside::Inside;
-use crate::handlers::runs::MOST;
+use crate::handlers::runs::{Effort, MOST};
 use crate::handlers::{Asks, find, see};
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
@@ -17,23 +17,29 @@ use vastflow_core::plan::NodeKind;
 use vastflow_core::run::NodeStatus;
 use vastflow_core::{Name, PlanHash, RunStatus, Timestamp};
 use vastflow_store::{RunQuery, RunRow};
-use vastflow_worker::Run;
+use vastflow_worker::{Run, Waiting};
 
 /// How long somebody may wait for a signal before it is told.
 const SIGNAL_MS: u64 = 60 * 60 * 1_000;
 /// Of how many runs that go on it is looked whether they wait for a signal.
 const LOOKED_AT: usize = 200;
 
-/// Whom somebody asks about.
+/// What somebody asks about, and how much of it was looked at.
 struct Asked<'a> {
     app: &'a App,
     who: &'a Principal,
     flow: Option<Name>,
+    kind: Option<Waits>,
     limit: usize,
+    effort: Effort,
+    items: Vec<AttentionItem>,
+    /// Whether not all was looked at.
+    partial: bool,
 }
 
 /// What waits for a person: nodes that failed for good, undo actions that did, calls that took their workers down, runs whose
-/// code no worker has, nodes that wait for a signal for long, and the newest runs that failed.
+/// code no worker has, nodes that wait for a signal for long, and the newest runs that failed. It is looked for some 2 s, at no
+/// more runs of each kind than `limit`, and at the 200 newest runs that go on: when there are more, the page is `partial`.
 #[utoipa::path(get, path = "/api/v1/attention", operation_id = "list_attention", tag = "fleet",
     params(("kind" = Option<Waits>, Query, description = "Only what waits for this reason."),
         ("flow" = Option<String>, Query, description = "Only of this flow."),
@@ -49,18 +55,20 @@ pub(crate) async fn list_attention(
     let flow = asks.text("flow");
     flow.map_or(Ok(()), |flow| see(&who, flow))?;
     let flow = flow.map(Name::new).transpose()?;
-    let asked = Asked { app: &app, who: &who, flow, limit: asks.limit(100, MOST)? };
-    let mut items = for_operators(&asked).await?;
-    items.extend(for_code(&asked).await?);
-    items.extend(for_signals(&asked, asks.parse("signal_after_ms")?.unwrap_or(SIGNAL_MS)).await?);
-    items.extend(failed(&asked).await?);
-    if let Some(word) = asks.text("kind") {
-        let kind: Waits = serde_json::from_value(word.into()).map_err(|_| {
+    let kind = asks.text("kind").map(|word| {
+        serde_json::from_value(word.into()).map_err(|_| {
             Refusal::new("bad-request", format!("nothing waits for {word:?}; /api/v1/docs lists the kinds"))
-        })?;
-        items.retain(|item| item.kind == kind);
-    }
-    Ok(Json(Page::last(items)))
+        })
+    });
+    let (kind, limit, effort) = (kind.transpose()?, asks.limit(100, MOST)?, Effort::of(&app));
+    let mut asked = Asked { app: &app, who: &who, flow, kind, limit, effort, items: Vec::new(), partial: false };
+    asked.for_operators().await?;
+    asked.for_code().await?;
+    asked.for_signals(asks.parse("signal_after_ms")?.unwrap_or(SIGNAL_MS)).await?;
+    asked.failed().await?;
+    let Asked { mut items, partial, .. } = asked;
+    items.retain(|item| kind.is_none_or(|kind| item.kind == kind));
+    Ok(Json(Page { partial, ..Page::last(items) }))
 }
 
 /// What of a run waits for an operator.
@@ -78,10 +86,99 @@ pub(crate) async fn run_attention(
 }
 
 impl Asked<'_> {
-    async fn runs(&self, status: RunStatus, limit: usize) -> Answer<Vec<RunRow>> {
+    /// Whether somebody asks for one of these kinds.
+    fn wants(&self, kinds: &[Waits]) -> bool {
+        self.kind.is_none_or(|kind| kinds.contains(&kind))
+    }
+
+    /// Whether it was looked for long enough.
+    fn is_over(&mut self) -> bool {
+        let is_over = !self.effort.goes_on();
+        self.partial |= is_over;
+        is_over
+    }
+
+    async fn runs(&mut self, status: RunStatus, limit: usize) -> Answer<Vec<RunRow>> {
         let query = RunQuery { flow: self.flow.clone(), status: Some(status), limit, ..RunQuery::default() };
-        let rows = self.app.engine.store().runs(&query).await?.rows;
-        Ok(rows.into_iter().filter(|row| self.who.sees(&row.summary.started.flow)).collect())
+        let page = self.app.engine.store().runs(&query).await?;
+        self.partial |= page.next.is_some();
+        Ok(page.rows.into_iter().filter(|row| self.who.sees(&row.summary.started.flow)).collect())
+    }
+
+    async fn for_operators(&mut self) -> Answer<()> {
+        if !self.wants(&[Waits::Operator, Waits::Undo, Waits::Quarantined]) {
+            return Ok(());
+        }
+        for row in self.runs(RunStatus::NeedsAttention, self.limit).await? {
+            if self.is_over() {
+                break;
+            }
+            let run = self.app.engine.handle(row.id.as_str()).await?;
+            self.items.extend(parked(self.app, &run, &row).await?);
+        }
+        Ok(())
+    }
+
+    /// What this program lacks, and no worker that is alive has.
+    async fn for_code(&mut self) -> Answer<()> {
+        if !self.wants(&[Waits::Code]) || self.is_over() {
+            return Ok(());
+        }
+        let report = self.app.engine.report().await?;
+        self.partial |= report.is_partial;
+        let fleet = self.app.engine.store().fleet().await?;
+        let is_served = |plan: &PlanHash| {
+            fleet.workers.iter().any(|worker| worker.until > fleet.now && worker.about.serves.contains(plan))
+        };
+        let is_asked = |flow: &str| self.who.sees(flow) && self.flow.as_ref().is_none_or(|own| **own == *flow);
+        let items = report.waiting.into_iter().filter(|of| is_asked(&of.missing.flow) && !is_served(&of.missing.plan));
+        let items: Vec<_> = items.map(lacks).collect();
+        self.items.extend(items);
+        Ok(())
+    }
+
+    /// Nodes that wait for a signal for long, in the newest runs that go on.
+    async fn for_signals(&mut self, after_ms: u64) -> Answer<()> {
+        if !self.wants(&[Waits::Signal]) || self.is_over() {
+            return Ok(());
+        }
+        let now = self.app.engine.store().fleet().await?.now;
+        let is_long = |since: Timestamp| now.since(since) >= Duration::from_millis(after_ms);
+        let before = self.items.len();
+        for row in self.runs(RunStatus::Running, LOOKED_AT).await? {
+            if !is_long(row.summary.started_at) {
+                continue;
+            }
+            if self.is_over() {
+                break;
+            }
+            let run = self.app.engine.handle(row.id.as_str()).await?;
+            let plan = self.app.engine.store().plan(row.summary.started.plan).await?;
+            for node in run.view().await?.nodes {
+                let since = node.began_at.filter(|_| node.status == NodeStatus::Listening);
+                let Some(since) = since.filter(|since| is_long(*since)) else { continue };
+                let spec = plan.as_ref().and_then(|plan| plan.node(plan.find(&node.name)?));
+                let Some(NodeKind::Signal { name }) = spec.map(|spec| &spec.kind) else { continue };
+                let item = about(&row, Waits::Signal, format!("it waits for the signal {:?}", name.as_str()));
+                let (at, since_ms) = (Some(node.name.to_string()), Some(since.millis()));
+                self.items.push(AttentionItem { at, signal: Some(name.to_string()), since_ms, ..item });
+            }
+        }
+        self.partial |= self.items.len() > before + self.limit;
+        self.items.truncate(before + self.limit);
+        Ok(())
+    }
+
+    async fn failed(&mut self) -> Answer<()> {
+        if !self.wants(&[Waits::Failed]) || self.is_over() {
+            return Ok(());
+        }
+        let rows = self.runs(RunStatus::Failed, self.limit).await?;
+        self.items.extend(rows.into_iter().map(|row| {
+            let why = row.summary.outcome.as_ref().map(ToString::to_string).unwrap_or_default();
+            AttentionItem { since_ms: row.summary.ended_at.map(Timestamp::millis), ..about(&row, Waits::Failed, why) }
+        }));
+        Ok(())
     }
 }
 
@@ -91,13 +188,18 @@ fn about(row: &RunRow, kind: Waits, why: String) -> AttentionItem {
     AttentionItem { kind, flow, run, at: None, signal: None, since_ms: None, why, runs: 1 }
 }
 
-async fn for_operators(asked: &Asked<'_>) -> Answer<Vec<AttentionItem>> {
-    let mut items = Vec::new();
-    for row in asked.runs(RunStatus::NeedsAttention, asked.limit).await? {
-        let run = asked.app.engine.handle(row.id.as_str()).await?;
-        items.extend(parked(asked.app, &run, &row).await?);
+/// An item about runs that lack code.
+fn lacks(of: Waiting) -> AttentionItem {
+    AttentionItem {
+        kind: Waits::Code,
+        flow: of.missing.flow.to_string(),
+        run: None,
+        at: None,
+        signal: None,
+        since_ms: None,
+        why: format!("no worker that is alive has {}; start one that has", of.missing.needs.join(", ")),
+        runs: of.runs as u64,
     }
-    Ok(items)
 }
 
 async fn parked(app: &App, run: &Run, row: &RunRow) -> Answer<Vec<AttentionItem>> {
@@ -109,60 +211,4 @@ async fn parked(app: &App, run: &Run, row: &RunRow) -> Answer<Vec<AttentionItem>
         items.push(AttentionItem { at: Some(at), since_ms, ..about(row, kind, why) });
     }
     Ok(items)
-}
-
-/// What this program lacks, and no worker that is alive has.
-async fn for_code(asked: &Asked<'_>) -> Answer<Vec<AttentionItem>> {
-    let waiting = asked.app.engine.report().await?.waiting;
-    let fleet = asked.app.engine.store().fleet().await?;
-    let is_served = |plan: &PlanHash| {
-        fleet.workers.iter().any(|worker| worker.until > fleet.now && worker.about.serves.contains(plan))
-    };
-    let is_asked = |flow: &str| asked.who.sees(flow) && asked.flow.as_ref().is_none_or(|own| **own == *flow);
-    let items = waiting.into_iter().filter(|of| is_asked(&of.missing.flow) && !is_served(&of.missing.plan));
-    Ok(items
-        .map(|of| AttentionItem {
-            kind: Waits::Code,
-            flow: of.missing.flow.to_string(),
-            run: None,
-            at: None,
-            signal: None,
-            since_ms: None,
-            why: format!("no worker that is alive has {}; start one that has", of.missing.needs.join(", ")),
-            runs: of.runs as u64,
-        })
-        .collect())
-}
-
-/// Nodes that wait for a signal for long, in the newest runs that go on.
-async fn for_signals(asked: &Asked<'_>, after_ms: u64) -> Answer<Vec<AttentionItem>> {
-    let now = asked.app.engine.store().fleet().await?.now;
-    let is_long = |since: Timestamp| now.since(since) >= Duration::from_millis(after_ms);
-    let mut items = Vec::new();
-    for row in asked.runs(RunStatus::Running, LOOKED_AT).await? {
-        if !is_long(row.summary.started_at) {
-            continue;
-        }
-        let run = asked.app.engine.handle(row.id.as_str()).await?;
-        let plan = asked.app.engine.store().plan(row.summary.started.plan).await?;
-        for node in run.view().await?.nodes {
-            let since = node.began_at.filter(|_| node.status == NodeStatus::Listening);
-            let Some(since) = since.filter(|since| is_long(*since)) else { continue };
-            let spec = plan.as_ref().and_then(|plan| plan.node(plan.find(&node.name)?));
-            let Some(NodeKind::Signal { name }) = spec.map(|spec| &spec.kind) else { continue };
-            let item = about(&row, Waits::Signal, format!("it waits for the signal {:?}", name.as_str()));
-            let (at, since_ms) = (Some(node.name.to_string()), Some(since.millis()));
-            items.push(AttentionItem { at, signal: Some(name.to_string()), since_ms, ..item });
-        }
-    }
-    items.truncate(asked.limit);
-    Ok(items)
-}
-
-async fn failed(asked: &Asked<'_>) -> Answer<Vec<AttentionItem>> {
-    let item = |row: RunRow| {
-        let why = row.summary.outcome.as_ref().map(ToString::to_string).unwrap_or_default();
-        AttentionItem { since_ms: row.summary.ended_at.map(Timestamp::millis), ..about(&row, Waits::Failed, why) }
-    };
-    Ok(asked.runs(RunStatus::Failed, asked.limit).await?.into_iter().map(item).collect())
 }

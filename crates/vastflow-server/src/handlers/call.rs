@@ -4,6 +4,7 @@ use crate::auth::{Principal, random};
 use crate::guard::{Base, REQID, REQUEST_ID, link, query_of};
 use crate::handlers::{Raw, json, may_feed};
 use crate::problem::{Answer, Refusal};
+use crate::rooms::Held;
 use crate::show;
 use crate::state::App;
 use axum::Extension;
@@ -65,6 +66,7 @@ type Asker = (State<Arc<App>>, Extension<Principal>, Extension<Base>);
 pub(crate) async fn call_flow(
     (State(app), Extension(who), Extension(base)): Asker,
     Path(name): Path<String>,
+    Extension(held): Extension<Held>,
     (uri, headers): (Uri, HeaderMap),
     body: Bytes,
 ) -> Answer<Response> {
@@ -97,8 +99,9 @@ pub(crate) async fn call_flow(
         callbacks.ask(&app.engine, &run, url).await?;
     }
     let ended = match wait {
-        Some(wait) => waited(&app, &run, wait).await?,
-        None => None,
+        // Who waits is in nobody's way. Where there is no room for that, asking later is the answer, as after too long a wait.
+        Some(wait) if held.moves_to(&app.waits) => waited(&app, &run, wait).await?,
+        _ => None,
     };
     let mut response = match ended {
         Some(summary) => of_end(&run, &summary),

@@ -8,12 +8,12 @@ use crate::state::App;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::{Extension, Json};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vastflow_api::figures::{Figures, Grid, GridRow, NodeStats};
 use vastflow_core::run::NodeStatus;
-use vastflow_core::view::RunView;
+use vastflow_core::view::{NodeView, RunView};
 use vastflow_core::{Name, RunStatus, ScopeId, Seq};
 use vastflow_store::{RunQuery, RunRow};
 
@@ -143,9 +143,9 @@ pub(crate) async fn flow_grid(
     if views.is_empty() {
         app.engine.plan_of(&name).await?;
     }
-    let mut nodes: Vec<String> = Vec::new();
+    let (mut nodes, mut known): (Vec<String>, FxHashSet<&str>) = Default::default();
     for node in views.iter().flat_map(|(_, view)| &view.nodes) {
-        if !nodes.iter().any(|known| **known == *node.name) {
+        if known.insert(node.name.as_str()) {
             nodes.push(node.name.to_string());
         }
         // One more than is shown tells that there are more.
@@ -184,9 +184,15 @@ async fn newest(app: &App, flow: &str, limit: usize) -> Answer<Vec<(RunRow, RunV
 /// How the nodes of a flow went in its newest runs, in the order of the newest run's plan.
 pub(crate) async fn nodes_of(app: &App, flow: &str) -> Answer<Vec<NodeStats>> {
     let views = newest(app, flow, RUNS).await?;
+    Ok(stats_of(views.iter().flat_map(|(_, view)| &view.nodes)))
+}
+
+/// How nodes of one name went, in the order in which names come first.
+fn stats_of<'a>(nodes: impl Iterator<Item = &'a NodeView>) -> Vec<NodeStats> {
     let mut all: Vec<(NodeStats, Vec<Duration>)> = Vec::new();
-    for node in views.iter().flat_map(|(_, view)| &view.nodes) {
-        let at = all.iter().position(|(known, _)| *known.name == *node.name).unwrap_or_else(|| {
+    let mut places: FxHashMap<&str, usize> = FxHashMap::default();
+    for node in nodes {
+        let at = *places.entry(node.name.as_str()).or_insert_with(|| {
             all.push((NodeStats { name: node.name.to_string(), ..NodeStats::default() }, Vec::new()));
             all.len() - 1
         });
@@ -204,7 +210,7 @@ pub(crate) async fn nodes_of(app: &App, flow: &str) -> Answer<Vec<NodeStats>> {
         (stats.p50_ms, stats.p95_ms) = (share(&took, 50), share(&took, 95));
         stats
     };
-    Ok(all.into_iter().take(NODES).map(done).collect())
+    all.into_iter().take(NODES).map(done).collect()
 }
 
 #[cfg(test)]
@@ -226,5 +232,30 @@ mod tests {
         assert_eq!(Counted::new(1_000, 5, 10_999).figures.since_ms, 6_000);
         assert_eq!((counted.step(5_999), counted.step(6_000), counted.step(10_300)), (None, Some(0), Some(4)));
         assert_eq!(counted.step(11_000), None);
+    }
+
+    /// 200,000 nodes of 40,000 names, as a flow drawn anew for each run has them: each is looked up, not searched for.
+    #[test]
+    fn nodes_are_counted_by_name_in_the_order_in_which_they_come() {
+        let node = |name: String| NodeView {
+            name: Name::new(name).unwrap(),
+            status: NodeStatus::Failed,
+            began_at: None,
+            calls: 2,
+            busy: Duration::from_millis(3),
+            ended_at: None,
+            said: None,
+            attempts: Vec::new(),
+            phases: Vec::new(),
+            inner: None,
+            waits_for: None,
+        };
+        let nodes: Vec<NodeView> = (0..200_000).map(|at| node(format!("n{}", at % 40_000))).collect();
+        let began = std::time::Instant::now();
+        let stats = stats_of(nodes.iter());
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert_eq!(stats.len(), NODES);
+        assert_eq!((stats[1].name.as_str(), stats[1].runs, stats[1].calls, stats[1].failed), ("n1", 5, 10, 5));
+        assert_eq!(stats[1].p95_ms, Some(3));
     }
 }

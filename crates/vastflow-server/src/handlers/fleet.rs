@@ -107,5 +107,5 @@ pub(crate) async fn list_audit(
     let mut rows = rows.peekable();
     let page: Vec<_> = rows.by_ref().take(limit).collect();
     let next = rows.peek().and(page.last()).map(|(at, _)| at.to_string());
-    Ok(Json(Page { items: page.into_iter().map(|(_, row)| row).collect(), next }))
+    Ok(Json(Page::new(page.into_iter().map(|(_, row)| row).collect(), next)))
 }

@@ -132,7 +132,7 @@ impl Inside {
         let items: Vec<_> =
             self.history.iter().skip(after).take(limit).map(|recorded| show::event(&named(recorded))).collect();
         let read = after.saturating_add(items.len());
-        Page { items, next: (read < self.history.len()).then(|| read.to_string()) }
+        Page::new(items, (read < self.history.len()).then(|| read.to_string()))
     }
 
     /// The scopes that a node opened or will open, in the order in which they were known.
@@ -290,7 +290,7 @@ pub(crate) async fn run_scopes(
     let mut fitting = rows.filter(|(_, row)| status.is_none_or(|status| row.status == status));
     let page: Vec<_> = fitting.by_ref().take(limit).collect();
     let next = fitting.next().and(page.last().map(|(at, _)| (at + 1).to_string()));
-    Ok(Json(Page { items: page.into_iter().map(|(_, row)| row).collect(), next }))
+    Ok(Json(Page::new(page.into_iter().map(|(_, row)| row).collect(), next)))
 }
 
 fn status_of(word: &str) -> Answer<ScopeStatus> {

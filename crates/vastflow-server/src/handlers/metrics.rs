@@ -30,9 +30,12 @@ pub(crate) async fn metrics(
 pub(crate) async fn page(app: &App) -> MetricsPage {
     let mut page = app.engine.metrics().await;
     app.asked.show(&mut page);
-    let streams = app.limits.streams.saturating_sub(app.streams.available_permits());
-    page.single("vastflow_sse_clients", "gauge", "Streams that somebody reads.", streams as f64);
-    let requests = app.limits.requests.saturating_sub(app.requests.available_permits());
-    page.single("vastflow_http_requests_in_flight", "gauge", "Requests under way.", requests as f64);
+    for (name, about, room) in [
+        ("vastflow_sse_clients", "Streams that somebody reads.", &app.streams),
+        ("vastflow_http_requests_in_flight", "Requests under way, without those that wait for a run.", &app.requests),
+        ("vastflow_http_requests_waiting", "Requests that wait for a run's end.", &app.waits),
+    ] {
+        page.single(name, "gauge", about, room.taken() as f64);
+    }
     page
 }

@@ -14,6 +14,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use vastflow_api::Page;
 use vastflow_api::event::EventRow;
 use vastflow_api::run::{Counts, RunRow, Status};
@@ -21,12 +22,13 @@ use vastflow_api::view::RunView;
 use vastflow_core::{Payload, PlanHash, RunStatus, Seq};
 use vastflow_store::{Doomed, Prune};
 
-/// Pages of the store that are read for one page of somebody who sees few of the runs.
-const READ_AHEAD: usize = 10;
+/// How many runs are read at once to find some of them: each comes with what it got and gave.
+const STEP: usize = 200;
 /// The most rows of a page.
 pub(crate) const MOST: usize = 1_000;
 
-/// Runs, the newest first, a page at a time.
+/// Runs, the newest first, a page at a time. For one page some 10,000 runs are looked at, and for some 2 s: when more would have
+/// had to be, the page is `partial`, may be empty, and `next` goes on from there.
 #[utoipa::path(get, path = "/api/v1/runs", operation_id = "list_runs", tag = "runs",
     params(("flow" = Option<String>, Query, description = "Only of this flow."),
         ("status" = Option<Status>, Query, description = "Only with this status; may be given several times."),
@@ -50,24 +52,28 @@ pub(crate) async fn list_runs(
     Ok(Json(page(&app, &who, which, asks.limit(100, MOST)?).await?))
 }
 
-/// A page of what somebody asks for and may see. Only so many runs are looked at for one page, so it may have less in it than
-/// there is room for, and still not be the last. Runs are in the order in which they began: one that is too old ends the list.
+/// A page of what somebody asks for and may see. Only so many runs are looked at for one page, and so long, so it may have less in
+/// it than there is room for, and still not be the last. Runs are in the order in which they began: one that is too old ends
+/// the list.
 pub(crate) async fn page(app: &App, who: &Principal, mut which: Which, limit: usize) -> Answer<Page<RunRow>> {
     let mut items = Vec::new();
-    for _ in 0..READ_AHEAD {
-        which.query.limit = if which.leaves_out() || !who.sees_all() { MOST } else { limit };
+    let mut effort = Effort::of(app);
+    which.query.limit = if which.leaves_out() || !who.sees_all() { STEP } else { limit };
+    while effort.goes_on() {
+        which.query.limit = which.query.limit.min(effort.left);
         let page = app.engine.store().runs(&which.query).await?;
         let last = page.rows.last().map(|row| row.key);
+        effort.left -= page.rows.len().min(effort.left);
         for row in &page.rows {
             if which.is_too_old(row) {
-                return Ok(Page { items, next: None });
+                return Ok(Page::last(items));
             }
             if which.takes(row) && who.sees(&row.summary.started.flow) {
                 items.push(show::row(&row.id, &row.summary));
             }
             if items.len() == limit {
                 let is_last = page.next.is_none() && Some(row.key) == last;
-                return Ok(Page { items, next: (!is_last).then(|| row.key.to_string()) });
+                return Ok(Page::new(items, (!is_last).then(|| row.key.to_string())));
             }
         }
         which.query.before = page.next;
@@ -75,7 +81,27 @@ pub(crate) async fn page(app: &App, who: &Principal, mut which: Which, limit: us
             break;
         }
     }
-    Ok(Page { items, next: which.query.before.map(|before| before.to_string()) })
+    let next = which.query.before.map(|before| before.to_string());
+    Ok(Page { partial: next.is_some(), ..Page::new(items, next) })
+}
+
+/// How much is looked at for one answer.
+pub(crate) struct Effort {
+    /// How many runs may still be looked at.
+    pub(crate) left: usize,
+    began: Instant,
+    time: Duration,
+}
+
+impl Effort {
+    pub(crate) fn of(app: &App) -> Self {
+        Effort { left: app.limits.looked_at.max(1), began: Instant::now(), time: app.limits.look_time }
+    }
+
+    /// Whether it is looked on. What has begun is not broken off.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.left > 0 && self.began.elapsed() <= self.time
+    }
 }
 
 /// How many runs there are of each status. Only for those who see all flows.
@@ -157,7 +183,7 @@ pub(crate) async fn run_events(
         items.push(show::event(&event));
     }
     let next = (there > items.len()).then(|| (after + items.len() as u64).to_string());
-    Ok(Json(Page { items, next }))
+    Ok(Json(Page::new(items, next)))
 }
 
 /// A run's input, as it is.

@@ -1,6 +1,7 @@
 //! Sessions of browsers: a token is exchanged for a cookie that no script can read.
 
-use crate::auth::{Principal, Tokens, bearer};
+use crate::auth::{Found, Principal, Tokens, bearer};
+use crate::handlers::Asks;
 use crate::origin::{cookie_name, cookie_of, is_plain};
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
@@ -17,8 +18,10 @@ use vastflow_api::access::{KnownBy, Me};
 ///
 /// The session lasts for 12 hours, ends when it was not used for one, and ends with its token. What changes something by it is
 /// sent by a page of the service itself (`Sec-Fetch-Site`, else `Origin`), as `Content-Type: application/json` unless it is a
-/// `DELETE`. A service that asks nobody for a token sets no cookie.
+/// `DELETE`. A service that asks nobody for a token sets no cookie. Where somebody else is signed in, it is refused (`signed-in`)
+/// unless `?instead=true` says that this is meant: a link that signs in must not make a browser somebody else's unasked.
 #[utoipa::path(post, path = "/api/v1/session", operation_id = "begin_session", tag = "access",
+    params(("instead" = Option<bool>, Query, description = "In the place of whoever else is signed in.")),
     responses((status = 201, description = "Who is signed in.", body = Me)))]
 pub(crate) async fn begin_session(
     State(app): State<Arc<App>>,
@@ -41,13 +44,27 @@ pub(crate) async fn begin_session(
             "a session's cookie would travel in clear text; reach the service by https, or on the machine itself by http://localhost",
         ));
     }
+    let instead = Asks::of(&uri, &["instead"])?.parse("instead")?.unwrap_or(false);
     if let Some(before) = cookie_of(&headers, &uri, app.has_tls) {
+        if let Some(other) = signed_in(&app, before).filter(|other| !instead && *other != who) {
+            let why = format!("{:?} is signed in here; sign out first, or say `?instead=true`", other.name());
+            return Err(Refusal::new("signed-in", why));
+        }
         app.sessions.end(before);
     }
     let secret =
         app.sessions.begin(Tokens::hash(token), Instant::now()).map_err(|why| Refusal::new("internal", why))?;
     let cookie = cookie(&app, (&headers, &uri), &secret, app.sessions.lasts())?;
     Ok((StatusCode::CREATED, [(SET_COOKIE, cookie)], Json(who.me(KnownBy::Session, app.is_read_only))).into_response())
+}
+
+/// Who is signed in by a cookie.
+fn signed_in(app: &App, secret: &str) -> Option<Principal> {
+    let token = app.sessions.token_of(secret, Instant::now())?;
+    match app.access.tokens.as_ref()?.of_hash(&token) {
+        Found::Known(who) => Some(who),
+        Found::Expired | Found::Unknown => None,
+    }
 }
 
 /// Ends the session of this request's cookie, if it goes on, and takes the cookie away.

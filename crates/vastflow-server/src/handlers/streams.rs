@@ -3,9 +3,11 @@
 use crate::auth::Principal;
 use crate::feed::News;
 use crate::handlers::{Asks, find};
+use crate::limits::Whose;
 use crate::problem::{Answer, Refusal};
+use crate::rooms::Place;
 use crate::show;
-use crate::state::{App, StreamPlace};
+use crate::state::App;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
@@ -26,7 +28,7 @@ const AHEAD: usize = 64;
 /// Events on their way to somebody. Dropped, it gives its place back, and whoever fills it ends.
 pub(crate) struct Lines {
     events: mpsc::Receiver<Event>,
-    _place: StreamPlace,
+    _place: Place,
 }
 
 impl Stream for Lines {
@@ -42,7 +44,7 @@ fn open(
     app: &Arc<App>,
     who: &Principal,
 ) -> Answer<(mpsc::Sender<Event>, Sse<axum::response::sse::KeepAliveStream<Lines>>)> {
-    let place = app.take_stream(who.name()).ok_or_else(|| {
+    let place = app.streams.take(Some(Whose::Name(who.name().to_owned()))).ok_or_else(|| {
         Refusal::new(
             "busy",
             "as many streams are open as this service, or one token, may have; close some, or try again later",

@@ -130,3 +130,12 @@ async fn who_may_only_look_is_told_so_by_the_service() {
         at.ask(method, path).token(ALL).send().await.problem(403, "read-only");
     }
 }
+
+/// Each depth is another page, made and packed: nobody can have more made than the dashboard has.
+#[tokio::test]
+async fn a_page_that_is_too_deep_is_not_made() {
+    let at = Running::of(Service::new(engine()).dashboard()).await;
+    at.get(&format!("/{}", "a/".repeat(12))).send().await.is(200);
+    at.get(&format!("/{}", "a/".repeat(13))).send().await.problem(404, "not-found");
+    at.get(&format!("/{}", "a/".repeat(10_000))).send().await.problem(404, "not-found");
+}

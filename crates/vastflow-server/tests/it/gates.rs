@@ -142,14 +142,18 @@ async fn who_is_too_slow_is_sent_away() {
 #[tokio::test]
 async fn more_than_it_takes_at_once_is_told_to_come_back() {
     let limits = limits(|limits| limits.requests = 1);
-    let at = Running::of(Service::new(engine().flow(waits("waits"))).limits(limits)).await;
-    let waiting = at.post("/flow/waits", "x").header("X-Request-Id", "r").open().await;
-    while at.engine.handle("r").await.is_err() {
-        tokio::task::yield_now().await;
-    }
-    let told = at.get("/health").send().await.problem(503, "busy");
+    let at = Running::of(Service::new(engine().flow(chain("f", &["a"]))).limits(limits)).await;
+    let mut unfinished = TcpStream::connect(at.address).await.unwrap();
+    let head = format!("POST /flow/f HTTP/1.1\r\nHost: {}\r\nContent-Length: 9\r\n\r\nabc", at.address);
+    unfinished.write_all(head.as_bytes()).await.unwrap();
+    let told = loop {
+        let told = at.get("/health").send().await;
+        if told.status != 200 {
+            break told.problem(503, "busy");
+        }
+    };
     assert_eq!(told.header("retry-after"), Some("1"));
-    drop(waiting);
+    drop(unfinished);
     while at.get("/health").send().await.status != 200 {
         tokio::task::yield_now().await;
     }

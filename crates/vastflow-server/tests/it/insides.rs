@@ -198,3 +198,21 @@ async fn the_audit_log_tells_why_and_is_searched() {
     let rest = audit(&format!("?operation=pause_run&limit=1&before={}", first["next"].as_str().unwrap())).await;
     assert_eq!((&rest["items"][0]["why"], &rest["next"]), (&json!("lunch"), &Value::Null));
 }
+
+#[tokio::test]
+async fn the_audit_log_tells_of_how_many_runs_what_was_asked() {
+    let at = guarded(engine().flow(waits("w"))).await;
+    for id in ["a", "b"] {
+        at.post("/flow/w", "x").token(ALL).header("X-Async", "true").header("X-Request-Id", id).send().await.is(202);
+    }
+    let bulk = |body: Value| at.post("/api/v1/runs/bulk", body.to_string()).token(ALL);
+    bulk(json!({"action": "stop", "filter": {"flow": "w"}})).send().await.is(200);
+    let ids = json!(["a", "none"]);
+    bulk(json!({"action": "stop", "ids": ids, "dry_run": false, "why": "lunch"})).send().await.is(200);
+    let rows = at.get("/api/v1/audit?operation=bulk").token(ADMIN).send().await.is(200).json()["items"].clone();
+    let counted =
+        json!({"action": "stop", "dry_run": true, "filter": {"flow": "w"}, "matched": 2, "done": 0, "failed": 0});
+    let stopped =
+        json!({"action": "stop", "dry_run": false, "ids": ids, "matched": 1, "done": 1, "failed": 1, "sample": ["a"]});
+    assert_eq!((&rows[1]["bulk"], &rows[0]["bulk"], &rows[0]["why"]), (&counted, &stopped, &json!("lunch")));
+}

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests panics are how they fail")]
 
 mod access;
+mod bounds;
 mod callbacks;
 mod calls;
 mod cases;

@@ -142,3 +142,59 @@ async fn who_asks_nobody_for_a_token_sets_no_cookie() {
     let reply = at.post("/api/v1/session", "").send().await.is(201);
     assert_eq!((reply.header("set-cookie"), &reply.json()["by"]), (None, &json!("nothing")));
 }
+
+/// A proxy that speaks TLS may call this machine by its own name; what travels to the browser is still for TLS only.
+#[tokio::test]
+async fn behind_a_proxy_that_says_localhost_the_cookie_is_for_tls_only() {
+    let at = guarded(engine()).await;
+    for (name, value) in [
+        ("Origin", "https://flows.example"),
+        ("X-Forwarded-Proto", "https"),
+        ("Forwarded", "for=192.0.2.1;proto=https;host=flows.example"),
+    ] {
+        let ask = at.post("/api/v1/session", "").token(VIEWER).header("Sec-Fetch-Site", "same-origin");
+        let reply = ask.header(name, value).send().await.is(201);
+        let set = reply.header("set-cookie").unwrap().to_owned();
+        assert!(set.starts_with("__Host-vastflow=") && set.ends_with("; Secure"), "{name}: {set}");
+        let cookie = set.split(';').next().unwrap();
+        // What a page reads says nothing of where it came from.
+        assert_eq!(by(&at, "GET", "/api/v1/me", cookie).send().await.is(200).json()["name"], "viewer");
+        let out = by(&at, "DELETE", "/api/v1/session", cookie).header("Sec-Fetch-Site", "same-origin");
+        let gone = out.header(name, value).send().await.is(204);
+        assert!(gone.header("set-cookie").unwrap().starts_with("__Host-vastflow=;"), "{name}");
+        by(&at, "GET", "/api/v1/me", cookie).send().await.problem(401, "session-ended");
+    }
+}
+
+#[tokio::test]
+async fn who_is_signed_in_does_not_become_somebody_else_unasked() {
+    let at = guarded(engine()).await;
+    let cookie = sign_in(&at, VIEWER).await;
+    let again = |path: &str, token: &str| own(&at, path, &cookie).token(token);
+    let refused = again("/api/v1/session", ADMIN).send().await.problem(409, "signed-in");
+    assert!(refused.json()["detail"].as_str().unwrap().contains("\"viewer\" is signed in"), "{}", refused.text());
+    assert!(refused.header("set-cookie").is_none());
+    assert_eq!(by(&at, "GET", "/api/v1/me", &cookie).send().await.is(200).json()["name"], "viewer");
+    let meant = again("/api/v1/session?instead=true", ADMIN).send().await.is(201);
+    assert_eq!(meant.json()["name"], "admin");
+    by(&at, "GET", "/api/v1/me", &cookie).send().await.problem(401, "session-ended");
+    // Whose session is over, and who signs in again as the same, is not asked.
+    let own_again = sign_in(&at, ADMIN).await;
+    own(&at, "/api/v1/session", &own_again).token(ADMIN).send().await.is(201);
+    own(&at, "/api/v1/session", &cookie).token(VIEWER).send().await.is(201);
+}
+
+#[tokio::test]
+async fn one_token_has_so_many_sessions() {
+    let limits = limits(|limits| limits.sessions_each = 2);
+    let at = Running::of(Service::new(engine()).tokens(tokens()).limits(limits)).await;
+    let other = sign_in(&at, VIEWER).await;
+    let mut own = Vec::new();
+    for _ in 0..3 {
+        own.push(sign_in(&at, ADMIN).await);
+    }
+    by(&at, "GET", "/api/v1/me", &own[0]).send().await.problem(401, "session-ended");
+    for cookie in [&own[1], &own[2], &other] {
+        by(&at, "GET", "/api/v1/me", cookie).send().await.is(200);
+    }
+}
