@@ -34,6 +34,9 @@ pub struct RunLogs {
     /// The `after` of the next page; none when this was the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// How far it was read: as `after` it asks for what was said from then on.
+    #[serde(default)]
+    pub seen: String,
 }
 
 /// A line that a call said.

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
 use std::time::Duration;
-use vastflow_sdk::{Dag, DurationExt as _, Flow, Node, NodeError, Result, TimesExt as _};
+use vastflow_sdk::{Ctx, Dag, DurationExt as _, Flow, Node, NodeError, Result, TimesExt as _};
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Order {
@@ -74,10 +74,28 @@ fn article() -> Result<Flow<String, String>> {
     Ok(flow)
 }
 
+/// Says so many lines, waits for a signal, and says one more.
+fn chatter() -> Result<Flow<u32, u32>> {
+    async fn talk(ctx: Ctx, lines: u32) -> Result<u32> {
+        (0..lines).for_each(|line| ctx.log(format!("line {line}")));
+        Ok(lines)
+    }
+    async fn close(ctx: Ctx, (lines, _): (u32, bool)) -> Result<u32> {
+        ctx.log("that was all");
+        Ok(lines)
+    }
+    let flow = Flow::dag("chatter", |dag: &Dag, lines: Node<'_, u32>| {
+        let said = dag.node("talk", talk, lines);
+        let enough = dag.wait_signal::<bool, _>("enough", said);
+        dag.node("close", close, (said, enough))
+    })?;
+    Ok(flow)
+}
+
 fn main() -> Result<ExitCode> {
     let twice = Flow::dag("double", |dag, n: Node<'_, u32>| dag.node("double", double, n))?;
     let nap = Flow::dag("nap", |dag, n: Node<'_, u32>| {
         dag.node("double", double, dag.sleep("sleep", Duration::from_secs(3_600), n))
     })?;
-    Ok(vastflow_cli::app().flow(twice).flow(order()?).flow(article()?).flow(nap).main())
+    Ok(vastflow_cli::app().flow(twice).flow(order()?).flow(article()?).flow(chatter()?).flow(nap).main())
 }

@@ -33,6 +33,10 @@ pub(crate) struct Common {
     #[cfg(feature = "client")]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Common options")]
     pub(crate) token_file: Option<String>,
+    /// Send the token by plain http to another machine: everybody on the way can read it
+    #[cfg(feature = "client")]
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub(crate) insecure_http: bool,
     /// The file of settings [default: $VASTFLOW_CONFIG, else ./vastflow.toml if it is there]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Common options")]
     pub(crate) config: Option<PathBuf>,
@@ -262,6 +266,9 @@ pub(crate) struct Logs {
     /// Only of this node
     #[arg(long)]
     pub(crate) node: Option<String>,
+    /// Go on until the run ends: what a call says is told when it ends
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, Args)]

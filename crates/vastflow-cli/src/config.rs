@@ -54,6 +54,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
 pub(crate) enum Origin {
     Default,
     File(PathBuf),
+    /// The file that lies in the working directory, which nobody named: whoever can write there wrote it.
+    Found(PathBuf),
     Variable(String),
     Flag(&'static str),
 }
@@ -62,16 +64,16 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => f.write_str("default"),
-            Origin::File(path) => write!(f, "{}", path.display()),
+            Origin::File(path) | Origin::Found(path) => write!(f, "{}", path.display()),
             Origin::Variable(name) => write!(f, "${name}"),
             Origin::Flag(name) => write!(f, "--{name}"),
         }
     }
 }
 
-/// All settings, with what holds for each.
+/// All settings, with what holds for each, and whether a token may travel in clear text.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Config(BTreeMap<&'static str, (String, Origin)>);
+pub(crate) struct Config(BTreeMap<&'static str, (String, Origin)>, bool);
 
 /// What [`Config::read`] reads besides the command line.
 pub(crate) struct Surroundings {
@@ -101,7 +103,8 @@ impl Config {
         let named = common.config.clone().or_else(|| around.variable("VASTFLOW_CONFIG").map(PathBuf::from));
         let path = named.clone().unwrap_or_else(|| around.dir.join(FILE));
         match std::fs::read_to_string(&path) {
-            Ok(text) => config.take_file(&path, &text)?,
+            Ok(text) if named.is_some() => config.take_file(&text, &Origin::File(path))?,
+            Ok(text) => config.take_file(&text, &Origin::Found(path))?,
             Err(why) if named.is_some() || why.kind() != std::io::ErrorKind::NotFound => {
                 let text = format!("cannot read the settings in {}: {why}", path.display());
                 return Err(Complaint::usage(text).next("check --config and $VASTFLOW_CONFIG"));
@@ -114,6 +117,7 @@ impl Config {
         {
             config.set_flag("server", common.server.as_deref())?;
             config.set_flag("token_file", common.token_file.as_deref())?;
+            config.1 = common.insecure_http;
         }
         if let Some(format) = common.output {
             let word = format.to_possible_value().map(|value| value.get_name().to_owned());
@@ -122,15 +126,15 @@ impl Config {
         Ok(config)
     }
 
-    fn take_file(&mut self, path: &Path, text: &str) -> Result<(), Complaint> {
-        let wrong = |why: String| Complaint::usage(format!("{}: {why}", path.display()));
+    fn take_file(&mut self, text: &str, origin: &Origin) -> Result<(), Complaint> {
+        let wrong = |why: String| Complaint::usage(format!("{origin}: {why}"));
         let table: toml::Table = text.parse().map_err(|why: toml::de::Error| wrong(why.to_string().trim().into()))?;
         for (key, value) in flat(&table, "") {
             let setting = SETTINGS.iter().find(|setting| setting.key == key);
             let setting = setting.ok_or_else(|| wrong(unknown("setting", &key, SETTINGS.iter().map(|it| it.key))))?;
             let value = plain(&value)
                 .ok_or_else(|| wrong(format!("{key} is {}, and wants a text or a number", value.type_str())))?;
-            self.set(setting, value, Origin::File(path.to_owned())).map_err(wrong)?;
+            self.set(setting, value, origin.clone()).map_err(wrong)?;
         }
         Ok(())
     }
@@ -195,7 +199,7 @@ impl Config {
         match self.0.get(key).map(|(_, origin)| origin) {
             None => 0,
             Some(Origin::Default) => 1,
-            Some(Origin::File(_)) => 2,
+            Some(Origin::File(_) | Origin::Found(_)) => 2,
             Some(Origin::Variable(_)) => 3,
             Some(Origin::Flag(_)) => 4,
         }
@@ -216,13 +220,41 @@ impl Config {
     /// The token for the service.
     #[cfg(feature = "client")]
     pub(crate) fn token(&self) -> Result<Option<String>, Complaint> {
-        if self.rank("token") > self.rank("token_file") {
+        let key = if self.rank("token") > self.rank("token_file") { "token" } else { "token_file" };
+        self.may_go(key)?;
+        if key == "token" {
             return Ok(self.get("token").map(str::to_owned));
         }
         let Some(path) = self.get("token_file") else { return Ok(None) };
         let text = std::fs::read_to_string(path)
             .map_err(|why| Complaint::usage(format!("cannot read the token in {path}: {why}")))?;
         Ok(Some(text.trim().to_owned()))
+    }
+
+    /// Whether the token may travel in clear text to another machine. It is typed or it is not: no file says so.
+    #[cfg(feature = "client")]
+    pub(crate) const fn insecure_http(&self) -> bool {
+        self.1
+    }
+
+    /// Whether a token may go to the service that is named. One that is named by a file which just lies in the working directory,
+    /// as that of somebody else's repository, gets the token that lies there, too, and no other.
+    #[cfg(feature = "client")]
+    fn may_go(&self, key: &str) -> Result<(), Complaint> {
+        let (Some((url, Origin::Found(file))), Some((value, from))) = (self.0.get("server"), self.0.get(key)) else {
+            return Ok(());
+        };
+        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let whole = |path: &Path| path.canonicalize().ok();
+        let lies_there = || whole(Path::new(value)).zip(whole(dir)).is_none_or(|(path, dir)| path.starts_with(dir));
+        if matches!(from, Origin::Found(_)) && (key == "token" || lies_there()) {
+            return Ok(());
+        }
+        let token =
+            if key == "token" { format!("the token of {from}") } else { format!("the token in {value} ({from})") };
+        let text =
+            format!("{} lies in this directory and names {url}, and {token} would be sent there", file.display());
+        Err(Complaint::usage(text).next(format!("if it is meant: --server {url}, or --config {}", file.display())))
     }
 
     /// What holds for a setting, to show it: without passwords, and where it is from.
@@ -430,5 +462,44 @@ mod tests {
         let variables = [("VASTFLOW_SERVICE_HOST", "10.0.0.1"), ("VASTFLOW_PORT_8080_TCP", "tcp://10.0.0.1:8080")];
         let config = read("", &variables, &Common::default()).unwrap();
         assert!(config.store().unwrap_err().next.unwrap().contains("--store sqlite:app.db"));
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn a_file_that_lies_about_gets_no_token_but_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let beside = |name: &str| dir.path().join(name).display().to_string();
+        std::fs::write(beside("own.token"), "its own\n").unwrap();
+        std::fs::write(outside.path().join("token"), "a secret\n").unwrap();
+        std::os::unix::fs::symlink(outside.path().join("token"), beside("link")).unwrap();
+        let elsewhere = outside.path().join("token").display().to_string();
+        let ask = |file: &str, variables: &[(&str, &str)], common: &Common| {
+            std::fs::write(dir.path().join(FILE), file).unwrap();
+            Config::read(common, &around(dir.path(), variables)).unwrap().token()
+        };
+        let server = "server = 'https://evil.example'\n";
+        let nothing = Common::default();
+        let refused = |asked: Result<Option<String>, Complaint>| {
+            let complaint = asked.unwrap_err();
+            assert!(complaint.text.contains("names https://evil.example") && !complaint.text.contains("secret"));
+            assert!(complaint.next.unwrap().contains("--server https://evil.example"));
+        };
+        refused(ask(server, &[("VASTFLOW_TOKEN", "secret")], &nothing));
+        refused(ask(server, &[("VASTFLOW_TOKEN_FILE", &elsewhere)], &nothing));
+        refused(ask(server, &[], &Common { token_file: Some(elsewhere.clone()), ..Common::default() }));
+        refused(ask(&format!("{server}token_file = '{elsewhere}'"), &[], &nothing));
+        refused(ask(&format!("{server}token_file = '{}'", beside("link")), &[], &nothing));
+        let own = format!("{server}token_file = '{}'", beside("own.token"));
+        assert_eq!(ask(&own, &[], &nothing).unwrap().as_deref(), Some("its own"));
+        assert_eq!(ask(&format!("{server}token = 't'"), &[], &nothing).unwrap().as_deref(), Some("t"));
+        assert_eq!(ask(server, &[], &nothing).unwrap(), None);
+        // Who names the service, or the file, means it.
+        let typed = Common { server: Some("https://flows.example".into()), ..Common::default() };
+        assert_eq!(ask(server, &[("VASTFLOW_TOKEN", "t")], &typed).unwrap().as_deref(), Some("t"));
+        let named = Common { config: Some(dir.path().join(FILE)), ..Common::default() };
+        assert_eq!(ask(server, &[("VASTFLOW_TOKEN", "t")], &named).unwrap().as_deref(), Some("t"));
+        let variables = [("VASTFLOW_TOKEN", "t"), ("VASTFLOW_SERVER", "https://flows.example")];
+        assert_eq!(ask(server, &variables, &nothing).unwrap().as_deref(), Some("t"));
     }
 }

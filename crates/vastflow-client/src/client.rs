@@ -99,18 +99,23 @@ impl Client {
         Ok(Client { server: Arc::new(Server::new(url)?) })
     }
 
-    /// The same, with a token. It is shown nowhere.
+    /// The same, with a token. It is shown nowhere, and not sent in clear text to another machine: see
+    /// [`insecure_http`](Client::insecure_http).
     #[must_use]
     pub fn token(self, token: &str) -> Self {
-        let mut server = match Arc::try_unwrap(self.server) {
-            Ok(server) => server,
-            // Somebody shares it, and goes on without.
-            Err(shared) => match Server::new(shared.base()) {
-                Ok(server) => server,
-                Err(_) => return Client { server: shared },
-            },
-        };
-        server.set_token(token);
+        self.change(|server| server.set_token(token))
+    }
+
+    /// The same, but its token may be sent by plain HTTP to another machine, where everybody on the way can read it.
+    #[must_use]
+    pub fn insecure_http(self) -> Self {
+        self.change(Server::insecure_http)
+    }
+
+    fn change(self, change: impl FnOnce(&mut Server)) -> Self {
+        // Whoever shares it goes on with what it was.
+        let mut server = Arc::try_unwrap(self.server).unwrap_or_else(|shared| Server::clone(&shared));
+        change(&mut server);
         Client { server: Arc::new(server) }
     }
 

@@ -13,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::net::IpAddr;
 use std::time::Duration;
 use vastflow_api::problem::Problem;
 
@@ -28,11 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MOST: usize = 64 << 20;
 
 /// Where the service is, and who asks.
+#[derive(Clone)]
 pub(crate) struct Server {
     http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// Without a slash at the end.
     base: String,
     token: Option<HeaderValue>,
+    /// Whether the token may travel in clear text to another machine.
+    may_be_heard: bool,
 }
 
 /// Something that is asked.
@@ -112,7 +116,23 @@ impl Server {
         let https = https
             .map_err(|why| ClientError::Setting(format!("the certificates of this system cannot be read: {why}")))?;
         let http = Http::builder(TokioExecutor::new()).build(https.https_or_http().enable_http1().build());
-        Ok(Server { http, base: url.trim_end_matches('/').to_owned(), token: None })
+        Ok(Server { http, base: url.trim_end_matches('/').to_owned(), token: None, may_be_heard: false })
+    }
+
+    pub(crate) const fn insecure_http(&mut self) {
+        self.may_be_heard = true;
+    }
+
+    /// A token that travels in clear text is everybody's on the way.
+    fn may_send(&self) -> Result<(), ClientError> {
+        if self.token.is_none() || self.may_be_heard || !is_plain(&self.base) {
+            return Ok(());
+        }
+        let base = &self.base;
+        let why = format!(
+            "the token would travel in clear text to {base}: use https://, a tunnel to this machine, or allow it in so many words (`insecure_http`)"
+        );
+        Err(ClientError::Setting(why))
     }
 
     pub(crate) fn set_token(&mut self, token: &str) {
@@ -201,6 +221,7 @@ impl Server {
     }
 
     async fn send(&self, ask: &Ask) -> Result<Response<Incoming>, Failed> {
+        self.may_send().map_err(Failed::ForGood)?;
         let mut request = Request::builder().method(&ask.method).uri(format!("{}{}", self.base, ask.target()));
         if let Some(headers) = request.headers_mut() {
             headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
@@ -220,6 +241,15 @@ impl Server {
     pub(crate) fn strange(&self, status: StatusCode, why: &str) -> ClientError {
         ClientError::Strange { url: self.base.clone(), status: status.as_u16(), why: why.to_owned() }
     }
+}
+
+/// Whether what is sent there can be heard on the way: it is plain HTTP, and not to this machine.
+fn is_plain(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return true };
+    let host = uri.host().unwrap_or("").trim_matches(['[', ']']);
+    let is_here =
+        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    uri.scheme_str() != Some("https") && !is_here
 }
 
 /// Why a try failed.
@@ -271,5 +301,21 @@ mod tests {
             assert_eq!(error.as_deref(), Some("setting"), "{wrong}");
         }
         assert_eq!(Server::new("http://127.0.0.1:8080/ops/").unwrap().base(), "http://127.0.0.1:8080/ops");
+    }
+
+    #[test]
+    fn a_token_travels_in_clear_text_on_this_machine_only() {
+        for here in ["http://localhost:8080", "http://127.1.2.3", "http://[::1]:8080/ops", "https://flows.example"] {
+            assert!(!is_plain(here), "{here}");
+        }
+        for elsewhere in ["http://flows.example", "http://10.0.0.5:8080", "http://localhost.example", "http://[::2]"] {
+            let mut server = Server::new(elsewhere).unwrap();
+            server.may_send().unwrap();
+            server.set_token("vastflow_live_x");
+            let refused = server.may_send().unwrap_err();
+            assert!(refused.code() == "setting" && refused.to_string().contains("in clear text"), "{refused}");
+            server.insecure_http();
+            server.may_send().unwrap();
+        }
     }
 }

@@ -94,27 +94,7 @@ async fn take(
     let busy = "as many requests are under way as this service takes at once; try again in a second";
     let mut place = app.requests.take(None).ok_or_else(|| Refusal::new("busy", busy))?;
     let (mut parts, body) = request.into_parts();
-    // Connections have a limit of their own, which is not exact, and other applications' may have none.
-    let head = parts
-        .headers
-        .iter()
-        .fold(path_and_query(&parts.uri).len(), |sum, (name, value)| sum + name.as_str().len() + value.len() + 4);
-    if head > app.limits.header_bytes {
-        let most = app.limits.header_bytes;
-        return Err(Refusal::new("headers-too-large", format!("the request's head has more than {most} bytes")));
-    }
-    if !app.hosts.allow(&parts.headers, &parts.uri) {
-        return Err(Refusal::new(
-            "host-not-allowed",
-            "the request was sent to a name that this service does not answer to; allow it by `.host(\"name\")`",
-        ));
-    }
-    if is_cross_site(&parts.method, &parts.headers, &parts.uri) {
-        return Err(Refusal::new(
-            "cross-site",
-            "a page of another site sent this, and such pages may change nothing here",
-        ));
-    }
+    may_enter(app, &parts)?;
     let matched = about.matched.as_ref().map(MatchedPath::as_str);
     let operation = match find(&parts.method, matched) {
         Asked::This(operation) => operation,
@@ -157,6 +137,33 @@ async fn take(
     parts.extensions.insert(Base(base(operation, matched.unwrap_or("")).into()));
     let why = if operation.is_audited() { why_of(operation, &parts.uri, &bytes) } else { None };
     Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), operation, why, _held: held })
+}
+
+/// Whether a request is one to look at, whoever sent it and whatever it asks for: its head is no larger than it may be, it was sent
+/// to a name of this service, and not by a page of another site to change something.
+fn may_enter(app: &App, parts: &Parts) -> Answer<()> {
+    // Connections have a limit of their own, which is not exact, and other applications' may have none.
+    let head = parts
+        .headers
+        .iter()
+        .fold(path_and_query(&parts.uri).len(), |sum, (name, value)| sum + name.as_str().len() + value.len() + 4);
+    if head > app.limits.header_bytes {
+        let most = app.limits.header_bytes;
+        return Err(Refusal::new("headers-too-large", format!("the request's head has more than {most} bytes")));
+    }
+    if !app.hosts.allow(&parts.headers, &parts.uri) {
+        return Err(Refusal::new(
+            "host-not-allowed",
+            "the request was sent to a name that this service does not answer to; allow it by `.host(\"name\")`",
+        ));
+    }
+    if is_cross_site(&parts.method, &parts.headers, &parts.uri) {
+        return Err(Refusal::new(
+            "cross-site",
+            "a page of another site sent this, and such pages may change nothing here",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether somebody who is known may ask for this now: they have not asked for too much, they have the right, and they have not

@@ -3,18 +3,22 @@
 use super::Context;
 use crate::args::{Logs, Watch};
 use crate::complaint::Complaint;
+use crate::desk::Desk;
 use crate::out::{Out, Paint};
 use crate::text;
 use serde_json::json;
+use std::time::Duration;
 use vastflow_api::event::LogRow;
-use vastflow_core::{Recorded, ScopeId, Seq};
+use vastflow_core::{Recorded, RunId, ScopeId, Seq};
 use vastflow_worker::LogLine;
 
 /// Events read at once.
 const PAGE: usize = 500;
+/// How often it is looked whether more was said.
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 pub(super) async fn logs(args: &Logs, context: &Context) -> Result<(), Complaint> {
-    let desk = super::desk(context, Watch { watch: false }).await?;
+    let desk = super::desk(context, Watch { watch: args.follow }).await?;
     let row = desk.pick(&args.id).await?;
     let scope = ScopeId::named(row.id.clone(), &args.within);
     let plan = desk.plan(row.summary.started.plan).await?;
@@ -22,6 +26,8 @@ pub(super) async fn logs(args: &Logs, context: &Context) -> Result<(), Complaint
     let plan = plan.of_scope(&scope).ok_or_else(unknown)?;
     let (mut read, mut all_dropped, mut count) = (Seq::ZERO, 0_u64, 0_u64);
     loop {
+        // Asked before its journal is read: what was said until it ended is in there.
+        let ends = !args.follow || is_over(&desk, &row.id).await?;
         let page = desk.store.history(&scope, read, PAGE).await?;
         read = read.after(page.len());
         for recorded in &page {
@@ -31,14 +37,23 @@ pub(super) async fn logs(args: &Logs, context: &Context) -> Result<(), Complaint
                 print(context.out, &row_of(line, recorded));
                 count += 1;
             }
-            all_dropped += u64::from(dropped);
+            // What one call says is all of one node.
+            if lines.iter().any(|line| is_wanted(&line)) {
+                all_dropped += u64::from(dropped);
+            }
         }
-        if page.len() < PAGE {
-            break;
+        match page.len() {
+            PAGE => {}
+            _ if ends => break,
+            _ => tokio::time::sleep(LOOK).await,
         }
     }
     note(context.out, count, all_dropped);
     desk.close().await
+}
+
+async fn is_over(desk: &Desk, id: &RunId) -> Result<bool, Complaint> {
+    Ok(desk.store.run(id).await?.is_none_or(|row| row.summary.status.is_final()))
 }
 
 /// What else there is to know about what was printed.

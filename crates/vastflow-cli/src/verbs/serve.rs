@@ -12,6 +12,7 @@ use crate::out::Out;
 use crate::text;
 use comfy_table::Cell;
 use serde_json::json;
+use std::io::{IsTerminal as _, Write as _};
 use vastflow_api::access::{MadeToken, NewToken, Scope, TokenRow};
 use vastflow_core::Timestamp;
 use vastflow_server::{Exporter, Service, ServiceError, TokenError, Tokens};
@@ -165,12 +166,43 @@ fn first_token(tokens: &Tokens, context: &Context) -> Result<Option<String>, Com
     let scopes = vec![Scope::Admin, Scope::PayloadRead];
     let made = tokens.make(NewToken { name: FIRST.into(), scopes, flows: Vec::new(), days: None })?;
     let file = context.config.tokens();
-    context.out.note(format!("{file} had no token, so this one was made; it is shown this once"));
-    match context.out.is_json() {
-        true => context.out.json(json!({ "token": made.token })),
-        false => context.out.say(&made.token),
+    if std::io::stdout().is_terminal() {
+        context.out.note(format!("{file} had no token, so this one was made; it is shown this once"));
+        match context.out.is_json() {
+            true => context.out.json(json!({ "token": made.token })),
+            false => context.out.say(&made.token),
+        }
+        return Ok(Some(made.token));
     }
-    Ok(Some(made.token))
+    // What is said where nobody looks is kept: in journals and files that others read.
+    let first = format!("{file}.first");
+    keep(&made.token, &first)?;
+    context.out.note(format!(
+        "{file} had no token, so one was made; it stands in {first}, which its owner alone can read: take it, and delete the file"
+    ));
+    if context.out.is_json() {
+        context.out.json(json!({ "token_file": first }));
+    }
+    Ok(None)
+}
+
+/// Writes a token into a new file that its owner alone can read. What lies there is replaced, whatever it is.
+fn keep(token: &str, path: &str) -> Result<(), Complaint> {
+    let failed = |why: std::io::Error| {
+        let text = format!("the first token cannot be written to {path}: {why}");
+        Complaint::new(Exit::Failed, "tokens", text)
+            .next("vastflow tokens make admin --scope admin --scope payload:read")
+    };
+    match std::fs::remove_file(path) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(failed(why)),
+        _ => {}
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| writeln!(file, "{token}").and_then(|()| file.sync_all()));
+    written.map_err(failed)
 }
 
 pub(super) fn tokens(verb: TokensVerb, context: &Context) -> Result<(), Complaint> {

@@ -4,6 +4,7 @@
 mod control;
 mod deploy;
 mod help;
+mod logs;
 mod looks;
 mod place;
 mod remote;

@@ -1,7 +1,7 @@
 //! A folder with a store, and programs that are run in it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -36,6 +36,9 @@ impl Said {
         value
     }
 }
+
+/// Where the first token stands when nobody looks.
+pub(crate) const FIRST: &str = "vastflow.tokens.first";
 
 pub(crate) struct Place {
     dir: TempDir,
@@ -75,6 +78,12 @@ impl Place {
         self.run(Path::new(env!("CARGO_BIN_EXE_vastflow")), words)
     }
 
+    /// Starts `vastflow`, and goes on.
+    pub(crate) fn start(&self, words: &[&str]) -> Worker {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_vastflow")), words);
+        Worker(command.stderr(Stdio::null()).spawn().unwrap())
+    }
+
     /// Runs the example that has flows.
     pub(crate) fn shop(&self, words: &[&str]) -> Said {
         self.run(&shop(), words)
@@ -98,10 +107,9 @@ impl Place {
         let mut child = self.command(&program, &words).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
         let mut line = || lines.next().unwrap().unwrap();
-        let first = line();
-        let is_token = first.starts_with("vastflow_live_");
-        let url = if is_token { line() } else { first.clone() };
-        (Worker(child), url, is_token.then_some(first))
+        let url = line();
+        let first = std::fs::read_to_string(self.dir.path().join(FIRST)).ok();
+        (Worker(child), url, first.map(|token| token.trim().to_owned()))
     }
 
     /// Runs an order of which one item cannot be charged for; its run has this id.
@@ -113,6 +121,17 @@ impl Place {
 
 /// A worker under way.
 pub(crate) struct Worker(Child);
+
+impl Worker {
+    /// What it prints, for the first who asks.
+    pub(crate) fn out(&mut self) -> ChildStdout {
+        self.0.stdout.take().unwrap()
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+}
 
 impl Drop for Worker {
     fn drop(&mut self) {

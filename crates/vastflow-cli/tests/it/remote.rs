@@ -1,6 +1,6 @@
 //! The verbs at a service give what they give at a store.
 
-use crate::place::{Place, until};
+use crate::place::{FIRST, Place, until};
 use serde_json::{Value, json};
 
 /// What a verb says at the store, before anybody serves it, and at the service then.
@@ -130,6 +130,10 @@ fn the_service_and_the_token_may_stand_in_the_settings() {
     let (_serving, url, token) = place.service(&["serve"]);
     place.vastflow(&["runs", "ls", "--server", &url]).fails(1);
     place.vastflow(&["runs", "ls", "--server", &url, "--token-file", "none"]).fails(2);
+    // What is far away gets none in clear text.
+    let far = ["runs", "ls", "--server", "http://flows.invalid", "--token-file", FIRST];
+    let told = place.vastflow(&far).fails(2);
+    assert!(told.contains("in clear text") && told.contains("--insecure-http"), "{told}");
     std::fs::write(place.path().join("vastflow.toml"), format!("token = '{}'\n", token.unwrap())).unwrap();
     place.vastflow(&["runs", "ls", "--server", &url]).ok();
     let made = place.vastflow(&["tokens", "make", "ann", "--scope", "viewer", "--server", &url, "-o", "json"]).json();

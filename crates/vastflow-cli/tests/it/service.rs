@@ -1,6 +1,6 @@
 //! The HTTP service as a verb, and the client at it.
 
-use crate::place::Place;
+use crate::place::{FIRST, Place};
 use serde_json::json;
 use vastflow_api::control::{Choice, ForkRun, Resolve};
 use vastflow_api::run::{StartRun, Status};
@@ -56,7 +56,7 @@ fn what_the_client_asks_a_service_does() {
         let page = client.runs(&failed).await.unwrap();
         assert_eq!((page.items.len(), page.next.is_some()), (1, true));
         assert!(client.counts().await.unwrap().runs[&Status::Succeeded] >= 3);
-        assert_eq!(client.flows().await.unwrap().items.len(), 4);
+        assert_eq!(client.flows().await.unwrap().items.len(), 5);
         assert!(client.flow("double").await.unwrap().flow.has_code);
         assert_eq!(client.plan("double", None).await.unwrap()["flow"], "double");
         assert_eq!(client.workers().await.unwrap().workers.len(), 1);
@@ -70,6 +70,10 @@ fn who_has_no_token_is_not_served() {
     let place = Place::new();
     let (serving, url, token) = place.service(&["serve"]);
     let token = token.expect("the first start makes a token");
+    let first = place.path().join(FIRST);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&first).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "it is its owner's alone");
+    std::fs::remove_file(first).unwrap();
     let code = |token: &str| {
         block_on(async {
             Client::new(&url).unwrap().token(token).counts().await.map_err(|error| error.code().to_owned())

@@ -57,10 +57,12 @@ pub(crate) async fn run_logs(
             }
             if logs.lines.len() >= limit {
                 logs.next = Some(read.0.to_string());
+                logs.seen = read.0.to_string();
                 return Ok(Json(logs));
             }
         }
         if page.len() < PAGE {
+            logs.seen = read.0.to_string();
             return Ok(Json(logs));
         }
     }

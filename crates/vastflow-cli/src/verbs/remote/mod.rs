@@ -24,6 +24,7 @@ impl From<ClientError> for Complaint {
             "unauthenticated" | "token-invalid" | "token-expired" => {
                 complaint.next("give it a token: --token-file FILE, or $VASTFLOW_TOKEN")
             }
+            "setting" if complaint.text.contains("clear text") => complaint.next("if it is meant: --insecure-http"),
             "unreachable" => complaint.next("check --server, and that `vastflow serve` runs there"),
             _ => complaint,
         }
@@ -37,6 +38,7 @@ pub(super) async fn answer(verb: Verb, url: &str, context: &Context) -> Result<(
         Some(token) => client.token(&token),
         None => client,
     };
+    let client = if context.config.insecure_http() { client.insecure_http() } else { client };
     let remote = Remote { client, context };
     match verb {
         Verb::Start(args) => remote.start(args).await,

@@ -114,14 +114,19 @@ impl Remote<'_> {
         let id = self.pick(&args.id).await?.id;
         let (mut after, mut dropped, mut count) = (None, 0, 0);
         loop {
+            let ends = !args.follow || self.client.run(&id).await?.status.is_final();
             let page = self.client.logs(&id, &args.within, args.node.as_deref(), after.as_deref()).await?;
             page.lines.iter().for_each(|line| logs::print(self.out(), line));
             count += page.lines.len() as u64;
             dropped += page.dropped;
-            after = page.next;
-            if after.is_none() {
+            let is_last = page.next.is_none();
+            after = Some(page.next.unwrap_or(page.seen));
+            if is_last && ends {
                 logs::note(self.out(), count, dropped);
                 return Ok(());
+            }
+            if is_last {
+                tokio::time::sleep(logs::LOOK).await;
             }
         }
     }
