@@ -27,10 +27,16 @@ test("who has no session is asked for a token, and a wrong one is told", async (
   await see(page.getByRole("heading", { name: "Attention" }));
 });
 
-test("a link in a tab that shows the dashboard already makes it somebody else's", async () => {
+test("a link in a tab that shows the dashboard already makes it somebody else's, if that is meant", async () => {
   const page = await it.open("/flows", { as: "viewer" });
   await see(page.getByRole("button", { name: /viewer/ }));
-  await page.evaluate((token) => { location.hash = `token=${token}`; }, it.service.tokens.admin ?? "");
+  const byLink = () => page.evaluate((token) => { location.hash = `token=${token}`; }, it.service.tokens.admin ?? "");
+  await byLink();
+  await page.getByRole("button", { name: "Stay as you are" }).click();
+  await see(page.getByRole("button", { name: /viewer/ }));
+  await byLink();
+  await see(page.getByText("\"viewer\" is signed in here"));
+  await page.getByRole("button", { name: "Sign in by the link" }).click();
   await see(page.getByRole("button", { name: /admin/ }));
   expect(new URL(page.url()).hash).toBe("");
 });

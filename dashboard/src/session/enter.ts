@@ -12,13 +12,15 @@ interface State {
   sign: SignIn;
   /** Why a token was not taken. */
   error: unknown;
+  /** A token that was not taken because somebody else is signed in, and what the service said. */
+  instead: { token: string; said: string } | null;
 }
 
-let state: State = { sign: "unknown", error: null };
+let state: State = { sign: "unknown", error: null, instead: null };
 const listeners = new Set<() => void>();
 
-function change(next: State): void {
-  state = next;
+function change(next: Partial<State>): void {
+  state = { ...state, error: null, instead: null, ...next };
   listeners.forEach((listener) => { listener(); });
 }
 
@@ -31,27 +33,34 @@ export function useSignIn(): State {
 
 onSignedOut(() => {
   if (state.sign === "entering" || state.sign === "out") return;
-  change({ sign: "out", error: null });
+  change({ sign: "out" });
 });
 
-/** Exchanges a token for the cookie. What was shown for somebody else is forgotten. */
-export async function enter(token: string): Promise<void> {
-  change({ sign: "entering", error: null });
+/** Exchanges a token for the cookie. What was shown for somebody else is forgotten. If somebody else is signed in, `isInstead` says
+ * that it is meant. */
+export async function enter(token: string, isInstead = false): Promise<void> {
+  change({ sign: "entering" });
   try {
     const headers = { authorization: `Bearer ${token.trim()}`, "content-type": "application/json" };
-    await send(apiUrl(["session"]), { method: "POST", headers });
+    await send(apiUrl(["session"], isInstead ? { instead: true } : {}), { method: "POST", headers });
     client.clear();
-    change({ sign: "in", error: null });
+    change({ sign: "in" });
   } catch (error) {
-    change({ sign: "out", error });
+    const isOther = error instanceof Refused && error.code === "signed-in";
+    change(isOther ? { sign: "in", instead: { token, said: error.message } } : { sign: "out", error });
   }
+}
+
+/** Whoever is signed in stays so. */
+export function stay(): void {
+  change({});
 }
 
 /** Ends the session, here and at the service. */
 export async function leave(): Promise<void> {
   await ask<null>("DELETE", ["session"]);
   client.clear();
-  change({ sign: "out", error: null });
+  change({ sign: "out" });
 }
 
 /** Whether an error of `enter` means that this token will never be taken. */
