@@ -4,6 +4,7 @@
 use crate::Pace;
 use serde::{Deserialize, Serialize};
 use std::pin::Pin;
+use vastflow::Level;
 use vastflow::prelude::*;
 
 /// What the flow takes.
@@ -68,10 +69,17 @@ fn step(pace: Pace, units: u32, what: &'static str) -> impl Fn(Ctx, Order) -> An
 
 /// Takes the money. `flaky`: the bank answers the third time; `charge`, it never does.
 async fn charge(pace: Pace, ctx: Ctx, order: Order) -> Result<String> {
+    ctx.log(format!("asking the bank for {} cents from {}", order.cents, order.customer));
     pace.work(2).await;
     match order.fail_at.as_deref() {
-        Some("charge") => Err(format!("the bank refuses {} cents: 402 card declined", order.cents).into()),
-        Some("flaky") if ctx.attempt() < 3 => Err("the bank is busy: 503".into()),
+        Some("charge") => {
+            ctx.log_at(Level::Warn, "POST /charges: 402 card_declined, \"insufficient funds\"");
+            Err(format!("the bank refuses {} cents: 402 card declined", order.cents).into())
+        }
+        Some("flaky") if ctx.attempt() < 3 => {
+            ctx.log_at(Level::Warn, "POST /charges: 503, try again later");
+            Err("the bank is busy: 503".into())
+        }
         _ => Ok(format!("receipt-{}", order.cents)),
     }
 }

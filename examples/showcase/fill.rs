@@ -41,6 +41,28 @@ pub async fn fill(engine: &Engine) -> Result<()> {
     Ok(())
 }
 
+/// Starts so many runs of two nodes each, and waits for their ends: a long list.
+pub async fn many(engine: &Engine, runs: u64) -> Result<()> {
+    let lanes = 64.min(runs);
+    let drive = |lane: u64| {
+        let engine = engine.clone();
+        async move {
+            for n in (lane..runs).step_by(64) {
+                let customer = CUSTOMERS[usize::try_from(n)? % CUSTOMERS.len()];
+                let echo = Echo { text: format!("hello {customer}"), fails: n % 50 == 7 };
+                let run = engine.run("echo", echo).id(&format!("echo-{n:06}")).label("customer", customer).await?;
+                run.wait().await?;
+            }
+            Ok::<_, vastflow::BoxError>(())
+        }
+    };
+    let drivers: Vec<_> = (0..lanes).map(|lane| tokio::spawn(drive(lane))).collect();
+    for driver in drivers {
+        driver.await??;
+    }
+    Ok(())
+}
+
 async fn checkout(engine: &Engine, id: &str, n: usize, fail_at: Option<&str>) -> Result<Run> {
     let order = Order { fail_at: fail_at.map(str::to_owned), ..order(n) };
     let tier = if n.is_multiple_of(4) { "gold" } else { "standard" };

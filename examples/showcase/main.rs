@@ -11,6 +11,7 @@ mod checkout;
 mod fill;
 mod machines;
 mod others;
+mod trials;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,9 +38,12 @@ async fn serve(args: Args) -> Result<()> {
     let builder = builder.flow(checkout::flow(pace)?).flow(others::transcode(pace)?).flow(others::import(pace)?);
     let builder = builder.flow(others::expense()?).flow(others::claim()?).flow(others::echo()?).flow(others::bytes()?);
     let mut builder = machines::register(builder);
-    let wide = number(&args, "--wide", 0)?;
+    let (wide, many) = (number(&args, "--wide", 0)?, number(&args, "--many", 0)?);
     if wide > 0 {
         builder = builder.flow(others::wide(usize::try_from(wide)?)?);
+    }
+    if args.option("--trials").is_some() {
+        builder = trials::register(builder)?;
     }
     let engine = builder.start().await?;
     let mut service = Service::new(engine.clone()).dashboard();
@@ -59,11 +63,17 @@ async fn serve(args: Args) -> Result<()> {
     }
     let service = service.bind(args.option("--listen").unwrap_or("127.0.0.1:8080")).await?;
     say(format!("listening on {}", service.url()));
-    if args.option("--fill").is_some() {
-        fill::fill(&engine).await?;
+    // Who waits for the runs, waits while the service answers.
+    let fill = async {
+        fill::many(&engine, many).await?;
+        if args.option("--fill").is_some() {
+            fill::fill(&engine).await?;
+        }
         say("filled");
-    }
-    Ok(service.run().await?)
+        Ok::<_, vastflow::BoxError>(())
+    };
+    tokio::try_join!(fill, async { Ok(service.run().await?) })?;
+    Ok(())
 }
 
 /// A token for each kind of person, shown this once.
@@ -91,7 +101,9 @@ const USAGE: Usage = Usage {
         "--store",
         "--pace",
         "--fill",
+        "--many",
         "--wide",
+        "--trials",
         "--tokens",
         "--audit",
         "--base-path",
@@ -109,7 +121,9 @@ Options:
   --store URL       Where runs are kept [default: memory:]
   --pace MILLIS     How long a unit of work takes [default: 400]
   --fill yes        Start runs of every kind
+  --many RUNS       So many short runs more
   --wide NODES      One more flow, with so many nodes
+  --trials yes      Flows for tests: of hostile texts, and one that ends this program
   --tokens FILE     Ask for tokens; prints one for an admin, an operator and a viewer
   --base-path PATH  Everything is below this path, say /ops/vastflow
   --read-only yes   Nobody may change anything
