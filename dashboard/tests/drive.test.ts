@@ -92,6 +92,23 @@ test("a run that failed opens on the error, and is retried from the node", async
   await see(status(page, "failed"));
 });
 
+test("what a call said is read line by line, and a line has an address", async () => {
+  const id = await it.service.run("checkout", { ...order, fail_at: "charge" });
+  await it.service.until(id, "failed");
+  const page = await it.open(`/runs/${id}`, { as: "operator" });
+  const line = page.getByRole("link", { name: /402 card_declined/ }).nth(1);
+  await line.click();
+  expect(page.url()).toMatch(/node=charge&line=4$/);
+  const whole = page.getByRole("group", { name: "Line 4" });
+  await see(whole.getByText(/attempt 2, .* after it began/));
+  // Its address leads to it, in another tab.
+  const other = await it.open(page.url().slice(it.service.url.length), { as: "operator" });
+  await see(other.getByRole("group", { name: "Line 4" }).getByText('POST /charges: 402 card_declined, "insufficient funds"'));
+  expect(await other.locator(".log-line[aria-current]").evaluate((line) => line.getBoundingClientRect().bottom <= innerHeight)).toBe(true);
+  await other.getByRole("button", { name: "Close the line" }).click();
+  await gone(other.getByRole("group", { name: "Line 4" }));
+});
+
 test("a fork with another input goes on where the run failed, and keeps what succeeded", async () => {
   const id = await it.service.run("checkout", { ...order, fail_at: "charge" });
   await it.service.until(id, "failed");

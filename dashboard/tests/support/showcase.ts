@@ -19,13 +19,15 @@ export interface Wanted {
   wide?: number;
   basePath?: string;
   readOnly?: boolean;
+  /** The flows for tests. */
+  trials?: boolean;
 }
 
 export type Role = "admin" | "operator" | "viewer";
 
 export class Showcase {
   readonly #dir = mkdtempSync(join(tmpdir(), "showcase-"));
-  readonly #args: string[];
+  #args: string[];
   #child: ChildProcess | null = null;
   #listen = "127.0.0.1:0";
   /** Where the dashboard is, without a slash at its end. */
@@ -38,6 +40,7 @@ export class Showcase {
     if (wanted.wide) this.#args.push("--wide", String(wanted.wide));
     if (wanted.basePath) this.#args.push("--base-path", wanted.basePath);
     if (wanted.readOnly) this.#args.push("--read-only", "yes");
+    if (wanted.trials) this.#args.push("--trials", "yes");
     if (wanted.tokens) this.#args.push("--tokens", join(this.#dir, "tokens"));
   }
 
@@ -67,6 +70,18 @@ export class Showcase {
       }
       return first === (isFilling ? "filled" : "listening");
     });
+  }
+
+  /** Starts it, after it ended, as a program without an option that it had. */
+  async startWithout(option: string): Promise<void> {
+    const at = this.#args.indexOf(option);
+    this.#args = this.#args.filter((_, place) => place !== at && place !== at + 1);
+    await this.start();
+  }
+
+  /** Waits until it ends by itself. */
+  async ended(): Promise<void> {
+    if (this.#child) await ended(this.#child);
   }
 
   /** Ends it as a power cut would. */

@@ -7,6 +7,7 @@ import { useRights } from "../../api/me";
 import { queries } from "../../api/queries";
 import type { AttentionItem } from "../../api/types";
 import { useLive } from "../../live/useLive";
+import { splitAt } from "../../plan/scope";
 import { Link } from "../../router/Link";
 import { path } from "../../router/match";
 import { useSearch } from "../../router/router";
@@ -116,6 +117,6 @@ function Remedying({ doing, onClose }: { doing: Doing; onClose: () => void }) {
   const { item: { run, at, signal }, remedy } = doing;
   if (!run) return null;
   if (remedy === "new-run") return <AskVerb run={{ id: run }} verb="retry" onClose={onClose} />;
-  if (remedy === "signal") return <AskSignal run={run} name={signal ?? undefined} scope={at ?? ""} onClose={onClose} />;
+  if (remedy === "signal") return <AskSignal run={run} name={signal ?? undefined} scope={splitAt(at ?? "").scope} onClose={onClose} />;
   return <AskResolve run={run} at={at ?? ""} choice={remedy} onClose={onClose} />;
 }

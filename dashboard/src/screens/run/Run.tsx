@@ -46,7 +46,7 @@ function RunOf({ id, tab }: { id: string; tab: string }) {
   const { run, view } = data;
   // Until somebody chose a node, or none, a run that failed is open on what it failed at.
   const chosen = search.has("node") ? search.get("node") || null : run && OPENS.has(tab) ? opensOn(run, view) : null;
-  const choose = (at: string | null) => { change((next) => { next.set("node", at ?? ""); }); };
+  const choose = (at: string | null) => { change((next) => { next.set("node", at ?? ""); next.delete("line"); }); };
   useRunKeys(id, data, setVerb, () => { choose(null); });
   if (data.error && !run) {
     if (isMissing(data.error)) return <div className="screen"><h1 className="cut">There is no run {id}</h1><Empty title="It may have been deleted, or its id may be cut short" /></div>;
