@@ -1,11 +1,11 @@
 // What others wrote is text, wherever it stands: it runs nothing, fetches nothing, and becomes no element.
 import { expect, test } from "vitest";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { openTab } from "./support/browser";
 import { corpus } from "./support/corpus";
 import { see, stage } from "./support/test";
 
-const it = stage({ pace: 1, tokens: true });
+const it = stage({ pace: 1, tokens: true, trials: true });
 
 /** The runs that carry the corpus: in their input, output or error, context, labels, key, and the reason they were stopped for. */
 const runs = new Map<string, string>();
@@ -88,6 +88,64 @@ test("inputs, outputs and contexts", async () => {
     expect(await foreign(page)).toEqual([]);
   }
 }, 120_000);
+
+test("logs, keys and values of the context, items and their errors, what polls wait for", async () => {
+  const texts = corpus.map((text, at) => `${at} ${text.slice(0, 200)}`);
+  const id = await it.service.run("mirror", texts, { id: "mirror" });
+  await it.service.until(id, "succeeded", "failed");
+  const page = await it.open("/runs", { as: "admin" });
+  await goTo(page, id, "?node=keep");
+  const logs = page.getByRole("table", { name: "Logs" });
+  await scrolled(page, logs, texts.length);
+  await goTo(page, id, "?node=keep&line=17");
+  await see(page.getByRole("group", { name: "Line 17" }));
+  await goTo(page, id, "?node=each");
+  await scrolled(page, page.getByRole("table", { name: "Items" }), texts.length);
+  const item = page.getByRole("table", { name: "Items" }).getByRole("button").first();
+  await item.click();
+  await page.getByRole("button", { name: "look" }).click();
+  await see(page.locator(".said-box"));
+  expect(await foreign(page)).toEqual([]);
+  await goTo(page, id, "?node=say");
+  await page.getByRole("button", { name: /earlier polls/ }).click();
+  await see(page.locator(".call-why").filter({ hasText: texts.at(-2) ?? "" }));
+  expect(await foreign(page)).toEqual([]);
+  await goTo(page, id, "/context?node=");
+  await see(page.getByRole("cell", { name: texts[1] ?? "" }).first());
+  expect(await foreign(page)).toEqual([]);
+  await goTo(page, id, "/events?node=");
+  await scrolled(page, page.getByRole("table", { name: "Events" }), texts.length);
+}, 120_000);
+
+test("reasons, signals and what was sent by hand", async () => {
+  const page = await it.open("/runs", { as: "admin" });
+  for (const [at, text] of corpus.entries()) {
+    if (at % 4 !== 0) continue;
+    const id = await it.service.run("expense", { what: text, cents: at });
+    await it.service.ask("POST", `/runs/${id}/pause`, { why: text.slice(0, 400) });
+    await it.service.ask("POST", `/runs/${id}/resume`, {});
+    await it.service.ask("POST", `/runs/${id}/signals/answer`, { approved: true, by: text });
+    await it.service.until(id, "succeeded");
+    const { id: retried } = await it.service.ask<{ id: string }>("POST", `/runs/${id}/fork`, { node: "ask", why: text.slice(0, 400) });
+    await goTo(page, retried, "/events?node=ask");
+    await see(page.locator(".run-origin"));
+    await goTo(page, id, "/events?node=answer");
+    await see(page.getByRole("table", { name: "Events" }).getByText(/pause/i).first());
+    expect(await foreign(page)).toEqual([]);
+  }
+}, 120_000);
+
+/** Scrolls a list from its top to its end: no row of it is more than text. */
+async function scrolled(page: Page, list: Locator, least: number): Promise<void> {
+  await expect.poll(async () => Number(await list.getAttribute("aria-rowcount"))).toBeGreaterThanOrEqual(least);
+  let top = -1;
+  for (;;) {
+    expect(await foreign(page)).toEqual([]);
+    const next = await list.evaluate((element) => { element.scrollTop += element.clientHeight; return element.scrollTop; });
+    if (next === top) return;
+    top = next;
+  }
+}
 
 test("lists: runs, attention, audit, and the last inputs", async () => {
   for (const text of corpus) await it.service.ask("POST", "/runs/x0/stop", { why: text.slice(0, 400) }).catch(() => null);
