@@ -23,6 +23,21 @@ test("a node that waits for its signal for long is listed, and sent what it wait
   await it.service.until(id, "succeeded");
 });
 
+test("a run whose undo action failed opens on what cannot be taken back, and somebody decides there", async () => {
+  const order = { customer: "stuck", items: ["a"], cents: 100, delivery: "pickup", fail_at: "charge" };
+  const id = await it.service.run("checkout", order);
+  await it.service.until(id, "needs-attention");
+  const page = await it.open(`/runs/${id}`);
+  await read(page, /waits for a decision: its undo action failed/);
+  const panel = page.getByRole("complementary", { name: "Node reserve" });
+  await see(panel.getByText("the warehouse does not know the reservation any more").first());
+  await panel.getByRole("button", { name: "Skip" }).click();
+  await page.getByRole("dialog").getByLabel(/^Why/).fill("the warehouse was rebuilt");
+  await page.getByRole("dialog").getByRole("button", { name: "Skip" }).click();
+  await see(page.locator(".run-title .status").filter({ hasText: "failed" }));
+  await gone(panel.getByRole("button", { name: "Skip" }));
+});
+
 test("runs whose code no worker has are counted, and the run says what is missing", async () => {
   const texts = Array.from({ length: 200 }, (_, n) => `no ${n}`);
   const id = await it.service.run("mirror", texts);

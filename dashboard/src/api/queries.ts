@@ -69,6 +69,10 @@ export const queries = {
     infiniteQueryOptions({
       queryKey: ["runs", asked],
       queryFn: ({ pageParam, signal }) => getRuns(asked, pageParam, signal),
+      // The stream tells what changed, also after the tab was hidden. A list may be of a hundred thousand runs: it is not
+      // read again, nor compared with what it was, for nothing.
+      refetchOnWindowFocus: false,
+      structuralSharing: false,
       initialPageParam: undefined as string | undefined,
       getNextPageParam: (last) => last.next ?? undefined,
       placeholderData: keepPreviousData,

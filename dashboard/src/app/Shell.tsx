@@ -7,12 +7,16 @@ import { Link } from "../router/Link";
 import { navigate, usePlace } from "../router/router";
 import { Account } from "../session/Account";
 import { setTheme, useTheme } from "../theme/theme";
+import { count } from "../time/format";
 import { setZone, useZone } from "../time/zone";
 import { Icon } from "../ui/icons";
 import { Help } from "./Help";
 import { LiveSign } from "./LiveSign";
 import { routes } from "./routes";
 import "./shell.css";
+
+/** The navigation says what waits for a person a little later than the screens do. */
+const COUNT_EVERY = 15_000;
 
 const THEMES = { system: "light", light: "dark", dark: "system" } as const;
 const THEME_ICON = { system: "system", light: "sun", dark: "moon" } as const;
@@ -55,8 +59,17 @@ function Place({ to, title, icon }: { to: string; title: string; icon: Parameter
     <Link to={to} className="place" aria-current={isHere ? "page" : undefined}>
       <Icon name={icon} size={18} />
       <span>{title}</span>
+      {to === "/attention" && <Waits />}
     </Link>
   );
+}
+
+/** How many runs wait for a person, for those who may know. */
+function Waits() {
+  const { data } = useQuery({ ...queries.counts(), refetchInterval: COUNT_EVERY, retry: false });
+  const waiting = data?.runs["needs-attention"] ?? 0;
+  if (waiting === 0) return null;
+  return <span className="place-count num" title={`${count(waiting)} wait for a decision`}>{waiting > 99 ? "99+" : waiting}<span className="sr"> wait for a decision</span></span>;
 }
 
 function Switches({ onHelp }: { onHelp: () => void }) {

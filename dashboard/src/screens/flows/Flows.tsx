@@ -18,6 +18,10 @@ import "./flows.css";
 /** How many of its newest runs stand beside a flow. */
 const STRIP = 20;
 
+/** How high a row is, and the headings with the card's edges. */
+const ROW = 64;
+const HEADS = 38;
+
 /** The flows of the store, and how each goes. */
 export default function Flows() {
   const { data, error, refetch } = useQuery(queries.flows());
@@ -44,8 +48,8 @@ export default function Flows() {
           A flow is known once a worker that has it was started on this store.
         </Empty>
       ) : (
-        <section className="card flow-list">
-          <VirtualList items={flows} height={64} label="Flows" keyOf={(flow) => flow.name} row={(flow) => <Line flow={flow} />} head={<Heads />} />
+        <section className="card flow-list" style={{ height: flows.length * ROW + HEADS }}>
+          <VirtualList items={flows} height={ROW} label="Flows" keyOf={(flow) => flow.name} row={(flow) => <Line flow={flow} />} head={<Heads />} />
         </section>
       )}
     </div>

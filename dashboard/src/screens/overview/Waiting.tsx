@@ -21,11 +21,11 @@ export function Waiting() {
   const slots = alive.reduce((sum, worker) => sum + worker.slots, 0);
   return (
     <section className="card" aria-labelledby="waiting">
-      <div className="card-head"><h2 id="waiting" className="grow">Calls</h2><Link to="/workers" className="small">Workers</Link></div>
+      <div className="card-head"><h2 id="waiting" className="grow">Waiting calls</h2><Link to="/workers" className="small">Workers</Link></div>
       <div className="card-body stack">
         <div>
           <p className="big num" data-tone={age !== null && age > LONG ? "warn" : undefined}>{age === null ? "none" : duration(age)}</p>
-          <p className="quiet small">{oldest ? <>the oldest that could be called waits in {oldest.flow}{oldest.lane != null && `, lane ${oldest.lane}`}</> : "nothing that could be called waits"}</p>
+          <p className="quiet small">{oldest ? <>so long the oldest waits for a worker, in {oldest.flow}{oldest.lane != null && `, lane ${oldest.lane}`}</> : "all that could begin has begun"}</p>
         </div>
         <dl className="facts num">
           <dt>Ready</dt><dd>{count(all.ready)}</dd>

@@ -43,9 +43,9 @@ function RunOf({ id, tab }: { id: string; tab: string }) {
   const data = useRun(id);
   const [verb, setVerb] = useState<RunVerb | null>(null);
   const [search, change] = useSearch();
-  const { run, view } = data;
+  const { run, waits } = data;
   // Until somebody chose a node, or none, a run that failed is open on what it failed at.
-  const chosen = search.has("node") ? search.get("node") || null : run && OPENS.has(tab) ? opensOn(run, view) : null;
+  const chosen = search.has("node") ? search.get("node") || null : run && OPENS.has(tab) ? opensOn(run, waits) : null;
   const choose = (at: string | null) => { change((next) => { next.set("node", at ?? ""); next.delete("line"); }); };
   useRunKeys(id, data, setVerb, () => { choose(null); });
   if (data.error && !run) {

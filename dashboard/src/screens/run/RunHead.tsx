@@ -89,6 +89,19 @@ function Why({ data, run }: { data: RunData; run: RunRow }) {
   if (run.stopped) {
     return <p className="note run-why" data-tone="idle"><Icon name="stop" /><span className="cut">stopped by {run.stopped.by}{run.stopped.why && <>: {run.stopped.why}</>}</span></p>;
   }
+  const waits = data.waits[0];
+  if (waits) {
+    const at = waits.at ?? "";
+    return (
+      <p className="note run-why" data-tone="warn">
+        <Icon name="attention" />
+        <span className="cut">
+          <Link to={`${path("runs", run.id)}?node=${encodeURIComponent(at)}`}><code>{at}</code></Link> waits for a decision: {waits.why.split("\n", 1)}
+          {data.waits.length > 1 && <>, and {data.waits.length - 1} more</>}
+        </span>
+      </p>
+    );
+  }
   const missing = data.view?.missing ?? [];
   if (missing.length > 0) {
     return <p className="note run-why" data-tone="warn"><Icon name="attention" /><span className="cut">no worker has the code of {missing.join(", ")}</span></p>;

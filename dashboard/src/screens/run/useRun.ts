@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore
 import { client } from "../../api/client";
 import { get } from "../../api/http";
 import { queries } from "../../api/queries";
-import { isOver, type EventRow, type Page, type RunRow, type RunView } from "../../api/types";
+import { isOver, type AttentionItem, type EventRow, type Page, type RunRow, type RunView } from "../../api/types";
 import { draw, type Drawn } from "../../graph/model";
 import type { Told } from "../../live/sse";
 import { useLive } from "../../live/useLive";
@@ -19,11 +19,14 @@ const LATEST = 5_000;
 /** Views of scopes inside that are asked for with that of the run; each is one question. */
 const MOST_SCOPES = 24;
 const PAGE = 1000;
+const NONE: readonly AttentionItem[] = [];
 
 export interface RunData {
   id: string;
   run: RunRow | undefined;
   view: RunView | undefined;
+  /** What of it waits for a person. */
+  waits: readonly AttentionItem[];
   plan: Plan | null;
   drawn: Drawn | null;
   /** Views by scope: of the run, and of what its graph draws inside. */
@@ -38,13 +41,15 @@ export function useRun(id: string): RunData {
   const row = useQuery(queries.run(id));
   const view = useQuery(queries.view(id));
   const run = row.data;
+  const attention = useQuery({ ...queries.runAttention(id), enabled: run?.status === "needs-attention" });
+  const waits = run?.status === "needs-attention" ? attention.data?.items ?? NONE : NONE;
   const planned = useQuery({ ...queries.plan(run?.flow ?? "", run?.plan), enabled: run !== undefined });
   const plan = useMemo(() => asPlan(planned.data), [planned.data]);
   const drawn = useMemo(() => (plan ? draw(plan) : null), [plan]);
   const views = useViews(id, view.data, drawn);
   useFollow(id, run, log);
   return {
-    id, run, view: view.data, plan, drawn, views, log,
+    id, run, view: view.data, waits, plan, drawn, views, log,
     error: row.error ?? view.error,
     again: () => { void row.refetch(); void view.refetch(); },
   };
@@ -109,7 +114,11 @@ function useRefresh(id: string): (isLast: boolean) => void {
       current.isAsking = true;
       current.next = "none";
       const before = performance.now();
-      const asks = [client.refetchQueries({ queryKey: ["run", id, "view"], type: "active" }), client.refetchQueries({ queryKey: ["run", id], exact: true })];
+      const asks = [
+        client.refetchQueries({ queryKey: ["run", id, "view"], type: "active" }),
+        client.refetchQueries({ queryKey: ["run", id], exact: true }),
+        client.refetchQueries({ queryKey: ["run", id, "attention"], type: "active" }),
+      ];
       await Promise.allSettled(asks);
       const took = performance.now() - before;
       current.soonest = performance.now() + Math.min(LATEST, Math.max(SOONEST, took * PATIENCE));

@@ -1,5 +1,5 @@
 // Where a run failed.
-import type { RunRow, RunView } from "../../api/types";
+import type { AttentionItem, RunRow } from "../../api/types";
 import { childScope, inScope } from "../../plan/scope";
 
 /** The whole name of the node that a run failed at, from what the failure says: `each: [7] resize: no JPEG`. */
@@ -19,10 +19,9 @@ export function failedAt(failure: RunRow["failure"]): string | null {
 }
 
 /** The node that a run is opened on: where it failed, or where it waits for a person. */
-export function opensOn(run: RunRow, view: RunView | undefined): string | null {
+export function opensOn(run: RunRow, waits: readonly AttentionItem[]): string | null {
   if (run.status === "failed") return failedAt(run.failure);
-  if (run.status !== "needs-attention") return null;
-  return view?.nodes.find(({ status }) => status === "parked")?.name ?? null;
+  return waits[0]?.at ?? null;
 }
 
 /** What of a failure belongs to its own node: without the way to it. */

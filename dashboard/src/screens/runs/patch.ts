@@ -12,14 +12,17 @@ export interface Pages {
 export function patched(list: Pages, news: readonly RunRow[], asked: RunsAsked): Pages {
   const latest = new Map(news.map((run) => [run.id, run]));
   const known = new Set<string>();
-  const pages = list.pages.map((page) => ({
-    ...page,
-    items: page.items.flatMap((run) => {
-      known.add(run.id);
+  const pages = list.pages.map((page) => {
+    const here = page.items.filter(({ id }) => latest.has(id));
+    // Most pages of a long list stay as they are.
+    if (here.length === 0) return page;
+    here.forEach(({ id }) => known.add(id));
+    const items = page.items.flatMap((run) => {
       const now = latest.get(run.id) ?? run;
       return now === run || fits(now, asked) ? [now] : [];
-    }),
-  }));
+    });
+    return { ...page, items };
+  });
   const [first, ...rest] = pages;
   const oldest = first?.items.at(-1)?.started_at_ms ?? 0;
   // Of what is older than the first page nobody knows here on which page it stands.

@@ -11,6 +11,13 @@ type List = InfiniteData<Page<RunRow>, string | undefined>;
 /** The counts are of the whole store: often enough is every few seconds. */
 const COUNT_EVERY = 3_000;
 
+/** So many pages are read again at once; who was farther down reads on from there. */
+const PAGES_AGAIN = 10;
+
+function shortened({ pages, pageParams }: List): List {
+  return { pages: pages.slice(0, PAGES_AGAIN), pageParams: pageParams.slice(0, PAGES_AGAIN) };
+}
+
 /** Runs, as they are now: pages of the list, and what the stream says since. While the reader is down in the list what is new waits. */
 export function useRuns(asked: RunsAsked, isHeld: boolean) {
   const client = useQueryClient();
@@ -30,7 +37,10 @@ export function useRuns(asked: RunsAsked, isHeld: boolean) {
   }, [apply]);
 
   const hear = (news: Told[]) => {
-    if (news.some(({ name }) => name === "reset")) void client.invalidateQueries({ queryKey: ["runs"] });
+    if (news.some(({ name }) => name === "reset")) {
+      client.setQueryData<List>(["runs", asked], (list) => (list ? shortened(list) : list));
+      void client.invalidateQueries({ queryKey: ["runs"] });
+    }
     const rows = news.filter(({ name }) => name === "run").map(({ data }) => (JSON.parse(data) as RunChanged).run);
     if (isHeld) {
       const known = new Set(client.getQueryData<List>(["runs", asked])?.pages.flatMap(({ items }) => items.map(({ id }) => id)));

@@ -24,7 +24,7 @@ export default function Tokens() {
         <button type="button" className="button primary" onClick={() => { setMaking(true); }}><Icon name="plus" />New token</button>
       </header>
       {error ? <Failed error={error} onRetry={() => void refetch()} /> : !data ? <Loading /> : data.items.length === 0 ? (
-        <Empty icon="link" title="There are no tokens" />
+        <Empty icon="link" title="There are no tokens">A token says who somebody is and what they may do. It is shown once, and can be given as a link that signs in.</Empty>
       ) : (
         <section className="card">
           <div className="table-box" tabIndex={0} role="region" aria-label="Table of tokens">

@@ -68,7 +68,7 @@ function Row({ line, at, isChosen }: { line: Line; at: string; isChosen: boolean
     <span role="cell" className="contents">
       <Link to={placeOf(place, at, line.number)} className="log-line" data-level={line.level} aria-current={isChosen ? "true" : undefined}>
         <span className="log-number">{line.number}</span>
-        <span className="quiet"><Clock at={line.at_ms} /></span> <span className="log-level">{line.level}</span> {plain(line.text)}
+        <span className="log-time quiet"><Clock at={line.at_ms} />{" "}</span><span className="log-level">{line.level}</span>{plain(line.text)}
       </Link>
     </span>
   );
@@ -81,7 +81,7 @@ function Whole({ line, at, onClose }: { line: Line; at: string; onClose: () => v
     <div className="log-whole" role="group" aria-label={`Line ${String(line.number)}`}>
       <div className="row">
         <span className="grow small quiet">
-          Line {line.number}: attempt {line.attempt}, {duration(line.after_us / 1_000)} after it began
+          Line {line.number}, {line.level}: attempt {line.attempt}, {duration(line.after_us / 1_000)} after it began, recorded <Clock at={line.at_ms} />
         </span>
         <Copy text={new URL(href(placeOf(place, at, line.number)), location.href).href} what="link to the line" icon="link" />
         <Copy text={line.text} what="line" />

@@ -45,7 +45,7 @@ export function NodeOf(props: NodeProps) {
         <Copy text={at} what="node" />
         <Copy text={command(["runs", "show", run.id], { within: scope })} what="command" icon="terminal" />
       </div>
-      <Said node={node} />
+      <Said node={node} isStuck={isStuck(props)} />
       <Verbs {...props} onAsk={setAsked} />
       <Facts node={node} spec={spec} />
       <Inside {...props} />
@@ -61,12 +61,12 @@ export function NodeOf(props: NodeProps) {
 }
 
 /** What went wrong, in full: this is what most people come for. */
-function Said({ node }: { node: NodeView }) {
+function Said({ node, isStuck }: { node: NodeView; isStuck: boolean }) {
   const failed = node.attempts?.findLast((call) => call.failed);
   const text = node.said ?? (node.status === "failed" || node.status === "parked" || node.status === "retrying" ? failed?.why : undefined);
   if (!text) return null;
   const isBad = node.status === "failed" || node.status === "dropped";
-  const tone = isBad ? "bad" : node.status === "polling" || node.status === "succeeded" ? "wait" : "warn";
+  const tone = isBad ? "bad" : !isStuck && (node.status === "polling" || node.status === "succeeded") ? "wait" : "warn";
   return (
     <div className="said-box" data-tone={tone}>
       <div className="row"><h3 className="grow">{tone === "wait" ? "It said" : "Error"}</h3><Copy text={text} what="error" /></div>
@@ -75,12 +75,18 @@ function Said({ node }: { node: NodeView }) {
   );
 }
 
-function Verbs({ run, at, node, onAsk }: NodeProps & { onAsk: (asked: Asked) => void }) {
+/** Whether somebody has to decide what becomes of it: its calls failed for good, or it cannot be taken back. */
+function isStuck({ data, at, node }: NodeProps): boolean {
+  return node.status === "parked" || data.waits.some((item) => item.at === at);
+}
+
+function Verbs({ onAsk, ...props }: NodeProps & { onAsk: (asked: Asked) => void }) {
+  const { run, at, node } = props;
   const rights = useRights();
   if (!rights.may("operator")) return null;
   // Only the run's own nodes can be forked at; what is inside of one is done again with it.
   const mayFork = splitAt(at).scope === "" && isOver(run.status);
-  const isParked = node.status === "parked";
+  const isParked = isStuck(props);
   const listens = node.status === "listening";
   if (!mayFork && !isParked && !listens) return null;
   return (

@@ -1,6 +1,6 @@
 // What is drawn of each node on the line: when its code ran, and what it waited for in between.
 import type { NodeView, RunView } from "../../../api/types";
-import { inScope } from "../../../plan/scope";
+import { inScope, splitAt } from "../../../plan/scope";
 import type { Span } from "./scale";
 
 /** `call`: its code ran. `poll`: it was asked once. `wait`: back-off, a sleep, a signal, a queue. `open`: what it opened ran. */
@@ -28,8 +28,21 @@ export function rowsOf(views: ReadonlyMap<string, RunView>, now: number): Row[] 
     const nodes = scope === "" ? [...view.nodes, ...(view.hooks ?? [])] : view.nodes;
     return nodes.map((node) => rowOf(node, scope, depth, now));
   });
-  // In the order in which they began; what never did stands at the end.
-  return rows.sort((a, b) => (a.from ?? Infinity) - (b.from ?? Infinity));
+  return nested(rows);
+}
+
+/** In the order in which they began, what a node opened right below it; what never began stands at the end. */
+function nested(rows: readonly Row[]): Row[] {
+  const inner = new Map<string, Row[]>();
+  for (const row of rows) {
+    const owner = splitAt(row.id).scope.replace(/\[[^\]]*\]$/, "");
+    const group = inner.get(owner);
+    if (group) group.push(row);
+    else inner.set(owner, [row]);
+  }
+  const below = (owner: string): Row[] =>
+    (inner.get(owner) ?? []).sort((a, b) => (a.from ?? Infinity) - (b.from ?? Infinity)).flatMap((row) => [row, ...below(row.id)]);
+  return below("");
 }
 
 function rowOf(node: NodeView, scope: string, depth: number, now: number): Row {
