@@ -386,6 +386,9 @@ impl Engine {
     /// Draws a river system and starts it. The headwaters' request id is the run's id: the same id with the same
     /// drawing and headwaters joins the run that is there.
     ///
+    /// Each different drawing is a plan that stays in the store. What differs from run to run belongs into the headwaters,
+    /// not into the fields of rivers.
+    ///
     /// # Errors
     /// What is wrong with the drawing or the headwaters; a store error;
     /// [`Error::AlreadyExists`] when the id is taken by another run.
