@@ -186,7 +186,7 @@ async fn the_work_of_a_dead_engine_goes_on_elsewhere() {
 async fn the_dead_are_given_up_on_a_slow_server_too() {
     let (lease, pause) = (Duration::from_secs(6), 1_200);
     let server = Arc::new(Redis::start(Sync::EverySecond));
-    let store = store(&server).await;
+    let store = RedisStore::open(&server.url()).await.unwrap();
     let pulse = |worker| Heartbeat { worker, about: Arc::new(WorkerInfo::here()), lease, now: fixture::T0 };
     store.heartbeat(pulse(fixture::BOB)).await.unwrap();
     let stop = Arc::new(AtomicUsize::new(0));
@@ -195,6 +195,8 @@ async fn the_dead_are_given_up_on_a_slow_server_too() {
         std::thread::spawn(move || {
             while stop.load(Ordering::Relaxed) == 0 {
                 server.command(&format!("CLIENT PAUSE {pause} ALL"));
+                // What has waited is answered now.
+                std::thread::sleep(Duration::from_millis(20));
             }
         })
     };
@@ -202,10 +204,10 @@ async fn the_dead_are_given_up_on_a_slow_server_too() {
     let (began, mut slowest) = (Instant::now(), Duration::ZERO);
     loop {
         let asked = Instant::now();
-        store.heartbeat(pulse(fixture::ALICE)).await.unwrap();
+        let beat = store.heartbeat(pulse(fixture::ALICE)).await;
         slowest = slowest.max(asked.elapsed());
-        let swept = store.sweep(fixture::T0, 9).await.unwrap();
-        if swept.workers > 0 {
+        // On a machine that is busy besides, an answer may come too late; then it takes longer.
+        if beat.is_ok() && store.sweep(fixture::T0, 9).await.is_ok_and(|swept| swept.workers > 0) {
             break;
         }
         assert!(began.elapsed() < Duration::from_secs(60), "the dead are not given up");

@@ -20,8 +20,8 @@ local at = tonumber(server.call('GET', KEYS[1] .. 'break') or '0')
 local WRITES = { HSET = true, HDEL = true, ZADD = true, ZREM = true, UNLINK = true }
 local redis = setmetatable({ call = function(command, ...)
   calls = calls + 1
-  if wrote and not WRITES[command] then error({ err = 'ERR ' .. command .. ' reads after a write' }) end
-  if calls == at and not wrote then error({ err = 'ERR broken on purpose' }) end
+  if wrote and not WRITES[command] then error(command .. ' reads after a write') end
+  if calls == at and not wrote then error('broken on purpose') end
   wrote = wrote or WRITES[command] or false
   return server.call(command, ...)
 end }, { __index = server })
