@@ -1,11 +1,13 @@
 //! The PostgreSQL store of vastflow: a fleet of workers on one database, PostgreSQL 15 or later.
 //!
 //! What must become true together is one transaction of the server. A whole batch of commits is **one round trip**: one
-//! call of a function that takes it as arrays, locks the heads of the journals in the order of their ids, decides of each
-//! element whether it is done, a repetition, a conflict or fenced, and writes what the done ones say.
+//! call of a function that takes it as arrays. Most batches concern runs that nobody else is at: for those the function only
+//! writes, and what it writes to tells whether all is as it was expected. If it is not, nothing happens, and a second
+//! function looks: it locks the heads of the journals in the order of their names, decides of each element whether it is
+//! done, a repetition, a conflict or fenced, and writes what the done ones say.
 //!
 //! ```text
-//!  submit ─▶ gathers while two batches are on their way ─▶ commit_1(arrays) ─▶ answers
+//!  submit ─▶ gathers while two batches are on their way ─▶ commit_plain_1(arrays), or commit_2 ─▶ answers
 //!  claim  ─▶ claim_1: what is ripe, FOR UPDATE SKIP LOCKED ─▶ tasks
 //!  NOTIFY ◀─ at most every few ms ─▶ LISTEN ─▶ hints; without hints, a look every 250 ms
 //! ```
@@ -76,7 +78,7 @@
 //! is dropped when all its runs were deleted and the next partition is in use.
 //!
 //! Migrations come with the program, run once each under an advisory lock, and only add or take away what nothing uses
-//! that may still run; their checksums are compared at every opening. Functions have a number (`commit_1`), so that two
+//! that may still run; their checksums are compared at every opening. Functions have a number (`commit_2`), so that two
 //! versions of a program can work side by side.
 //!
 //! # In the user's transaction
@@ -86,7 +88,7 @@
 //! **Absent:** any rule that the ledger of `vastflow-store` does not have, any reading of events, work on a thread of the
 //! user's.
 //!
-//! Start reading at `migrations/0002_commit.sql`, then `submit.rs`, `batch.rs` and `work.rs`.
+//! Start reading at `migrations/0004_plain.sql`, then `submit.rs`, `plain.rs`, `batch.rs` and `work.rs`.
 
 mod arrays;
 mod batch;

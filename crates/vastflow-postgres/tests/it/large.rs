@@ -215,6 +215,37 @@ async fn very_many_timers_of_a_held_run() {
     assert!(full.probe.claim_at(after(1), 1_000).await.tasks.len() > 200);
 }
 
+/// However many keys wait in line, and however many runs of a key that has no place are before them, a claim looks at a
+/// few, and lets in the first that may.
+#[tokio::test]
+async fn very_many_keys_in_line() {
+    let mut full = Full::new().await;
+    full.run(
+        "INSERT INTO {schema}.scope (id, run, name, len, control, revision, plan, priority)
+         SELECT 1000 + n, 1000 + n, 'in-line-' || n, 1, 0, 0, 1, 0 FROM generate_series(1, 20000) n;
+         INSERT INTO {schema}.run (key, flow, plan, run_key, status, started_at)
+         SELECT s.id, p.flow, 1, CASE WHEN s.id <= 1600 THEN 'hot' ELSE s.name END, 'running', 0
+         FROM {schema}.scope s, {schema}.plan p WHERE s.id > 1000;
+         INSERT INTO {schema}.task (run, scope, task, ticket, due, since, token, plan, priority, class, state, lane)
+         SELECT key, key, 12::bigint << 59, 100000 + key, 0, 0, 0, 1, 0, 1, 1, run_key FROM {schema}.run WHERE key > 1000",
+    )
+    .await;
+    let schema = full.schema.clone();
+    let transaction = full.client.transaction().await.unwrap();
+    transaction.batch_execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off").await.unwrap();
+    let admit = format!(
+        "SELECT a.run FROM {schema}.plan p, {schema}.admit_1('{{}}', '{{2}}', ARRAY[p.flow], '{{1}}') a WHERE p.nr = 1"
+    );
+    let let_in: Vec<i64> = transaction.query_one(&admit, &[]).await.unwrap().get(0);
+    let wanted: Vec<i64> = std::iter::once(1001).chain(1601..1601 + 255).collect();
+    assert_eq!(let_in, wanted, "one of the key that all want, and the first of the others");
+    let looked = format!(
+        "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables WHERE schemaname = '{schema}'"
+    );
+    let looked: i64 = transaction.query_one(&looked, &[]).await.unwrap().get(0);
+    assert!(looked < 10_000, "{looked} rows were looked at");
+}
+
 /// A partition of which every run was deleted goes, and nobody waits for that: not even while somebody looks at it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_partition_goes_and_nobody_waits() {
