@@ -10,7 +10,8 @@ export interface paths {
         };
         /**
          * What waits for a person: nodes that failed for good, undo actions that did, calls that took their workers down, runs whose
-         *     code no worker has, nodes that wait for a signal for long, and the newest runs that failed.
+         *     code no worker has, nodes that wait for a signal for long, and the newest runs that failed. It is looked for some 2 s, at no
+         *     more runs of each kind than `limit`, and at the 200 newest runs that go on: when there are more, the page is `partial`.
          */
         get: operations["list_attention"];
         put?: never;
@@ -255,7 +256,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Runs, the newest first, a page at a time. */
+        /**
+         * Runs, the newest first, a page at a time. For one page some 10,000 runs are looked at, and for some 2 s: when more would have
+         *     had to be, the page is `partial`, may be empty, and `next` goes on from there.
+         */
         get: operations["list_runs"];
         put?: never;
         /** Starts a run, and answers at once. The same id with the same flow and input again is the same run. */
@@ -277,7 +281,8 @@ export interface paths {
         put?: never;
         /**
          * Asks something of many runs: those named by `ids`, or those that fit `filter`. Without `"dry_run": false` it only counts
-         *     them. One request is about at most 1,000 runs; `more` says whether there are others.
+         *     them. One request is about at most 1,000 runs, and for a filter some 10,000 are looked at, for some 2 s; `more` says whether
+         *     there are others, and `next`, if it is there, from where on to look for them.
          */
         post: operations["bulk"];
         delete?: never;
@@ -672,7 +677,8 @@ export interface paths {
          * Begins a session: the token of this request is good for a cookie, which the answer sets.
          * @description The session lasts for 12 hours, ends when it was not used for one, and ends with its token. What changes something by it is
          *     sent by a page of the service itself (`Sec-Fetch-Site`, else `Origin`), as `Content-Type: application/json` unless it is a
-         *     `DELETE`. A service that asks nobody for a token sets no cookie.
+         *     `DELETE`. A service that asks nobody for a token sets no cookie. Where somebody else is signed in, it is refused (`signed-in`)
+         *     unless `?instead=true` says that this is meant: a link that signs in must not make a browser somebody else's unasked.
          */
         post: operations["begin_session"];
         /** Ends the session of this request's cookie, if it goes on, and takes the cookie away. */
@@ -927,6 +933,7 @@ export interface components {
              * @description When.
              */
             at_ms: number;
+            bulk?: null | components["schemas"]["BulkRow"];
             /** @description From which address. */
             from?: string | null;
             /** @description What was asked for: an `operationId` of the OpenAPI document. */
@@ -951,6 +958,8 @@ export interface components {
         Bulk: {
             /** @description What is asked. */
             action: components["schemas"]["Action"];
+            /** @description With a filter: go on there, as the answer before gave it as `next`. */
+            before?: string | null;
             /** @description Only count them: nothing is done. True unless said, so that nothing happens by accident. */
             dry_run?: boolean;
             /**
@@ -980,10 +989,39 @@ export interface components {
              * @description How many runs it is about.
              */
             matched: number;
-            /** @description Whether there are more than one call takes: ask again. */
+            /** @description Whether there are, or may be, more than one call takes: ask again. */
             more: boolean;
+            /** @description Where to go on, as `before`, when so many runs were looked at for the filter that no more were: further runs may fit it. */
+            next?: string | null;
             /** @description Some of them: at most 20. */
             sample: string[];
+        };
+        /** @description Something that was asked of many runs at once. */
+        BulkRow: {
+            /** @description What was asked. */
+            action: components["schemas"]["Action"];
+            /**
+             * Format: int64
+             * @description Of how many it was done.
+             */
+            done: number;
+            /** @description Whether they were only counted. */
+            dry_run: boolean;
+            /**
+             * Format: int64
+             * @description Of how many it could not be done.
+             */
+            failed: number;
+            filter?: null | components["schemas"]["Filter"];
+            /** @description The runs that were named: the first 20. */
+            ids?: string[];
+            /**
+             * Format: int64
+             * @description How many runs it was about.
+             */
+            matched: number;
+            /** @description Of which it was done: the first 20. */
+            sample?: string[];
         };
         /** @description One call of a node's code. */
         CallView: {
@@ -1448,6 +1486,11 @@ export interface components {
             }[];
             /** @description What to give as `before` (of events: `after`) to get the next page; none when this was the last. */
             next?: string | null;
+            /**
+             * @description Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+             *     `next` the rest is on further pages; without, ask for less: one flow, one kind.
+             */
+            partial?: boolean;
         };
         /** @description A page of a list. */
         Page_AuditRow: {
@@ -1458,6 +1501,7 @@ export interface components {
                  * @description When.
                  */
                 at_ms: number;
+                bulk?: null | components["schemas"]["BulkRow"];
                 /** @description From which address. */
                 from?: string | null;
                 /** @description What was asked for: an `operationId` of the OpenAPI document. */
@@ -1480,6 +1524,11 @@ export interface components {
             }[];
             /** @description What to give as `before` (of events: `after`) to get the next page; none when this was the last. */
             next?: string | null;
+            /**
+             * @description Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+             *     `next` the rest is on further pages; without, ask for less: one flow, one kind.
+             */
+            partial?: boolean;
         };
         /** @description A page of a list. */
         Page_ContextRow: {
@@ -1501,6 +1550,11 @@ export interface components {
             }[];
             /** @description What to give as `before` (of events: `after`) to get the next page; none when this was the last. */
             next?: string | null;
+            /**
+             * @description Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+             *     `next` the rest is on further pages; without, ask for less: one flow, one kind.
+             */
+            partial?: boolean;
         };
         /** @description A page of a list. */
         Page_EventRow: {
@@ -1530,6 +1584,11 @@ export interface components {
             }[];
             /** @description What to give as `before` (of events: `after`) to get the next page; none when this was the last. */
             next?: string | null;
+            /**
+             * @description Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+             *     `next` the rest is on further pages; without, ask for less: one flow, one kind.
+             */
+            partial?: boolean;
         };
         /** @description A page of a list. */
         Page_FlowRow: {
@@ -1556,6 +1615,11 @@ export interface components {
             }[];
             /** @description What to give as `before` (of events: `after`) to get the next page; none when this was the last. */
             next?: string | null;
+            /**
+             * @description Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+             *     `next` the rest is on further pages; without, ask for less: one flow, one kind.
+             */
+            partial?: boolean;
         };
         /** @description A page of a list. */
         Page_QueueRow: {
@@ -1595,6 +1659,11 @@ export interface components {
             }[];
             /** @description What to give as `before` (of events: `after`) to get the next page; none when this was the last. */
             next?: string | null;
+            /**
+             * @description Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+             *     `next` the rest is on further pages; without, ask for less: one flow, one kind.
+             */
+            partial?: boolean;
         };
         /** @description A page of a list. */
         Page_RunRow: {
@@ -1654,6 +1723,11 @@ export interface components {
             }[];
             /** @description What to give as `before` (of events: `after`) to get the next page; none when this was the last. */
             next?: string | null;
+            /**
+             * @description Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+             *     `next` the rest is on further pages; without, ask for less: one flow, one kind.
+             */
+            partial?: boolean;
         };
         /** @description A page of a list. */
         Page_ScopeRow: {
@@ -1678,6 +1752,11 @@ export interface components {
             }[];
             /** @description What to give as `before` (of events: `after`) to get the next page; none when this was the last. */
             next?: string | null;
+            /**
+             * @description Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+             *     `next` the rest is on further pages; without, ask for less: one flow, one kind.
+             */
+            partial?: boolean;
         };
         /** @description A page of a list. */
         Page_TokenRow: {
@@ -1704,6 +1783,11 @@ export interface components {
             }[];
             /** @description What to give as `before` (of events: `after`) to get the next page; none when this was the last. */
             next?: string | null;
+            /**
+             * @description Whether not all was looked at that belongs on it: the service looks at so much for one answer, and no longer. With a
+             *     `next` the rest is on further pages; without, ask for less: one flow, one kind.
+             */
+            partial?: boolean;
         };
         /** @description A state that a node was in, and when. */
         Phase: {
@@ -1813,6 +1897,8 @@ export interface components {
             lines: components["schemas"]["LogRow"][];
             /** @description The `after` of the next page; none when this was the last. */
             next?: string | null;
+            /** @description How far it was read: as `after` it asks for what was said from then on. */
+            seen?: string;
         };
         /** @description A run in short. */
         RunRow: {
@@ -3406,7 +3492,10 @@ export interface operations {
     };
     begin_session: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description In the place of whoever else is signed in. */
+                instead?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
