@@ -62,6 +62,9 @@ pub struct NodeView {
     /// Whom it waits for: a signal, an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
+    /// The worker that has a call of it in hand now. Who made the calls before is not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// Its calls; of its polls the last hundred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<CallView>,

@@ -102,6 +102,7 @@ fn node(node: &core::NodeView) -> view::NodeView {
         busy_ms: millis(node.busy),
         said: node.said.clone(),
         waits_for: node.waits_for.clone(),
+        worker: node.worker.map(|id| format!("{id:016x}")),
         attempts: node.attempts.iter().map(call).collect(),
         phases: node.phases.iter().map(phase).collect(),
         inner,

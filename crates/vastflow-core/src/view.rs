@@ -65,6 +65,9 @@ pub struct NodeView {
     pub inner: Option<Inner>,
     /// Whom it waits for: a signal, an operator.
     pub waits_for: Option<String>,
+    /// The worker that has a call of it in hand, by its number. A journal does not tell; whoever looks at the store's tasks
+    /// knows.
+    pub worker: Option<u64>,
 }
 
 /// One call of a node's code.
@@ -188,6 +191,13 @@ impl RunView {
         }
     }
 
+    /// A call of the node is in the hands of a worker. As with [`waits`](Self::waits), a journal does not tell.
+    pub fn in_hand_of(&mut self, node: NodeIx, worker: u64) {
+        if let Some(view) = self.nodes.get_mut(node.index()) {
+            view.worker = Some(worker);
+        }
+    }
+
     /// The node with this name.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&NodeView> {
@@ -239,6 +249,7 @@ impl NodeView {
             phases: Vec::new(),
             inner: None,
             waits_for: None,
+            worker: None,
         }
     }
 

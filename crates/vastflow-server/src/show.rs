@@ -118,6 +118,7 @@ fn node(of: NodeView, is_served: bool) -> api::view::NodeView {
         busy_ms: millis(of.busy),
         said: of.said,
         waits_for: of.waits_for,
+        worker: of.worker.map(worker),
         attempts: attempts.collect(),
         phases: phases.collect(),
         inner: of.inner.map(|inner| api::view::Inner {
@@ -128,6 +129,11 @@ fn node(of: NodeView, is_served: bool) -> api::view::NodeView {
             parked: inner.parked,
         }),
     }
+}
+
+/// A worker's id, as lists of workers and nodes say it.
+pub(crate) fn worker(id: u64) -> String {
+    format!("{id:016x}")
 }
 
 const fn call_kind(kind: CallKind) -> &'static str {

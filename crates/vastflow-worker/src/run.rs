@@ -199,9 +199,13 @@ impl Run {
                 _ => NodeStatus::NoCode,
             };
             let tasks = self.shared().store.tasks(&place).await?;
-            let is_idle = |task: &QueuedTask| !matches!(task.state, TaskState::Claimed { .. });
-            let idle = tasks.iter().filter(|queued| queued.task.takes_slot() && is_idle(queued));
-            idle.filter_map(|queued| queued.task.node()).for_each(|node| view.waits(node, waits));
+            for QueuedTask { task, state, .. } in tasks.iter().filter(|queued| queued.task.takes_slot()) {
+                match (task.node(), state) {
+                    (Some(node), TaskState::Claimed { by }) => view.in_hand_of(node, by.0),
+                    (Some(node), _) => view.waits(node, waits),
+                    (None, _) => {}
+                }
+            }
         }
         Ok(view)
     }

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { actions } from "../api/actions";
+import { fork } from "../api/actions";
 import type { RunRow } from "../api/types";
 import { path } from "../router/match";
 import { navigate } from "../router/router";
@@ -24,11 +24,10 @@ export function AskFork({ run, node, input, first = "input", onClose }: Props) {
   const [which, setWhich] = useState<With>(first);
   // Until somebody types, what stands here is what flowed in, which may come later than the window opens.
   const [typed, setTyped] = useState<string | null>(null);
-  const text = typed ?? input ?? "";
+  const text = typed ?? spread(input ?? "");
   const problem = which === "same" ? null : badJson(text);
   const act = async (why: string) => {
-    const given = which === "same" ? {} : { [which]: JSON.parse(text) as Record<string, never> };
-    const answer = await actions.fork(run.id, { node, why, ...given });
+    const answer = await fork(run.id, { node, why }, which === "same" ? undefined : which, text);
     changed(answer);
     say(`${answer.id} goes on from ${node}`);
     navigate(path("runs", answer.id));
@@ -58,6 +57,16 @@ export function AskFork({ run, node, input, first = "input", onClose }: Props) {
 
 function Choice({ of, is, on, label }: { of: With; is: With; on: (which: With) => void; label: string }) {
   return <button type="button" className="chip" aria-pressed={of === is} onClick={() => { on(of); }}>{label}</button>;
+}
+
+/** JSON on several lines, where that changes nothing else of it. */
+function spread(text: string): string {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return JSON.stringify(value) === text ? JSON.stringify(value, null, 2) : text;
+  } catch {
+    return text;
+  }
 }
 
 /** Why text is no JSON, or null when it is. */

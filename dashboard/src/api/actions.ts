@@ -8,7 +8,6 @@ export type Verb = "pause" | "resume" | "stop" | "kill" | "retry" | "rerun";
 export const actions = {
   verb: (id: string, verb: Verb, why: string) => ask<RunRow>("POST", ["runs", id, verb], { why }),
   delete: (id: string, why: string) => ask<null>("DELETE", ["runs", id], undefined, { why: why || undefined }),
-  fork: (id: string, body: ForkRun) => ask<RunRow>("POST", ["runs", id, "fork"], body),
   resolve: (id: string, body: Resolve) => ask<RunRow>("POST", ["runs", id, "resolve"], body),
   signal: (id: string, name: string, body: string, scope = "") =>
     sendBytes(["runs", id, "signals", name], body, { scope: scope || undefined }),
@@ -18,11 +17,22 @@ export const actions = {
   start: (body: StartRun) => ask<{ id: string }>("POST", ["runs"], body),
 };
 
-/** Starts a run with an input that was typed as JSON. It is sent as it stands: numbers keep all their digits. */
-export async function startWith(body: Omit<StartRun, "input">, input: string): Promise<Accepted> {
+/** Starts a run with an input that was typed as JSON. */
+export function startWith(body: Omit<StartRun, "input">, input: string): Promise<Accepted> {
+  return askWith(["runs"], body, "input", input);
+}
+
+/** Starts a run from a node of another on, which gets or gave what was typed as JSON, if anything was. */
+export function fork(id: string, body: Omit<ForkRun, "input" | "output">, which?: "input" | "output", typed = ""): Promise<RunRow> {
+  const path = ["runs", id, "fork"];
+  return which === undefined ? ask<RunRow>("POST", path, body) : askWith(path, body, which, typed);
+}
+
+/** Asks with a value that was typed as JSON. It is sent as it stands: numbers keep all their digits. */
+async function askWith<T>(path: readonly string[], body: object, name: string, json: string): Promise<T> {
   const rest = JSON.stringify(body).slice(0, -1);
-  const response = await send(apiUrl(["runs"]), { method: "POST", headers: { "content-type": "application/json" }, body: `${rest},"input":${input}}` });
-  return (await response.json()) as Accepted;
+  const response = await send(apiUrl(path), { method: "POST", headers: { "content-type": "application/json" }, body: `${rest},"${name}":${json}}` });
+  return (await response.json()) as T;
 }
 
 /** Starts a run with bytes as they are. */

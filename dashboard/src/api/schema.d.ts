@@ -1445,6 +1445,8 @@ export interface components {
             status: string;
             /** @description Whom it waits for: a signal, an operator. */
             waits_for?: string | null;
+            /** @description The worker that has a call of it in hand now. Who made the calls before is not recorded. */
+            worker?: string | null;
         };
         /** @description Where a run goes on from another. */
         Origin: {

@@ -126,6 +126,7 @@ fn views() {
         busy_ms: 12,
         said: Some(text("busy")),
         waits_for: Some(text("an operator: busy")),
+        worker: Some(text("00000000000000c4")),
         attempts: vec![attempt],
         phases: vec![Phase { status: text("running"), since_ms: 1_100, until_ms: Some(1_400) }],
         inner: Some(Inner { scopes: 3, ended: 2, failed: 1, keys: vec![text("pass")], parked: vec![text("a")] }),

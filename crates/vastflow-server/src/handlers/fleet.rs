@@ -4,6 +4,7 @@ use crate::auth::Principal;
 use crate::handlers::runs::MOST;
 use crate::handlers::{Asks, see_all};
 use crate::problem::Answer;
+use crate::show;
 use crate::state::App;
 use axum::extract::State;
 use axum::http::Uri;
@@ -25,7 +26,7 @@ pub(crate) async fn list_workers(
 ) -> Answer<Json<Workers>> {
     let Fleet { now, workers, taken_over, fenced } = app.engine.store().fleet().await?;
     let row = |row: vastflow_store::WorkerRow| WorkerRow {
-        id: format!("{:016x}", row.id.0),
+        id: show::worker(row.id.0),
         name: row.about.name.as_ref().map(ToString::to_string),
         host: row.about.host.to_string(),
         pid: row.about.pid,

@@ -2,6 +2,8 @@
 
 use crate::support::*;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::Notify;
 use vastflow_sdk::{Ctx, Dag, Flow, Node, NodeError, Result, TimesExt as _};
 
 /// Items below zero fail; the sum is kept in the context.
@@ -215,4 +217,31 @@ async fn the_audit_log_tells_of_how_many_runs_what_was_asked() {
     let stopped =
         json!({"action": "stop", "dry_run": false, "ids": ids, "matched": 1, "done": 1, "failed": 1, "sample": ["a"]});
     assert_eq!((&rows[1]["bulk"], &rows[0]["bulk"], &rows[0]["why"]), (&counted, &stopped, &json!("lunch")));
+}
+
+#[tokio::test]
+async fn a_call_under_way_is_said_to_be_in_the_hands_of_its_worker() {
+    let (began, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begins, goes) = (Arc::clone(&began), Arc::clone(&go));
+    let flow = Flow::dag("slow", |dag: &Dag, input: Node<'_, u32>| {
+        let wait = move |input: u32| {
+            let (begins, goes) = (Arc::clone(&begins), Arc::clone(&goes));
+            async move {
+                begins.notify_one();
+                goes.notified().await;
+                Ok::<_, NodeError>(input)
+            }
+        };
+        dag.node("wait", wait, input)
+    });
+    let at = guarded(engine().flow(flow.unwrap())).await;
+    start(&at, "slow", "r", json!(1)).await;
+    began.notified().await;
+    let read = async |path: &str| at.get(path).token(ADMIN).send().await.is(200).json();
+    let worker = read("/api/v1/workers").await["workers"][0]["id"].clone();
+    assert!(worker.is_string());
+    assert_eq!(read("/api/v1/runs/r/view").await["nodes"][0]["worker"], worker);
+    go.notify_one();
+    ended(&at, "r").await;
+    assert_eq!(read("/api/v1/runs/r/view").await["nodes"][0]["worker"], Value::Null);
 }

@@ -13,6 +13,9 @@ import { VirtualList } from "../../ui/VirtualList";
 import { fits, said } from "./audit";
 import "./audit.css";
 
+/** How high a row is. */
+const ROW = 60;
+
 /** Who did what, the newest first. */
 export default function Audit() {
   const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(queries.audit());
@@ -42,8 +45,8 @@ export default function Audit() {
           Every request that was to change something stands here, with how it was answered.
         </Empty>
       ) : (
-        <section className="card audit-list">
-          <VirtualList items={rows} height={60} label="What was done" onEnd={more} row={(row) => <Line row={row} />}
+        <section className="card audit-list" style={{ height: rows.length * ROW + 2 }}>
+          <VirtualList items={rows} height={ROW} label="What was done" onEnd={more} row={(row) => <Line row={row} />}
             keyOf={(row) => `${row.at_ms} ${row.path} ${row.request_id ?? ""} ${row.status}`} />
         </section>
       )}

@@ -4,6 +4,7 @@ import type { RunRow } from "../../api/types";
 import { AskVerb } from "../../actions/AskVerb";
 import { says } from "../../actions/verbs";
 import { useKeys } from "../../keyboard/keys";
+import { Link } from "../../router/Link";
 import { path } from "../../router/match";
 import { navigate, useSearch } from "../../router/router";
 import { count } from "../../time/format";
@@ -87,7 +88,7 @@ function useSettled(text: string): string {
 }
 
 function Nothing({ isNarrowed, onAll }: { isNarrowed: boolean; onAll: () => void }) {
-  if (!isNarrowed) return <Empty title="There are no runs yet">Start one with <code>vastflow start FLOW -i JSON</code>, from code, or over HTTP.</Empty>;
+  if (!isNarrowed) return <Empty title="There are no runs yet">Start one with <code>vastflow start FLOW -i JSON</code>, from code, over HTTP, or on the page of <Link to="/flows">a flow</Link>.</Empty>;
   return <Empty icon="filter" title="No run is like that"><button type="button" className="button" onClick={onAll}>Show all runs</button></Empty>;
 }
 

@@ -83,6 +83,7 @@ fn node(of: &api::NodeView) -> Result<NodeView, Complaint> {
             parked: inner.parked.clone(),
         }),
         waits_for: of.waits_for.clone(),
+        worker: of.worker.as_deref().and_then(|id| u64::from_str_radix(id, 16).ok()),
     })
 }
 

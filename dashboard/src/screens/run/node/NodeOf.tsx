@@ -6,6 +6,7 @@ import { AskResolve } from "../../../actions/AskResolve";
 import { AskSignal } from "../../../actions/AskSignal";
 import { command } from "../../../actions/cli";
 import { splitAt } from "../../../plan/scope";
+import { Link } from "../../../router/Link";
 import { KIND_SAYS, kindName, type PlanNode } from "../../../plan/spec";
 import { duration } from "../../../time/format";
 import { Copy } from "../../../ui/Copy";
@@ -39,7 +40,7 @@ export function NodeOf(props: NodeProps) {
   return (
     <div className="panel-body">
       <div className="row wrap">
-        <Status of={node.status} />
+        <Status of={isStuck(props) ? "parked" : node.status} />
         {spec && <span className="quiet small">{KIND_SAYS[kindName(spec.kind)]}</span>}
         <span className="grow" />
         <Copy text={at} what="node" />
@@ -47,7 +48,7 @@ export function NodeOf(props: NodeProps) {
       </div>
       <Said node={node} isStuck={isStuck(props)} />
       <Verbs {...props} onAsk={setAsked} />
-      <Facts node={node} spec={spec} />
+      <Facts node={node} spec={spec} isStuck={isStuck(props)} />
       <Inside {...props} />
       <Calls node={node} />
       <Carried run={run.id} at={at} which="input" />
@@ -105,11 +106,12 @@ function Verbs({ onAsk, ...props }: NodeProps & { onAsk: (asked: Asked) => void 
   );
 }
 
-function Facts({ node, spec }: { node: NodeView; spec: PlanNode | null }) {
+function Facts({ node, spec, isStuck }: { node: NodeView; spec: PlanNode | null; isStuck: boolean }) {
   const retries = spec?.retry?.retries;
   return (
     <dl className="facts">
-      {node.waits_for != null && node.status !== "parked" && <Fact name="Waits for">{node.waits_for}</Fact>}
+      {node.waits_for != null && !isStuck && <Fact name="Waits for">{node.waits_for}</Fact>}
+      {node.worker != null && <Fact name="Worker"><Link to="/workers">{node.worker}</Link></Fact>}
       {node.began_at_ms != null && <Fact name="Began"><Clock at={node.began_at_ms} /></Fact>}
       {node.began_at_ms != null && <Fact name="Took"><Took from={node.began_at_ms} to={node.is_final ? (node.ended_at_ms ?? null) : null} /></Fact>}
       {node.calls > 0 && <Fact name="Calls"><span className="num">{node.calls}{retries ? ` of at most ${retries + 1} attempts` : ""} · {duration(node.busy_ms)} in its code</span></Fact>}
