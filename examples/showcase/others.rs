@@ -161,6 +161,8 @@ pub fn wide(nodes: usize) -> Result<Flow<Bytes, Bytes>> {
         graph.node(&name(n), |_: Bytes| async { Ok::<_, NodeError>(Bytes::from("done")) });
         if n >= 50 {
             graph.edge(&name(n - 50), &name(n));
+        } else {
+            graph.input_to(&name(n));
         }
     }
     Ok(graph.build()?)
