@@ -41,6 +41,18 @@ async function goTo(page: Page, id: string, rest: string): Promise<void> {
   await see(page.locator(`.run-title h1[title="${id}"]`));
 }
 
+/** Scrolls a list from its top to its end: no row of it is more than text. */
+async function scrolled(page: Page, list: Locator, least: number): Promise<void> {
+  await expect.poll(async () => Number(await list.getAttribute("aria-rowcount"))).toBeGreaterThanOrEqual(least);
+  let top = -1;
+  for (;;) {
+    expect(await foreign(page)).toEqual([]);
+    const next = await list.evaluate((element) => { element.scrollTop += element.clientHeight; return element.scrollTop; });
+    if (next === top) return;
+    top = next;
+  }
+}
+
 test("the tests notice what they are about", async () => {
   const tab = await openTab(it.service.url);
   await tab.page.goto(it.service.url);
@@ -89,6 +101,41 @@ test("inputs, outputs and contexts", async () => {
   }
 }, 120_000);
 
+test("lists: runs, attention, audit, and the last inputs", async () => {
+  for (const text of corpus) await it.service.ask("POST", "/runs/x0/stop", { why: text.slice(0, 400) }).catch(() => null);
+  const page = await it.open("/runs", { as: "admin" });
+  const screens: [path: string, list: string][] = [["/runs", ".virtual"], ["/attention", "main"], ["/audit", ".virtual"]];
+  for (const [path, list] of screens) {
+    await page.goto(it.service.url + path);
+    await see(page.getByText(/evil|alert|x0/).first());
+    const box = page.locator(list).first();
+    for (let top = 0; top < 12_000; top += 500) {
+      await box.evaluate((element, top) => { (element.scrollHeight > element.clientHeight ? element : document.documentElement).scrollTop = top; }, top);
+      expect(await foreign(page)).toEqual([]);
+    }
+  }
+  for (const id of ["x0", "x17", "x33", "x100"]) {
+    await page.goto(`${it.service.url}/flows/echo/start?from=${id}`);
+    await expect.poll(() => page.getByLabel("text").inputValue()).not.toBe("");
+    expect(await foreign(page)).toEqual([]);
+  }
+}, 120_000);
+
+test("names of tokens, and addresses", async () => {
+  for (const name of corpus.slice(0, 60)) await it.service.ask("POST", "/tokens", { name: name.slice(0, 100), scopes: ["viewer"] }).catch(() => null);
+  const page = await it.open("/tokens", { as: "admin" });
+  await see(page.getByText("<script>alert(1)</script>").first());
+  expect(await foreign(page)).toEqual([]);
+  for (const text of corpus.slice(0, 25)) {
+    const part = encodeURIComponent(text.slice(0, 100));
+    for (const path of [`/runs/${part}`, `/runs?flow=${part}&q=${part}&label=${part}`, `/flows/${part}`, `/${part}`, `/audit?q=${part}`]) {
+      await page.goto(it.service.url + path);
+      await see(page.locator("main h1, main .state, main .virtual").first());
+      expect(await foreign(page)).toEqual([]);
+    }
+  }
+}, 120_000);
+
 test("logs, keys and values of the context, items and their errors, what polls wait for", async () => {
   const texts = corpus.map((text, at) => `${at} ${text.slice(0, 200)}`);
   const id = await it.service.run("mirror", texts, { id: "mirror" });
@@ -132,52 +179,5 @@ test("reasons, signals and what was sent by hand", async () => {
     await goTo(page, id, "/events?node=answer");
     await see(page.getByRole("table", { name: "Events" }).getByText(/pause/i).first());
     expect(await foreign(page)).toEqual([]);
-  }
-}, 120_000);
-
-/** Scrolls a list from its top to its end: no row of it is more than text. */
-async function scrolled(page: Page, list: Locator, least: number): Promise<void> {
-  await expect.poll(async () => Number(await list.getAttribute("aria-rowcount"))).toBeGreaterThanOrEqual(least);
-  let top = -1;
-  for (;;) {
-    expect(await foreign(page)).toEqual([]);
-    const next = await list.evaluate((element) => { element.scrollTop += element.clientHeight; return element.scrollTop; });
-    if (next === top) return;
-    top = next;
-  }
-}
-
-test("lists: runs, attention, audit, and the last inputs", async () => {
-  for (const text of corpus) await it.service.ask("POST", "/runs/x0/stop", { why: text.slice(0, 400) }).catch(() => null);
-  const page = await it.open("/runs", { as: "admin" });
-  const screens: [path: string, list: string][] = [["/runs", ".virtual"], ["/attention", "main"], ["/audit", ".virtual"]];
-  for (const [path, list] of screens) {
-    await page.goto(it.service.url + path);
-    await see(page.getByText(/evil|alert|x0/).first());
-    const box = page.locator(list).first();
-    for (let top = 0; top < 12_000; top += 500) {
-      await box.evaluate((element, top) => { (element.scrollHeight > element.clientHeight ? element : document.documentElement).scrollTop = top; }, top);
-      expect(await foreign(page)).toEqual([]);
-    }
-  }
-  for (const id of ["x0", "x17", "x33", "x100"]) {
-    await page.goto(`${it.service.url}/flows/echo/start?from=${id}`);
-    await expect.poll(() => page.getByLabel("text").inputValue()).not.toBe("");
-    expect(await foreign(page)).toEqual([]);
-  }
-}, 120_000);
-
-test("names of tokens, and addresses", async () => {
-  for (const name of corpus.slice(0, 60)) await it.service.ask("POST", "/tokens", { name: name.slice(0, 100), scopes: ["viewer"] }).catch(() => null);
-  const page = await it.open("/tokens", { as: "admin" });
-  await see(page.getByText("<script>alert(1)</script>").first());
-  expect(await foreign(page)).toEqual([]);
-  for (const text of corpus.slice(0, 25)) {
-    const part = encodeURIComponent(text.slice(0, 100));
-    for (const path of [`/runs/${part}`, `/runs?flow=${part}&q=${part}&label=${part}`, `/flows/${part}`, `/${part}`, `/audit?q=${part}`]) {
-      await page.goto(it.service.url + path);
-      await see(page.locator("main h1, main .state, main .virtual").first());
-      expect(await foreign(page)).toEqual([]);
-    }
   }
 }, 120_000);
