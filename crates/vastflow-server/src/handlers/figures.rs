@@ -249,6 +249,7 @@ mod tests {
             phases: Vec::new(),
             inner: None,
             waits_for: None,
+            worker: None,
         };
         let nodes: Vec<NodeView> = (0..200_000).map(|at| node(format!("n{}", at % 40_000))).collect();
         let began = std::time::Instant::now();
