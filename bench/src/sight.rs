@@ -42,7 +42,11 @@ pub(crate) async fn measure(asked: &[String]) -> Result<(), BoxError> {
         }
         let [plain, others @ ..] = costs;
         let of = |pick: fn(&Cost) -> f64| middle(plain.iter().map(pick).collect());
-        println!("{store}: {:.0} flows/s unseen, {:.1} µs of a processor each", of(|cost| cost.rate), of(|cost| cost.cpu));
+        println!(
+            "{store}: {:.0} flows/s unseen, {:.1} µs of a processor each",
+            of(|cost| cost.rate),
+            of(|cost| cost.cpu)
+        );
         for (way, own) in ways[1..].iter().zip(others) {
             let pairs = || own.iter().zip(&plain);
             let rate = spread(pairs().map(|(own, plain)| own.rate / plain.rate).collect());

@@ -16,6 +16,8 @@ pub(crate) struct Lock {
     is_new: bool,
     /// Whether the process that had it last died with it.
     was_left: bool,
+    /// Whether the store was opened.
+    is_open: bool,
 }
 
 impl Lock {
@@ -32,9 +34,9 @@ impl Lock {
             }
             // Somebody may have withdrawn between the opening and the locking: then the next one locks another file.
             if is_at(&file, &path) {
-                let was_left = who(&mut file).is_some();
+                let was_left = was_left(&mut file);
                 say_who(&mut file).map_err(|why| fail::io("writing", &path, why))?;
-                return Ok(Lock { file, path, is_new, was_left });
+                return Ok(Lock { file, path, is_new, was_left, is_open: false });
             }
         }
     }
@@ -42,6 +44,11 @@ impl Lock {
     /// Whether the process that had it last died with it.
     pub(crate) const fn was_left(&self) -> bool {
         self.was_left
+    }
+
+    /// The store was opened: what was left is taken up, and from now on the lock is let go of in good order.
+    pub(crate) const fn opened(&mut self) {
+        self.is_open = true;
     }
 
     /// Lets go of the lock of what is no store of ours, and leaves nothing beside it that was not there before.
@@ -80,8 +87,11 @@ pub(crate) fn is_at(_: &File, _: &Path) -> bool {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // An empty file says that nobody holds it. It stays, because removing it would race with the next holder.
-        let _ = self.file.set_len(0);
+        // An empty file says that nobody holds it. It stays, because removing it would race with the next holder. Who could
+        // not open what a dead process left leaves it to the next.
+        if self.is_open || !self.was_left {
+            let _ = self.file.set_len(0);
+        }
         // To close it is not enough: a child process that is being started has it too, for a moment.
         let _ = self.file.unlock();
     }
@@ -122,9 +132,30 @@ pub(crate) fn holder(store: &Path) -> Option<String> {
 }
 
 fn who(file: &mut File) -> Option<String> {
-    let mut who = String::new();
-    file.read_to_string(&mut who).ok()?;
-    Some(who.trim().replace('\n', ", ")).filter(|who| !who.is_empty())
+    let text = read(file)?;
+    let who: Vec<&str> = text.lines().filter(|line| !line.starts_with(BOOT)).collect();
+    Some(who.join(", ")).filter(|who| !who.is_empty())
+}
+
+fn read(file: &mut File) -> Option<String> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// Whether a process died with the lock. One that a power failure ended did not die of what it did.
+fn was_left(file: &mut File) -> bool {
+    let text = read(file).unwrap_or_default();
+    !text.trim().is_empty() && text.lines().find_map(|line| line.strip_prefix(BOOT)) == boot().as_deref()
+}
+
+/// Begins the line that tells which start of the machine it was.
+const BOOT: &str = "boot ";
+
+/// Which start of the machine this is; none where the system does not tell.
+fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
 }
 
 fn held(store: &Path, file: &mut File) -> StoreError {
@@ -144,9 +175,10 @@ fn say_who(file: &mut File) -> std::io::Result<()> {
     let WorkerInfo { host, pid, .. } = WorkerInfo::here();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let text = format!("process {pid}\nprogram {program}\nhost {host}\nsince {}\n", utc(since));
+    let boot = boot().map_or_else(String::new, |id| format!("{BOOT}{id}\n"));
     file.set_len(0)?;
     file.rewind()?;
-    file.write_all(text.as_bytes())
+    file.write_all((text + &boot).as_bytes())
 }
 
 /// Seconds since 1970 as people write them.

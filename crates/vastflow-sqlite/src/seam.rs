@@ -172,6 +172,7 @@ impl Store for SqliteStore {
 
     async fn close(&self) -> Result<(), StoreError> {
         self.shared.close(CLOSED);
+        self.shared.trust();
         let threads = Arc::clone(&self.threads);
         let joining = tokio::task::spawn_blocking(move || threads.join());
         joining.await.map_err(|why| StoreError::unavailable_by("closing", why))?;

@@ -46,7 +46,7 @@ impl SqliteStore {
         let path = path.as_ref();
         // Two names of one file must lead to one lock.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let lock = Lock::take(&path)?;
+        let mut lock = Lock::take(&path)?;
         let opened = match tables::open(&path) {
             Ok(opened) => opened,
             Err(why) => {
@@ -67,6 +67,7 @@ impl SqliteStore {
         let (connection, watermark) = (opened.connection, opened.watermark);
         let inboxes = Inboxes::load(&connection).map_err(|why| fail::sqlite("reading", &path, why))?;
         let tables = Tables { shared: Arc::clone(&shared), store: path.clone(), connection, watermark, inboxes };
+        lock.opened();
         let lock = Arc::new(lock);
         let store = SqliteStore { shared, threads: Arc::default(), path };
         store.spawn("vastflow-tables", Arc::clone(&lock), move || tables.run())?;
@@ -107,6 +108,7 @@ impl fmt::Debug for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.shared.close(CLOSED);
+        self.shared.trust();
         self.threads.join();
     }
 }

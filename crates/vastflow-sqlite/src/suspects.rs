@@ -3,17 +3,18 @@
 //! What is in hand is not durable here, and costs nothing therefore: a store of one process has all of it back when it is
 //! opened again. Only after a death is it written down which of the calls that were left are handed out, so that the next
 //! death convicts the right ones. They go to a file beside the store, a line each, without a sync: what kills a process
-//! leaves the system's memory alone.
+//! leaves the system's memory alone. While that file is there, what is left at an opening is watched; it goes when a process
+//! has handed out all of that and ends well, or when nothing is left.
 
 use crate::{fail, lock};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vastflow_core::{ScopeId, Task};
 use vastflow_store::{Blame, Claimed, Ledger, StoreError};
@@ -23,7 +24,10 @@ use vastflow_store::{Blame, Claimed, Ledger, StoreError};
 pub(crate) struct Suspects {
     /// Fingerprints of the calls. That two have the same does no harm: one line more is written.
     watched: FxHashSet<u64>,
+    /// Somebody had deaths to its name when the store was opened.
+    is_kept: bool,
     file: Option<Arc<File>>,
+    path: PathBuf,
 }
 
 /// A line of the file: what is known against a call.
@@ -58,30 +62,34 @@ impl Suspects {
     pub(crate) fn load(store: &Path, has_died: bool, ledger: &mut Ledger) -> Result<Self, StoreError> {
         let path = lock::beside(store, ".suspects");
         let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(why) if why.kind() == ErrorKind::NotFound => Vec::new(),
+            Ok(text) => Some(text),
+            Err(why) if why.kind() == ErrorKind::NotFound => None,
             Err(why) => return Err(fail::io("reading", &path, why)),
         };
-        let mut watched = FxHashSet::default();
-        if has_died {
-            watched.extend(ledger.queued_calls().map(|(scope, task)| mark_of(&scope, task)));
+        if !has_died && text.is_none() {
+            return Ok(Suspects::default());
         }
+        let left: BTreeSet<(ScopeId, Task)> = ledger.queued_calls().collect();
+        let mut known = read(text.as_deref().unwrap_or_default());
+        known.retain(|call, _| left.contains(call));
+        // Two that were to be alone were not: each in an engine of its own, or one after the other.
+        let alone = known.values().filter(|(blame, was_handed)| *was_handed && blame.is_suspect()).count() == 1;
         let mut kept = Vec::new();
-        for ((scope, task), (blame, was_handed)) in read(&text) {
-            let blame = if has_died && was_handed { blame.again() } else { blame };
+        for ((scope, task), (blame, was_handed)) in known {
+            let is_guilty = has_died && was_handed;
+            let blame = if is_guilty { blame.again(alone && blame.is_suspect()) } else { blame };
             if blame.deaths > 0 && ledger.blame(&scope, task, blame) {
-                watched.insert(mark_of(&scope, task));
                 push(&mut kept, (&scope, task), (blame, false))?;
             }
         }
-        let mut suspects = Suspects { watched, file: None };
-        if !suspects.watched.is_empty() {
-            let file = replace(&path, &kept).map_err(|why| fail::io("writing", &path, why))?;
-            suspects.file = Some(Arc::new(file));
-        } else if !text.is_empty() {
-            std::fs::remove_file(&path).map_err(|why| fail::io("removing", &path, why))?;
+        let watched: FxHashSet<u64> = left.iter().map(|(scope, task)| mark_of(scope, *task)).collect();
+        if watched.is_empty() {
+            let removed = if text.is_some() { std::fs::remove_file(&path) } else { Ok(()) };
+            removed.map_err(|why| fail::io("removing", &path, why))?;
+            return Ok(Suspects::default());
         }
-        Ok(suspects)
+        let file = replace(&path, &kept).map_err(|why| fail::io("writing", &path, why))?;
+        Ok(Suspects { watched, is_kept: !kept.is_empty(), file: Some(Arc::new(file)), path })
     }
 
     /// What is to be written before these are handed out; mostly nothing.
@@ -94,6 +102,12 @@ impl Suspects {
             }
         }
         Ok((!text.is_empty()).then(|| Marks { file: Arc::clone(file), text }))
+    }
+
+    /// The process ends well. The file that is to go then: whoever was watched was handed out, and nobody died of it.
+    pub(crate) fn done_with(&mut self) -> Option<PathBuf> {
+        let is_over = self.watched.is_empty() && !self.is_kept;
+        self.file.take().filter(|_| is_over).map(|_| std::mem::take(&mut self.path))
     }
 }
 

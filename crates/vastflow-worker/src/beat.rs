@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use vastflow_core::Name;
+use vastflow_core::{Name, Timestamp};
 use vastflow_store::{Heartbeat, StoreError, WorkerId, WorkerInfo};
 
 /// How soon one learns of a neighbour in the same process.
@@ -126,6 +126,7 @@ fn start_beater() -> std::io::Result<Handle> {
 async fn beat(engine: Weak<Shared>, stopped: CancellationToken, is_under_way: Arc<AtomicBool>) {
     let Some(every) = engine.upgrade().map(|shared| interval(&shared)) else { return };
     let mut ticks = tokio::time::interval(every);
+    let mut steady = Steady::default();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -134,7 +135,9 @@ async fn beat(engine: Weak<Shared>, stopped: CancellationToken, is_under_way: Ar
         is_under_way.store(true, Ordering::Release);
         let Some(shared) = engine.upgrade() else { return is_under_way.store(false, Ordering::Release) };
         if !shared.stopped.is_off() {
-            beat_and_sweep(&shared).await;
+            let knows_its_dead = shared.store.capabilities().fleet;
+            let may_sweep = steady.hear(shared.now(), shared.lease) || knows_its_dead;
+            beat_and_sweep(&shared, may_sweep).await;
         }
         drop(shared);
         is_under_way.store(false, Ordering::Release);
@@ -147,11 +150,34 @@ fn interval(shared: &Shared) -> Duration {
     most.min(shared.lease / 3)
 }
 
-async fn beat_and_sweep(shared: &Shared) {
+/// Whether time has passed as it should. After a jump of the clock, or a sleep of the machine, everybody seems to be dead; a
+/// store in this process does not see through that, as those of a fleet do.
+#[derive(Default)]
+struct Steady {
+    last: Option<Timestamp>,
+    /// When time was last seen to jump.
+    jumped: Option<Timestamp>,
+}
+
+impl Steady {
+    /// It is this late; whether time was steady for a whole lease.
+    fn hear(&mut self, now: Timestamp, lease: Duration) -> bool {
+        let last = self.last.replace(now).unwrap_or(now);
+        if now < last || now > last.plus(lease / 2) {
+            self.jumped = Some(now);
+        }
+        self.jumped.is_none_or(|jumped| now >= jumped.plus(lease))
+    }
+}
+
+async fn beat_and_sweep(shared: &Shared, may_sweep: bool) {
     match beat_once(shared).await {
         Ok(()) => {}
         Err(error) if error.is_transient() => tracing::warn!("no heartbeat: {error}"),
         Err(error) => shared.break_down(&Error::from(error)),
+    }
+    if !may_sweep {
+        return;
     }
     // Those that are given up now were company until now.
     match tokio::time::timeout(shared.lease / 3, sweep_all(shared)).await {
@@ -166,4 +192,22 @@ async fn beat_and_sweep(shared: &Shared) {
 async fn sweep_all(shared: &Shared) -> Result<(), StoreError> {
     while shared.store.sweep(shared.now(), SWEEP).await?.workers == SWEEP {}
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Steady;
+    use std::time::Duration;
+    use vastflow_core::Timestamp;
+
+    #[test]
+    fn after_a_jump_of_time_nobody_is_given_up_for_a_lease() {
+        let (mut steady, lease) = (Steady::default(), Duration::from_secs(10));
+        let mut hear = |second: u64| steady.hear(Timestamp::from_millis(second * 1_000), lease);
+        assert!(hear(100) && hear(103) && hear(108), "5 s late is a busy machine");
+        assert!(!hear(3_708), "the machine slept for an hour");
+        assert!(!hear(3_711) && !hear(3_714) && !hear(3_717) && hear(3_718));
+        assert!(!hear(3_700), "the clock was set back");
+        assert!(!hear(3_703) && !hear(3_706) && !hear(3_709) && hear(3_710));
+    }
 }

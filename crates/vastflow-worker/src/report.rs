@@ -86,35 +86,35 @@ pub(crate) async fn report(shared: &Shared) -> Result<Report, Error> {
     let mut flows: Vec<&Name> = missing.iter().map(|missing| &missing.flow).collect();
     flows.sort_unstable();
     flows.dedup();
-    let mut room = MOST;
+    let mut cut = Vec::new();
     for flow in flows {
-        count(shared, flow, &mut runs, &mut room).await?;
+        if !count(shared, flow, &mut runs).await? {
+            cut.push(flow.clone());
+        }
     }
     let waiting =
         missing.into_iter().map(|missing| Waiting { runs: runs.get(&missing.plan).copied().unwrap_or(0), missing });
+    // Of a flow that was not read to its end nobody knows that no run follows a plan.
+    let waiting = waiting.filter(|waiting| waiting.runs > 0 || cut.contains(&waiting.missing.flow)).collect();
     let flows = shared.flows.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-    Ok(Report { flows, plans, waiting: waiting.filter(|waiting| waiting.runs > 0).collect(), is_partial: room == 0 })
+    Ok(Report { flows, plans, waiting, is_partial: !cut.is_empty() })
 }
 
-/// Counts the unfinished runs of a flow by their plans, as far as there is room.
-async fn count(
-    shared: &Shared,
-    flow: &Name,
-    runs: &mut BTreeMap<PlanHash, usize>,
-    room: &mut usize,
-) -> Result<(), StoreError> {
+/// Counts the newest unfinished runs of a flow by their plans; whether those were all.
+async fn count(shared: &Shared, flow: &Name, runs: &mut BTreeMap<PlanHash, usize>) -> Result<bool, StoreError> {
+    let mut room = MOST;
     for status in UNFINISHED {
         let mut query = RunQuery { flow: Some(flow.clone()), status: Some(status), limit: PAGE, ..RunQuery::default() };
-        while *room > 0 {
-            query.limit = PAGE.min(*room);
+        while room > 0 {
+            query.limit = PAGE.min(room);
             let page = shared.store.runs(&query).await?;
             page.rows.iter().for_each(|row| *runs.entry(row.summary.started.plan).or_default() += 1);
-            *room -= page.rows.len().min(*room);
+            room -= page.rows.len().min(room);
             query.before = page.next;
             if query.before.is_none() {
                 break;
             }
         }
     }
-    Ok(())
+    Ok(room > 0)
 }

@@ -24,7 +24,7 @@ const REDUCE_LAG: usize = 4 * REDUCE_BATCH;
 pub(super) struct Open {
     /// When the node became ready.
     pub(super) since: Timestamp,
-    /// The context as it stood then. All items begin with this one, whenever they do: what one writes is not seen by
+    /// The context as it stood when the first of them were known. All items begin with this one, whenever they do: what one writes is not seen by
     /// the next, and a thousand items that write a key each do not copy half a million of them.
     pub(super) context: Arc<Context>,
     /// Read and not begun, in order.

@@ -99,3 +99,42 @@ async fn a_file_of_suspects_that_was_cut_or_is_of_others_does_no_harm() {
     assert_eq!(blamed(&store).await, [("a", (0, 0)), ("b", (0, 0)), ("c", (0, 0))].into());
     assert_eq!(claim(&store, 3, false).await.len(), 3);
 }
+
+#[tokio::test]
+async fn a_process_that_opens_and_closes_in_between_does_not_wipe_the_traces() {
+    let (place, store) = three().await;
+    assert_eq!(claim(&store, 3, false).await.len(), 3);
+    let place = place.copy();
+    // A command that looks at the store, and one that cannot open it.
+    place.store().close().await.unwrap();
+    assert!(file(&place), "it handed nothing out");
+    let store = place.store();
+    assert_eq!(claim(&store, 1, false).await, ["a"]);
+    let place = place.copy();
+    let log = place.dir().join("app.db.suspects");
+    let text = std::fs::read(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    SqliteStore::open_with(place.path(), place.options).unwrap_err();
+    std::fs::remove_dir(&log).unwrap();
+    std::fs::write(&log, text).unwrap();
+    assert_eq!(blamed(&place.store()).await, [("a", (1, 0)), ("b", (0, 0)), ("c", (0, 0))].into());
+}
+
+#[tokio::test]
+async fn a_process_that_ends_well_leaves_no_suspects_and_a_power_failure_blames_nobody() {
+    let (place, store) = three().await;
+    assert_eq!(claim(&store, 3, false).await.len(), 3);
+    let place = place.copy();
+    let store = place.store();
+    assert_eq!(claim(&store, 3, false).await.len(), 3);
+    let cut = place.copy();
+    store.close().await.unwrap();
+    assert!(!file(&place), "all were handed out, and nobody died of it");
+    let lock = cut.dir().join("app.db.lock");
+    let text = std::fs::read_to_string(&lock).unwrap();
+    let other: String =
+        text.lines().map(|line| line.split_once("boot ").map_or(line, |_| "boot other").to_owned() + "\n").collect();
+    std::fs::write(&lock, other).unwrap();
+    assert_eq!(blamed(&cut.store()).await, [("a", (0, 0)), ("b", (0, 0)), ("c", (0, 0))].into());
+}

@@ -44,10 +44,16 @@ pub struct Blame {
 }
 
 impl Blame {
-    /// One more worker died that had it in hand. If that was alone, it had been handed out so.
+    /// Whether it is handed out alone.
     #[must_use]
-    pub const fn again(self) -> Self {
-        let crashes = if self.deaths >= SUSPECT { self.crashes.saturating_add(1) } else { self.crashes };
+    pub const fn is_suspect(self) -> bool {
+        self.deaths >= SUSPECT
+    }
+
+    /// One more worker died that had it in hand, and perhaps no other call.
+    #[must_use]
+    pub const fn again(self, alone: bool) -> Self {
+        let crashes = if alone { self.crashes.saturating_add(1) } else { self.crashes };
         Blame { deaths: self.deaths.saturating_add(1), crashes }
     }
 }
