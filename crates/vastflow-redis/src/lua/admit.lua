@@ -1,7 +1,7 @@
 -- Letting runs in that wait in line: as far as the windows of the claim let them, the best first.
 
 -- The most keys that one step looks at, and how many are read at once.
-local LOOKS, KEYS = 16384, 256
+local LOOKS, KEYS = 2048, 256
 
 local OPEN, FULL_BY = P .. 'open', P .. 'fullby'
 
@@ -82,6 +82,7 @@ local function read_keys(heap, plan)
   if plan.most then
     hload(OPEN, crowds)
     hload(LINE, crowds)
+    hload(FULL, crowds)
   end
   if #found == 2 * KEYS then add_to(heap, { head = tonumber(found[#found]), plan = plan }) end
 end

@@ -147,7 +147,7 @@ local function main()
   if is_cut_short and #claimed == 0 then return { again = true, writes = true } end
   local has_room, given = claim_calls()
   spend(given)
-  local more, alone_waits = false, false
+  local more, alone_waits = is_cut_short, false
   for _, line in ipairs(lines) do
     local is_left = peek(line) ~= nil
     if not line.has_later then hset(P .. 'kinds', line.kind, is_left and AT_ONCE) end
