@@ -125,6 +125,15 @@ async fn a_link_that_does_not_fit_is_a_commit_like_others() {
     commit(&store, begun("t")).await.unwrap();
     all_done(&store, vec![link("t", len, 0), link("t", len + 1, 1)]).await;
     assert_eq!(tasks_of(&store, "t").await, [(fixture::attempt(2, 1), TaskState::Claimed { by: ALICE })]);
+    // A run that stops keeps what it goes on with, and every answer says that it stops.
+    commit(&store, begun("u")).await.unwrap();
+    let mut stop = fixture::commit(&fixture::root("u"), len);
+    stop.control = Some(Control::Stopping);
+    commit(&store, stop).await.unwrap();
+    for done in 0..3 {
+        let answer = commit(&store, link("u", len + 1 + u64::from(done), done)).await.unwrap();
+        assert!(matches!(answer, Committed::Done { control } if control.control == Control::Stopping), "{answer:?}");
+    }
     // And so does one that comes after the first events.
     for at in (len + 2)..130 {
         let done = u32::try_from(at - len).unwrap();
@@ -195,6 +204,10 @@ async fn a_claim_costs_what_it_lets_in_however_many_keys_wait() {
     // It is given back: it waits again, and is let in again.
     store.release(&[fixture::lease(&next[0])]).await.unwrap();
     assert_eq!(let_in(&store, 1).await.len(), 1);
+    // One that is let in and given back goes to the end of its line, and makes room for who waits with its key.
+    store.release(&[fixture::lease(&inside[9])]).await.unwrap();
+    let instead = let_in(&store, 1).await;
+    assert_eq!(instead.iter().map(|one| one.scope.run().as_str()).collect::<Vec<_>>(), [format!("r{}", KEYS + 9)]);
     // A larger window has room for all.
     let mut rest = 0;
     loop {
@@ -205,6 +218,21 @@ async fn a_claim_costs_what_it_lets_in_however_many_keys_wait() {
         rest += more;
     }
     assert_eq!(rest, KEYS - 1);
+}
+
+/// Who is more urgent goes before those of other keys, though another waits with its key.
+#[tokio::test]
+async fn the_most_urgent_is_let_in_first_whatever_waits_with_its_key() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    for (run, key, priority) in [("first", "y", 0), ("second", "x", 0), ("urgent", "x", 5)] {
+        let mut story = Story::new(fixture::plan(), run);
+        story.info = RunInfo { key: Some(fixture::name(key)), priority, ..RunInfo::default() };
+        story.queued = true;
+        all_done(&store, vec![story.start()]).await;
+    }
+    let order: Vec<_> = let_in(&store, 9).await.iter().map(|one| one.scope.run().to_string()).collect();
+    assert_eq!(order, ["urgent", "first", "second"]);
 }
 
 /// A window of all that is full is left at once.
