@@ -340,7 +340,11 @@ async fn cell_of(shared: &Arc<Shared>, claimed: &Held) -> Result<Option<Arc<Cell
         }
         None => (shared.bound_of(claimed.plan, &claimed.scope).await?, State::default()),
     };
-    let loaded = load(shared, &claimed.scope, &bound, state).await;
+    // A scope that has just been spoken to for the first time has no journal to ask for: each item of a foreach has that.
+    let loaded = match claimed.len {
+        Seq::ZERO => Ok(state),
+        _ => load(shared, &claimed.scope, &bound, state).await,
+    };
     if let (Err(_), Some(cell)) = (&loaded, &known) {
         cell.after(shared);
     }
