@@ -14,8 +14,9 @@ import { Clock } from "../../../ui/Time";
 import { VirtualList } from "../../../ui/VirtualList";
 import { lineOf, placeOf, plain } from "./lines";
 
-const ROW = 20;
-const MOST_ROWS = 16;
+/** So high that a finger hits it. */
+const ROW = 24;
+const MOST_ROWS = 14;
 const MOST_LINES = 5_000;
 const EVERY = 2_000;
 
