@@ -21,10 +21,15 @@ pub(crate) struct Took {
     pub(crate) cpu: Duration,
 }
 
-/// The processor time that this process has used: fields 14 and 15 of `/proc/self/stat`, in hundredths of a second
+/// The processor time that this process has used: fields 14 and 15 of `/proc/PID/stat`, in hundredths of a second
 /// (proc(5)); zero where there is no such file.
 pub(crate) fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_time_of(std::process::id())
+}
+
+/// The same of another process.
+pub(crate) fn cpu_time_of(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or("").split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)

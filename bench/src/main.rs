@@ -5,6 +5,7 @@
 //! cargo run --release -p vastflow-bench -- embedded W2 W4      some of them
 //! cargo run --release -p vastflow-bench -- scale               what grows with items, waiting runs, nodes
 //! cargo run --release -p vastflow-bench -- sight                what metrics and traces cost on W2
+//! cargo run --release -p vastflow-bench -- tabs                what ten tabs that watch a run cost on W2
 //! cargo run --release -p vastflow-bench -- postgres            on a PostgreSQL server of its own, with fsync on
 //! cargo run --release -p vastflow-bench -- redis               on a Redis server of its own, synced every second
 //! cargo run --release -p vastflow-bench -- redis --always      the same, synced before every answer
@@ -22,6 +23,7 @@ mod redis;
 mod report;
 mod scale;
 mod sight;
+mod tabs;
 mod works;
 
 use report::Row;
@@ -33,7 +35,7 @@ use vastflow::BoxError;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: vastflow-bench embedded [--quick] [W1] [W2] [W3] [W4] [W8]\n       vastflow-bench scale [--quick] [W5] [W6] [W7] [W10]\n       vastflow-bench sight [--quick]\n       vastflow-bench postgres [--quick] [W1] [W2] [W3] [W4] [W5] [W9]\n       vastflow-bench redis [--quick] [--always] [W1] [W2] [W3] [W4] [W5] [W9]";
+const USAGE: &str = "usage: vastflow-bench embedded [--quick] [W1] [W2] [W3] [W4] [W8]\n       vastflow-bench scale [--quick] [W5] [W6] [W7] [W10]\n       vastflow-bench sight [--quick]\n       vastflow-bench tabs [--quick]\n       vastflow-bench postgres [--quick] [W1] [W2] [W3] [W4] [W5] [W9]\n       vastflow-bench redis [--quick] [--always] [W1] [W2] [W3] [W4] [W5] [W9]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -41,6 +43,10 @@ async fn main() -> ExitCode {
     let asked = match args.split_first() {
         Some((verb, rest)) if verb == "embedded" => rest.to_vec(),
         Some((verb, rest)) if verb == "sight" => return code(&sight::measure(rest).await),
+        Some((verb, [watch, rest @ ..])) if verb == "tabs" && watch == "--watch" => {
+            return code(&tabs::watching(rest).await);
+        }
+        Some((verb, rest)) if verb == "tabs" => return code(&tabs::measure(rest).await),
         Some((verb, rest)) if verb == "scale" => return code(&scale::measure(rest).await),
         Some((verb, rest)) if verb == "redis" => return code(&redis::measure(rest).await),
         Some((verb, rest)) if verb == "postgres" => return code(&postgres::measure(rest).await),
