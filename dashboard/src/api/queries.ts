@@ -1,7 +1,7 @@
 // What can be asked of the service, as queries. Keys begin with the subject, so that a change can make all of it stale.
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, getBytes } from "./http";
-import { Refused } from "./problem";
+import { isForbidden, Refused } from "./problem";
 import type {
   AttentionItem, AuditRow, ContextRow, Counts, Figures, FlowRow, FlowStats, FlowView, Grid, Health, Me, Page, QueueRow, RunRow, RunStatus, RunView, ScopeRow, TokenRow, Workers,
 } from "./types";
@@ -24,7 +24,14 @@ const SCOPES_A_PAGE = 500;
 export const queries = {
   health: () => queryOptions({ queryKey: ["health"], queryFn: ({ signal }) => getHealth(signal), staleTime: 60_000 }),
   me: () => queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => get<Me>(["me"], {}, signal), staleTime: 300_000 }),
-  counts: () => queryOptions({ queryKey: ["counts"], queryFn: ({ signal }) => get<Counts>(["counts"], {}, signal) }),
+  /** Who may not know them, for seeing some flows only, may not later either: it is asked no more until somebody else signs in. */
+  counts: () =>
+    queryOptions({
+      queryKey: ["counts"],
+      queryFn: ({ signal }) => get<Counts>(["counts"], {}, signal),
+      enabled: (query) => !isForbidden(query.state.error),
+      retry: false,
+    }),
   flows: () => queryOptions({ queryKey: ["flows"], queryFn: ({ signal }) => get<Page<FlowRow>>(["flows"], {}, signal), staleTime: 30_000 }),
   flow: (name: string) =>
     queryOptions({ queryKey: ["flows", name], queryFn: ({ signal }) => get<FlowView>(["flows", name], {}, signal), staleTime: 30_000 }),

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { useRights } from "../api/me";
 import { queries } from "../api/queries";
+import { useLiveState } from "../live/useLive";
 import { useKeys } from "../keyboard/keys";
 import { Link } from "../router/Link";
 import { navigate, usePlace } from "../router/router";
@@ -10,13 +11,11 @@ import { setTheme, useTheme } from "../theme/theme";
 import { count } from "../time/format";
 import { setZone, useZone } from "../time/zone";
 import { Icon } from "../ui/icons";
+import { countEvery } from "./badge";
 import { Help } from "./Help";
 import { LiveSign } from "./LiveSign";
 import { routes } from "./routes";
 import "./shell.css";
-
-/** The navigation says what waits for a person a little later than the screens do. */
-const COUNT_EVERY = 15_000;
 
 const THEMES = { system: "light", light: "dark", dark: "system" } as const;
 const THEME_ICON = { system: "system", light: "sun", dark: "moon" } as const;
@@ -66,7 +65,7 @@ function Place({ to, title, icon }: { to: string; title: string; icon: Parameter
 
 /** How many runs wait for a person, for those who may know. */
 function Waits() {
-  const { data } = useQuery({ ...queries.counts(), refetchInterval: COUNT_EVERY, retry: false });
+  const { data } = useQuery({ ...queries.counts(), refetchInterval: countEvery(useLiveState()) });
   const waiting = data?.runs["needs-attention"] ?? 0;
   if (waiting === 0) return null;
   return <span className="place-count num" title={`${count(waiting)} wait for a decision`}>{waiting > 99 ? "99+" : waiting}<span className="sr"> wait for a decision</span></span>;

@@ -63,7 +63,7 @@ function Search({ filters, onChange, box }: { filters: Filters; onChange: Props[
 }
 
 function Statuses({ filters, onChange }: { filters: Filters; onChange: Props["onChange"] }) {
-  const { data } = useQuery({ ...queries.counts(), retry: false });
+  const { data } = useQuery(queries.counts());
   const all = data ? Object.values(data.runs).reduce((sum, of) => sum + of, 0) : undefined;
   return (
     <div className="statuses" role="group" aria-label="Status">
