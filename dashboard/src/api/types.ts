@@ -46,6 +46,8 @@ export type Health = Schemas["Health"];
 export interface Page<T> {
   items: T[];
   next?: string | null;
+  /** Whether not all was looked at that belongs on it. */
+  partial?: boolean;
 }
 
 /** The statuses of runs, in the order in which they are shown. */

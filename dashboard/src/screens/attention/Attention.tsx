@@ -17,9 +17,10 @@ import { Icon } from "../../ui/icons";
 import { Empty, Failed, Loading } from "../../ui/States";
 import { Ago } from "../../ui/Time";
 import { groups, keyOf, kindOf, remedies, type Group, type Remedy } from "./attention";
+import { NotAll } from "./NotAll";
 import "./attention.css";
 
-/** How many items are asked for. */
+/** How many runs of each kind are asked for; are there more, the answer says that it is of a part. */
 const MOST = 200;
 
 interface Doing {
@@ -46,10 +47,10 @@ export default function Attention() {
         <h1>Attention</h1>
         {found.length > 1 && <Kinds groups={found} chosen={kind} onChoose={choose} />}
       </header>
-      {error ? <Failed error={error} onRetry={() => void refetch()} /> : !data ? <Loading /> : shown.length === 0 ? (
+      {error ? <Failed error={error} onRetry={() => void refetch()} /> : !data ? <Loading /> : shown.length === 0 ? (data.partial ? <NotAll isNone /> : (
         <Empty icon="check" title="Nothing waits for you">What fails for good, lacks its code or cannot be undone shows up here.</Empty>
-      ) : shown.map((group) => <Items key={group.kind} group={group} onDo={setDoing} />)}
-      {data && data.items.length >= MOST && <p className="quiet small">Only the newest {MOST} are shown.</p>}
+      )) : shown.map((group) => <Items key={group.kind} group={group} onDo={setDoing} />)}
+      {data?.partial && shown.length > 0 && <NotAll isNone={false} />}
       {doing && <Remedying doing={doing} onClose={() => { setDoing(null); }} />}
     </div>
   );

@@ -5,6 +5,7 @@ import { Link } from "../../router/Link";
 import { path } from "../../router/match";
 import { Empty, Failed, Loading } from "../../ui/States";
 import { StatusDot } from "../../ui/Status";
+import { NotAll } from "../attention/NotAll";
 
 const SHOWN = 8;
 
@@ -15,8 +16,10 @@ export function Needs() {
     <section className="card needs" aria-labelledby="needs">
       <div className="card-head"><h2 id="needs" className="grow">Needs attention</h2><Link to="/attention" className="small">All</Link></div>
       {error ? <Failed error={error} onRetry={() => void refetch()} /> : !data ? <Loading lines={3} />
-        : data.items.length === 0 ? <Empty icon="check" title="Nothing waits for anybody" />
-        : <ul>{data.items.slice(0, SHOWN).map((item, at) => <Need key={`${item.run ?? item.flow} ${item.at ?? at}`} item={item} />)}</ul>}
+        : data.items.length > 0 ? <ul>{data.items.slice(0, SHOWN).map((item, at) => <Need key={`${item.run ?? item.flow} ${item.at ?? at}`} item={item} />)}</ul>
+        : data.partial ? <NotAll isNone />
+        : <Empty icon="check" title="Nothing waits for anybody" />}
+      {data?.partial && data.items.length > 0 && <p className="card-foot quiet small">Not all was looked at: others may wait, too.</p>}
     </section>
   );
 }
