@@ -19,6 +19,7 @@ export interface RunsAsked {
 /** The first page is what is seen at once; the others are read ahead of who scrolls. */
 const RUNS_AT_FIRST = 100;
 const RUNS_A_PAGE = 500;
+const RUNS_AT_MOST = 1_000;
 const SCOPES_A_PAGE = 500;
 
 export const queries = {
@@ -129,6 +130,12 @@ export const queries = {
 function getRuns(asked: RunsAsked, before: string | undefined, signal: AbortSignal): Promise<Page<RunRow>> {
   const { flow, status, labels, since_ms, q } = asked;
   return get<Page<RunRow>>(["runs"], { flow, status, label: labels, since_ms, q, before, limit: before === undefined ? RUNS_AT_FIRST : RUNS_A_PAGE }, signal);
+}
+
+/** Runs like these that stand in one of these ways: as many as one page holds, the newest first. */
+export function findRuns(asked: RunsAsked, statuses: readonly RunStatus[], before: string | undefined, signal: AbortSignal): Promise<Page<RunRow>> {
+  const { flow, labels, since_ms, q } = asked;
+  return get<Page<RunRow>>(["runs"], { flow, status: statuses, label: labels, since_ms, q, before, limit: RUNS_AT_MOST }, signal);
 }
 
 /** The service's health; it does not stand below the API's path. */

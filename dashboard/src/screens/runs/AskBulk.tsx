@@ -1,8 +1,8 @@
 // Something asked of many runs: first it is counted which ones, then somebody means it, then it is done a thousand at a time.
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { actions } from "../../api/actions";
-import type { Bulk, BulkAction, BulkDone, Filter } from "../../api/types";
+import { findRuns, type RunsAsked } from "../../api/queries";
+import { RUN_STATUSES, type BulkAction } from "../../api/types";
 import { Ask } from "../../actions/Ask";
 import { command } from "../../actions/cli";
 import { changed } from "../../actions/refresh";
@@ -10,17 +10,17 @@ import { says } from "../../actions/verbs";
 import { count } from "../../time/format";
 import { say } from "../../ui/say";
 import { Failed, Loading } from "../../ui/States";
-import { asOptions } from "./filters";
+import { asBulk, asOptions } from "./filters";
+import { doAll, find, inWords, look, summed, type Found } from "./many";
 
 /** Runs by their ids, or all that are like this. */
-export type Of = { ids: string[] } | { filter: Filter };
+export type Of = { ids: string[] } | { like: RunsAsked };
 
 /** More than this many, and their number must be typed. */
 const TYPED_ABOVE = 100;
 /** A command that names more runs than this is nothing to copy. */
 const MOST_IDS = 20;
-/** So many runs are taken by one request. */
-const A_TIME = 1000;
+const SAMPLE = 8;
 
 interface Props {
   action: BulkAction;
@@ -32,72 +32,91 @@ interface Props {
 export function AskBulk({ action, of, onClose, onDone }: Props) {
   const { label, effect, isDestructive, done } = says(action);
   const [sofar, setSofar] = useState(0);
-  const found = useQuery({ queryKey: ["bulk", action, of], queryFn: () => counted(action, of), gcTime: 0, staleTime: Infinity, retry: false });
-  const matched = found.data?.matched ?? 0;
+  const { found, error, enough, again } = useFound(action, of);
+  const cut = useCut();
+  const all = typeof found === "object" ? found : null;
+  const matched = all?.matched ?? 0;
   const act = async (why: string) => {
-    const { did, refused } = await doAll(action, of, why, matched, setSofar);
+    if (all === null) return;
+    const signal = cut.current.signal;
+    const did = await doAll(all.ids, (ids) => actions.bulk({ action, ids, why, dry_run: false }), signal, setSofar);
+    if (did.error !== undefined && did.left === all.ids.length) throw did.error;
     changed();
-    onDone();
-    say(`${count(did)} ${done}${refused > 0 ? `; ${count(refused)} could not be` : ""}`, refused > 0);
+    if (!signal.aborted) onDone();
+    say(summed(did, done), did.refused + did.left > 0);
   };
+  // Who closes it while it is done ends it after the thousand that are under way; what is asked next stays open then.
+  const close = () => { if (!cut.current.signal.aborted) onClose(); };
   const ids = "ids" in of ? of.ids : [];
   const verb = action === "delete" ? "rm" : action;
-  const options = "ids" in of ? {} : asOptions(of.filter);
+  const options = "ids" in of ? {} : asOptions(asBulk(of.like));
+  const isSame = options !== null && ids.length <= MOST_IDS && all?.isAll === true;
   return (
-    <Ask title={`${label} many`} button={sofar > 0 ? `${count(sofar)} done…` : `${label} ${count(matched)}`} isDestructive={isDestructive} act={act} onClose={onClose}
+    <Ask title={`${label} many`} button={sofar > 0 ? `${count(sofar)} done…` : `${label} ${count(matched)}`} isDestructive={isDestructive} act={act} onClose={close}
       isReady={matched > 0} needsReason={isDestructive} typed={matched > TYPED_ABOVE ? String(matched) : undefined}
-      {...(options === null || ids.length > MOST_IDS ? {} : { command: (why: string) => command(["runs", verb, ...ids], { ...options, why }) })}
+      {...(isSame ? { command: (why: string) => command(["runs", verb, ...ids], { ...options, why }) } : {})}
       effect={<p>{effect}</p>}>
-      {found.error ? <Failed error={found.error} onRetry={() => void found.refetch()} /> : found.data ? <Preview of={found.data} label={label} /> : <Loading lines={2} />}
+      {error !== undefined ? <Failed error={error} onRetry={again} /> : found === null ? <Loading lines={2} /> : <Preview of={found} label={label} onEnough={enough} />}
     </Ask>
   );
 }
 
-function Preview({ of, label }: { of: BulkDone & { isCut: boolean }; label: string }) {
-  const shown = of.sample.slice(0, 8);
+function Preview({ of, label, onEnough }: { of: Found | number; label: string; onEnough: () => void }) {
+  if (typeof of === "number") {
+    return (
+      <div className="bulk-preview row">
+        <p className="grow num" role="status">{inWords(of, label)}</p>
+        <button type="button" className="button small-button" onClick={onEnough}>That is enough</button>
+      </div>
+    );
+  }
+  const shown = of.ids.slice(0, SAMPLE);
   return (
     <div className="bulk-preview" role="status">
-      <p><strong className="num">{of.matched === 0 ? "No run" : `${count(of.matched)}${of.isCut ? " or more" : ""} run${of.matched === 1 ? "" : "s"}`}</strong>{of.matched === 0 && <> can be asked to {label.toLowerCase()}</>}</p>
-      {shown.length > 0 && <p className="small quiet">{shown.join(", ")}{of.matched > shown.length && ", …"}</p>}
-      {of.failed && of.failed.length > 0 && <p className="small field-bad">{of.failed.length} not: {of.failed[0]?.detail}</p>}
+      <p><strong className="num">{inWords(of, label)}</strong></p>
+      {shown.length > 0 && <p className="small quiet">{shown.join(", ")}{of.ids.length > shown.length && ", …"}</p>}
+      {of.refused.length > 0 && <p className="small field-bad">{of.refused.length} not: {of.refused[0]}</p>}
     </div>
   );
 }
 
-async function counted(action: BulkAction, of: Of): Promise<BulkDone & { isCut: boolean }> {
-  if ("filter" in of) {
-    const first = await actions.bulk({ action, filter: of.filter, dry_run: true });
-    return { ...first, isCut: first.more };
-  }
-  const all = await Promise.all(parts(of.ids).map((ids) => actions.bulk({ action, ids, dry_run: true })));
-  return {
-    dry_run: true, more: false, isCut: false, done: 0,
-    matched: all.reduce((sum, { matched }) => sum + matched, 0),
-    sample: all.flatMap(({ sample }) => sample),
-    failed: all.flatMap(({ failed }) => failed ?? []),
-  };
+/** What is aborted when the window is closed. */
+function useCut() {
+  const cut = useRef(new AbortController());
+  useEffect(() => {
+    const own = new AbortController();
+    cut.current = own;
+    return () => { own.abort(); };
+  }, []);
+  return cut;
 }
 
-function parts(ids: readonly string[]): string[][] {
-  return Array.from({ length: Math.ceil(ids.length / A_TIME) }, (_, at) => ids.slice(at * A_TIME, (at + 1) * A_TIME));
+/** Which runs it is about: a number while they are counted. */
+function useFound(action: BulkAction, of: Of) {
+  const [found, setFound] = useState<Found | number | null>(null);
+  const [error, setError] = useState<unknown>();
+  const [round, setRound] = useState(0);
+  const counting = useRef<AbortController | null>(null);
+  useEffect(() => {
+    const cut = new AbortController();
+    counting.current = cut;
+    let isShown = true;
+    const show = (now: Found | number) => { if (isShown) setFound(now); };
+    setFound(null);
+    setError(undefined);
+    counted(action, of, cut.signal, show).then(show, (error: unknown) => { if (isShown) setError(error); });
+    return () => {
+      isShown = false;
+      cut.abort();
+    };
+  }, [action, of, round]);
+  return { found, error, enough: () => { counting.current?.abort(); }, again: () => { setRound(round + 1); } };
 }
 
-async function doAll(action: BulkAction, of: Of, why: string, expected: number, onDone: (sofar: number) => void) {
-  let did = 0;
-  let refused = 0;
-  const step = async (body: Bulk) => {
-    const answer = await actions.bulk({ ...body, action, why, dry_run: false });
-    did += answer.done;
-    refused += answer.failed?.length ?? 0;
-    onDone(did);
-    return answer;
-  };
-  if ("ids" in of) {
-    for (const ids of parts(of.ids)) await step({ action, ids });
-    return { did, refused };
-  }
-  // More than were counted, and the service refuses: somebody should look again. It takes a thousand at a time; with what
-  // was done out of the way (a retried run stays failed) the same question must not find the same runs again.
-  await step({ action, filter: of.filter, expected });
-  return { did, refused };
+async function counted(action: BulkAction, of: Of, signal: AbortSignal, onFound: (matched: number) => void): Promise<Found> {
+  if ("ids" in of) return look(of.ids, (ids) => actions.bulk({ action, ids, dry_run: true }));
+  const { status } = of.like;
+  const statuses = RUN_STATUSES.filter((one) => says(action).fits(one) && (status === undefined || one === status));
+  if (statuses.length === 0) return { ids: [], matched: 0, isAll: true, refused: [] };
+  return find((before) => findRuns(of.like, statuses, before, signal), signal, onFound);
 }

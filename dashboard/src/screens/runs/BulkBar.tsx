@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useRights } from "../../api/me";
-import type { BulkAction, Filter, RunRow } from "../../api/types";
+import type { RunsAsked } from "../../api/queries";
+import type { BulkAction, RunRow } from "../../api/types";
 import { VERBS } from "../../actions/verbs";
 import { count } from "../../time/format";
 import { Icon } from "../../ui/icons";
@@ -9,26 +10,29 @@ import { AskBulk, type Of } from "./AskBulk";
 
 interface Props {
   picked: ReadonlySet<string>;
-  filter: Filter;
+  /** What the list was asked for. */
+  asked: RunsAsked;
   shown: readonly RunRow[];
+  /** Whether there is more than is shown. */
+  isMore: boolean;
   onDone: () => void;
 }
 
 /** What can be asked of the runs that were picked, or of all that are like those in the list. */
-export function BulkBar({ picked, filter, shown, onDone }: Props) {
+export function BulkBar({ picked, asked: like, shown, isMore, onDone }: Props) {
   const rights = useRights();
   const [asked, setAsked] = useState<{ action: BulkAction; of: Of } | null>(null);
-  const isNarrowed = Object.keys(filter).length > 0;
+  const isNarrowed = Object.keys(like).length > 0;
   const mine = VERBS.filter(({ right }) => rights.may(right));
   const byId: Of = { ids: [...picked] };
   const runs = shown.filter(({ id }) => picked.has(id));
   if (mine.length === 0) return null;
   const close = () => { setAsked(null); };
   if (picked.size === 0) {
-    if (!isNarrowed || shown.length === 0) return null;
+    if (!isNarrowed || (shown.length === 0 && !isMore)) return null;
     return (
       <div className="bulk-corner">
-        <Menu label="All runs like these" items={mine.map(({ verb, label, icon, isDestructive }) => ({ label: `${label} all…`, icon, isBad: isDestructive, run: () => { setAsked({ action: verb, of: { filter } }); } }))}>
+        <Menu label="All runs like these" items={mine.map(({ verb, label, icon, isDestructive }) => ({ label: `${label} all…`, icon, isBad: isDestructive, run: () => { setAsked({ action: verb, of: { like } }); } }))}>
           All like these<Icon name="down" size={12} />
         </Menu>
         {asked && <AskBulk {...asked} onClose={close} onDone={onDone} />}

@@ -8,13 +8,14 @@ import { Link } from "../../router/Link";
 import { path } from "../../router/match";
 import { navigate, useSearch } from "../../router/router";
 import { count } from "../../time/format";
+import { Icon } from "../../ui/icons";
 import { Empty, Failed, Loading } from "../../ui/States";
 import { VirtualList } from "../../ui/VirtualList";
 import { BulkBar } from "./BulkBar";
 import { FilterBar } from "./FilterBar";
-import { asBulk, asked as askedFor, fromUrl, toUrl, type Filters } from "./filters";
+import { asked as askedFor, fromUrl, toUrl, type Filters } from "./filters";
 import { RunHeadings, RunLine } from "./RunLine";
-import { useRuns } from "./useRuns";
+import { useRuns, type Further } from "./useRuns";
 import "./runs.css";
 
 const ROW = 42;
@@ -35,8 +36,7 @@ export default function Runs() {
     [flow, status, since, labels, words, moment],
   );
   const [isHeld, setHeld] = useState(false);
-  const { rows: shown, waiting, release, more, query } = useRuns(asked, isHeld);
-  const filter = useMemo(() => asBulk(asked), [asked]);
+  const { rows: shown, waiting, release, more, query, further } = useRuns(asked, isHeld);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const [cursor, setCursor] = useState(-1);
   const [asking, setAsking] = useState<RunRow | null>(null);
@@ -58,7 +58,8 @@ export default function Runs() {
         <FilterBar filters={filters} onChange={setFilters} searchBox={box} />
       </header>
       {query.error && shown.length === 0 ? <Failed error={query.error} onRetry={() => void query.refetch()} />
-        : query.isPending ? <Loading lines={8} />
+        : query.isPending || (shown.length === 0 && query.isPlaceholderData) ? <Loading lines={8} />
+        : shown.length === 0 && further.isOffered ? <NoneYet of={further} isFailed={query.isFetchNextPageError} />
         : shown.length === 0 && !query.hasNextPage ? <Nothing isNarrowed={key !== ""} onAll={() => { setFilters(fromUrl(new URLSearchParams())); }} />
         : (
           <VirtualList items={shown} height={isNarrow.matches ? NARROW_ROW : ROW} keyOf={({ id }) => id} label="Runs" chosen={cursor < 0 ? undefined : cursor} onEnd={more}
@@ -66,10 +67,11 @@ export default function Runs() {
             head={<RunHeadings isAll={shown.length > 0 && picked.size >= shown.length} onAll={() => { setPicked(picked.size >= shown.length ? new Set() : new Set(shown.map(({ id }) => id))); }} />}
             row={(run, at) => <RunLine run={run} isPicked={picked.has(run.id)} isAt={at === cursor} onPick={pick} />} />
         )}
+      {shown.length > 0 && further.isOffered && <div className="runs-further row wrap small"><LookOn of={further} isFailed={query.isFetchNextPageError} /></div>}
       {waiting > 0 && (
         <button type="button" className="button primary runs-new" onClick={() => { release(); list.current?.top(); }}>{count(waiting)} new</button>
       )}
-      <BulkBar picked={picked} filter={filter} shown={shown} onDone={() => { setPicked(new Set()); }} />
+      <BulkBar picked={picked} asked={asked} shown={shown} isMore={query.hasNextPage} onDone={() => { setPicked(new Set()); }} />
       {asking && <AskVerb run={asking} verb="retry" onClose={() => { setAsking(null); }} />}
     </div>
   );
@@ -90,6 +92,31 @@ function useSettled(text: string): string {
 function Nothing({ isNarrowed, onAll }: { isNarrowed: boolean; onAll: () => void }) {
   if (!isNarrowed) return <Empty title="There are no runs yet">Start one with <code>vastflow start FLOW -i JSON</code>, from code, over HTTP, or on the page of <Link to="/flows">a flow</Link>.</Empty>;
   return <Empty icon="filter" title="No run is like that"><button type="button" className="button" onClick={onAll}>Show all runs</button></Empty>;
+}
+
+interface Looking {
+  of: Further;
+  isFailed: boolean;
+}
+
+/** Nothing yet. For one answer the service looks at so many runs, and no more. */
+function NoneYet(props: Looking) {
+  return <Empty icon="filter" title="No run is like that so far"><div className="stack"><LookOn {...props} /></div></Empty>;
+}
+
+function LookOn({ of: { isLooking, looks, look, stop }, isFailed }: Looking) {
+  const sofar = `${count(looks)} look${looks === 1 ? "" : "s"} so far`;
+  return (
+    <>
+      <p className="quiet" role="status">
+        {isLooking ? `Looking further back, ${sofar}…` : `Only the newest runs were looked at (${sofar}). Older ones may be like that, too.`}
+        {!isLooking && isFailed && " The next look failed."}
+      </p>
+      {isLooking
+        ? <div><button type="button" className="button" onClick={stop}>Stop</button></div>
+        : <div><button type="button" className="button" onClick={() => void look()}><Icon name="search" />Look further</button></div>}
+    </>
+  );
 }
 
 interface KeysOf {

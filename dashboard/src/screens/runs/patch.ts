@@ -8,6 +8,12 @@ export interface Pages {
   pageParams: unknown[];
 }
 
+/** Whether the last look found nothing, and there is more to look at: for one answer the service looks at so many runs only. */
+export function isEmptyHanded(pages: readonly Page<RunRow>[]): boolean {
+  const last = pages.at(-1);
+  return last?.items.length === 0 && last.next != null;
+}
+
 /** Replaces what is known, takes out what no longer fits, and puts what is new and fits at the top. */
 export function patched(list: Pages, news: readonly RunRow[], asked: RunsAsked): Pages {
   const latest = new Map(news.map((run) => [run.id, run]));

@@ -1,10 +1,10 @@
-import { useInfiniteQuery, useQueryClient, type InfiniteData } from "@tanstack/react-query";
-import { useCallback, useMemo, useRef, useState } from "react";
+import { useInfiniteQuery, useQueryClient, type InfiniteData, type UseInfiniteQueryResult } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { queries, type RunsAsked } from "../../api/queries";
 import type { Page, RunChanged, RunRow } from "../../api/types";
 import type { Told } from "../../live/sse";
 import { useLive } from "../../live/useLive";
-import { patched } from "./patch";
+import { isEmptyHanded, patched } from "./patch";
 
 type List = InfiniteData<Page<RunRow>, string | undefined>;
 
@@ -59,7 +59,39 @@ export function useRuns(asked: RunsAsked, isHeld: boolean) {
   useLive(null, hear);
 
   const rows = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data]);
+  const further = useFurther(asked, query);
   const { fetchNextPage, hasNextPage, isFetchingNextPage } = query;
-  const more = useCallback(() => { if (hasNextPage && !isFetchingNextPage) void fetchNextPage(); }, [fetchNextPage, hasNextPage, isFetchingNextPage]);
-  return { rows, waiting, release, more, query };
+  const mayGoOn = hasNextPage && !isFetchingNextPage && !further.isOffered;
+  const more = useCallback(() => { if (mayGoOn) void fetchNextPage(); }, [fetchNextPage, mayGoOn]);
+  return { rows, waiting, release, more, query, further };
 }
+
+type Query = UseInfiniteQueryResult<InfiniteData<Page<RunRow>>>;
+
+/** Looking on where nothing was found. A look may take the service seconds, so somebody has to ask for it; then it goes on until something is found. */
+function useFurther(asked: RunsAsked, { data, isPlaceholderData, fetchNextPage }: Query) {
+  const [isLooking, setLooking] = useState(false);
+  const cut = useRef(new AbortController());
+  useEffect(() => {
+    cut.current = new AbortController();
+    setLooking(false);
+    return () => { cut.current.abort(); };
+  }, [asked]);
+  const look = async () => {
+    const own = new AbortController();
+    cut.current = own;
+    setLooking(true);
+    for (let isOn = true; isOn;) {
+      const { data, isError } = await fetchNextPage();
+      isOn = !own.signal.aborted && !isError && isEmptyHanded(data?.pages ?? []);
+    }
+    if (!own.signal.aborted) setLooking(false);
+  };
+  const stop = () => {
+    cut.current.abort();
+    setLooking(false);
+  };
+  return { isOffered: !isPlaceholderData && isEmptyHanded(data?.pages ?? []), isLooking, looks: data?.pages.length ?? 0, look, stop };
+}
+
+export type Further = ReturnType<typeof useFurther>;
