@@ -60,8 +60,8 @@
 //! | `plans`, `texts` | hashes | plans by hash and by number, and their JSON |
 //! | `runs`, `runs:of:<flow>`, `runs:is:<status>`, `runs:ended:<flow>` | sorted sets | lists of runs |
 //! | `counts`, `open`, `flows`, `kinds`, `held` | hashes | how many runs there are of each status, and what is not over of each flow; which flows, kinds of tasks and held runs there are |
-//! | `heads:<plan>` | sorted set | the keys of runs that wait in line, by the rank of the first |
-//! | `line`, `lines`, `full`, `fullby` | hashes | how many runs wait in line, by flow and key, and by plan; the keys that have no room, and what for |
+//! | `heads:<plan>`, `heads:<plan>:<window>` | sorted sets | the keys of runs that wait in line, by the rank of the first: those that may have room, and those that have none in a window |
+//! | `line`, `lines`, `full`, `fullby` | hashes | how many runs wait in line, by flow and key, and by plan; the keys that have no room, and in which window; the windows of each plan that keys have no room in |
 //! | `meta` | hash | the store's own name, the format, and its counters |
 //! | `news` | channel | somebody may have something to claim |
 //!

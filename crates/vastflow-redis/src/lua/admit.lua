@@ -38,63 +38,69 @@ local function plans_in_line()
   for _, number in ipairs(in_line) do
     if not except[number] then
       local flow = flow_of(number)
-      plans[#plans + 1] = { number = number, flow = flow, most = most_of(flow), read = 0 }
+      plans[#plans + 1] = { number = number, flow = flow, most = most_of(flow) }
     end
   end
   return plans
 end
 
--- Puts those back who were set aside for a smaller window than this claim's; whether there were any.
-local function look_again()
-  local is_any = false
-  for _, plan in ipairs(plans_in_line()) do
-    local by = tonumber(hget(FULL_BY, plan.flow) or nil)
-    if by and not (plan.most and plan.most <= by) then
-      for name, aside in pairs(hall(FULL)) do
-        local flow, key = name:match('^(%S+) (.*)$')
-        if aside and flow == plan.flow then make_room({ f = flow, x = key }) end
-      end
-      hset(FULL_BY, plan.flow, false)
-      is_any = true
+-- Where the keys of a plan stand that may have room: its heads, and what was set aside for smaller windows than this claim's.
+local function places_of(plan)
+  local places = { { plan = plan, read = 0 } }
+  for window in (hget(FULL_BY, plan.number) or ''):gmatch('%d+') do
+    if not plan.most or tonumber(window) < plan.most then
+      places[#places + 1] = { plan = plan, window = window, read = 0 }
     end
   end
-  return is_any
+  return places
+end
+
+-- Notes whether keys of a plan are set aside for a window.
+local function note_window(plan, window, is_any)
+  local by = hget(FULL_BY, plan.number) or ''
+  local others = by:gsub('%f[%d]' .. window .. ' ', '')
+  if is_any == (others ~= by) then return end
+  local text = others .. (is_any and window .. ' ' or '')
+  hset(FULL_BY, plan.number, text ~= '' and text)
 end
 
 -- Sets a key aside until it has room.
 local function set_aside(key)
-  local plan, name = key.plan, key.plan.flow .. ' ' .. key.name
-  zset(heads_of(plan.number), key.name, false)
-  hset(FULL, name, (hget(FULL, name) or '') .. plan.number .. ':' .. whole(key.head) .. ' ')
-  local by = tonumber(hget(FULL_BY, plan.flow) or nil)
-  if not by or plan.most < by then hset(FULL_BY, plan.flow, whole(plan.most)) end
+  local plan, window = key.from.plan, whole(key.from.plan.most)
+  zset(heads_of(plan.number, key.from.window), key.name, false)
+  put_aside({ f = plan.flow, x = key.name }, plan.number, window, whole(key.head))
+  if not plan.is_noted then note_window(plan, window, true) end
+  plan.is_noted = true
 end
 
--- Adds the next keys of a plan to a heap, and after them what stands for those behind them.
-local function read_keys(heap, plan)
-  local found = redis.call('ZRANGE', heads_of(plan.number), plan.read, plan.read + KEYS - 1, 'WITHSCORES')
+-- Adds the next keys of a place to a heap, and after them what stands for those behind them.
+local function read_keys(heap, from)
+  local plan = from.plan
+  local found = redis.call('ZRANGE', heads_of(plan.number, from.window), from.read, from.read + KEYS - 1, 'WITHSCORES')
+  if from.window and from.read == 0 and #found == 0 then note_window(plan, from.window, false) end
   local crowds = {}
   for i = 1, #found, 2 do
-    add_to(heap, { head = tonumber(found[i + 1]), plan = plan, name = found[i] })
+    add_to(heap, { head = tonumber(found[i + 1]), from = from, name = found[i] })
     crowds[#crowds + 1] = plan.flow .. ' ' .. found[i]
   end
-  plan.read = plan.read + #found / 2
+  from.read = from.read + #found / 2
+  if plan.most or from.window then hload(FULL, crowds) end
   if plan.most then
     hload(OPEN, crowds)
     hload(LINE, crowds)
-    hload(FULL, crowds)
   end
-  if #found == 2 * KEYS then add_to(heap, { head = tonumber(found[#found]), plan = plan }) end
+  if #found == 2 * KEYS then add_to(heap, { head = tonumber(found[#found]), from = from }) end
 end
 
 local function is_full(key)
-  local most = key.name ~= '' and key.plan.most
-  return most and in_flight(key.plan.flow .. ' ' .. key.name) >= most
+  local most = key.name ~= '' and key.from.plan.most
+  return most and in_flight(key.from.plan.flow .. ' ' .. key.name) >= most
 end
 
 -- Lets in the first run that waits with a key; gives whether it did, and the rank of the one after it.
 local function let_in(key)
-  local number, name = key.plan.number, key.name
+  local plan, window, name = key.from.plan, key.from.window, key.name
+  local number = plan.number
   key.line = key.line or line_of('a' .. number .. (name ~= '' and ':' .. name or ''), AT_ONCE)
   local best, is_given = peek(key.line), false
   if best and best[1] <= key.head then
@@ -104,7 +110,12 @@ local function let_in(key)
     is_given = hand_out(key.line, best[2])
     best = peek(key.line)
   end
-  zset(heads_of(number), name, best and whole(best[1]))
+  local rank = best ~= nil and whole(best[1])
+  if window then
+    put_aside({ f = plan.flow, x = name }, number, window, rank)
+  else
+    zset(heads_of(number), name, rank)
+  end
   return is_given, best and best[1]
 end
 
@@ -112,16 +123,16 @@ end
 local function claim_admits()
   local heap, plans, looked, admitted = {}, plans_in_line(), 0, 0
   for _, plan in ipairs(plans) do
-    if has_place(plan.flow) then read_keys(heap, plan) end
+    for _, from in ipairs(has_place(plan.flow) and places_of(plan) or {}) do read_keys(heap, from) end
   end
   while heap[1] and admitted < ADMITTED and looked < LOOKS do
     local key, after, is_given = heap[1], nil, false
     looked = looked + 1
-    if not has_place(key.plan.flow) then
+    if not has_place(key.from.plan.flow) then
       -- Nobody of its flow is let in.
     elseif not key.name then
       settle_first(heap, nil)
-      read_keys(heap, key.plan)
+      read_keys(heap, key.from)
       key = nil
     elseif is_full(key) then
       set_aside(key)

@@ -141,11 +141,10 @@ local function main()
     local class, plan = parts_of_kind(kind)
     if class == 'a' then in_line[#in_line + 1] = plan else lines[#lines + 1] = line_of(kind, what) end
   end
-  if look_again() then return { again = true, writes = true } end
   claim_internal()
   local windows, is_cut_short = claim_admits()
-  if is_cut_short and #claimed == 0 then return { again = true, writes = true } end
   local has_room, given = claim_calls()
+  if is_cut_short and #claimed == 0 then return { again = true, writes = true } end
   spend(given)
   local more, alone_waits = is_cut_short, false
   for _, line in ipairs(lines) do

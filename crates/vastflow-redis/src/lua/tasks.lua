@@ -146,12 +146,13 @@ end
 
 -- Runs wait in a line for each plan and key. Their plan's `heads` has the keys that somebody waits with, each by a rank that
 -- is not behind that of its first run: so a claim looks at as many keys as it lets runs in. A key whose window is full is
--- set aside, with its ranks by plan, until one of its runs ends or goes back into line. `line` counts who waits, those that
--- are held among them; `lines`, by plan, those that can be let in.
+-- set aside among the heads of that window, until one of its runs ends or goes back into line: who tells a smaller window
+-- does not look at it, who tells a larger one does. `full` has, by key, its windows and ranks by plan. `line` counts who
+-- waits, those that are held among them; `lines`, by plan, those that can be let in.
 local LINE, LINES, FULL = P .. 'line', P .. 'lines', P .. 'full'
 
-local function heads_of(plan)
-  return P .. 'heads:' .. plan
+local function heads_of(plan, window)
+  return P .. 'heads:' .. plan .. (window and ':' .. window or '')
 end
 
 -- What runs are counted as: all, those of a flow, and those of a flow that have the same key.
@@ -165,30 +166,46 @@ local function crowds_of(run)
   return hload(P .. 'r:' .. run, { 'f', 'x' })
 end
 
+local function crowd_of(of)
+  return of.f .. ' ' .. (of.x or '')
+end
+
 -- A key has room again: who waits with it is looked at.
 local function make_room(of)
-  local aside = of.x and hget(FULL, of.f .. ' ' .. of.x)
+  local aside = of.x and hget(FULL, crowd_of(of))
   if not aside then return end
-  for plan, rank in aside:gmatch('(%d+):(%d+)') do zset(heads_of(plan), of.x, rank) end
-  hset(FULL, of.f .. ' ' .. of.x, false)
+  for plan, window, rank in aside:gmatch('(%d+):(%d+):(%d+)') do
+    zset(heads_of(plan, window), of.x, false)
+    zset(heads_of(plan), of.x, rank)
+  end
+  hset(FULL, crowd_of(of), false)
+end
+
+-- The window for which a key of a plan is set aside, and its rank; nothing when it is not.
+local function aside_of(of, plan)
+  return (hget(FULL, crowd_of(of)) or ''):match('%f[%d]' .. plan .. ':(%d+):(%d+)')
+end
+
+-- A key of a plan is set aside for a window, with a rank; without one it is there no more.
+local function put_aside(of, plan, window, rank)
+  local others = (hget(FULL, crowd_of(of)) or ''):gsub('%f[%d]' .. plan .. ':%d+:%d+ ', '')
+  local text = others .. (rank and plan .. ':' .. window .. ':' .. rank .. ' ' or '')
+  hset(FULL, crowd_of(of), text ~= '' and text)
+  zset(heads_of(plan, window), of.x, rank)
 end
 
 -- A run waits in line, at its end.
 local function join_line(run, plan, rank)
   local of = crowds_of(run)
-  local key, name = of.x or '', of.f .. ' ' .. (of.x or '')
   count(LINES, '', 1)
   count(LINES, plan, 1)
   count_crowds(LINE, of, 1)
-  local aside = hget(FULL, name) or ''
-  local before = aside:match('%f[%d]' .. plan .. ':(%d+)')
-  if before then
-    if tonumber(rank) < tonumber(before) then
-      hset(FULL, name, (aside:gsub('%f[%d]' .. plan .. ':%d+', plan .. ':' .. rank)))
-    end
-  else
-    local head = zscore(heads_of(plan), key)
-    if not head or tonumber(rank) < head then zset(heads_of(plan), key, rank) end
+  local window, before = aside_of(of, plan)
+  if not window then
+    before = zscore(heads_of(plan), of.x or '')
+    if not before or tonumber(rank) < before then zset(heads_of(plan), of.x or '', rank) end
+  elseif tonumber(rank) < tonumber(before) then
+    put_aside(of, plan, window, rank)
   end
 end
 

@@ -159,9 +159,13 @@ async fn line_up(store: &RedisStore, keys: usize) -> HashMap<String, Story> {
 
 /// Lets runs in, as many with a key as are to be in flight at most.
 async fn let_in(store: &RedisStore, most: usize) -> Vec<Claimed> {
+    store.claim(by_key(most)).await.unwrap().tasks
+}
+
+/// A claim that lets so many runs with a key be in flight.
+fn by_key(most: usize) -> Claim {
     let windows = [(WindowOf::KeyOf(fixture::wide(1).flow().clone()), most)];
-    let claim = Claim { windows: windows.into(), ..Claim::new(ALICE, 9, fixture::LEASE, fixture::T0) };
-    store.claim(claim).await.unwrap().tasks
+    Claim { windows: windows.into(), ..Claim::new(ALICE, 9, fixture::LEASE, fixture::T0) }
 }
 
 /// A claim looks at as many keys as it lets runs in, not at all that somebody waits with, and at those that are full once.
@@ -250,4 +254,86 @@ async fn a_full_window_is_left_at_once() {
     let claims = store.claim(claim()).await.unwrap();
     assert!(claims.tasks.is_empty() && claims.windows[0].waits && claims.windows[0].in_flight == 3, "{claims:?}");
     assert_eq!(calls_of(&server, "zrange") - before, 0);
+}
+
+/// Whether the server holds none of these keys.
+fn is_gone(server: &Redis, keys: &[&str]) -> bool {
+    let names: String = keys.iter().map(|key| format!(" {{vastflow:0}}:{key}")).collect();
+    server.command(&format!("EXISTS{names}")).starts_with(":0\r")
+}
+
+/// The runs that a claim let in, in order, and how many timers and calls it handed out.
+fn handed(tasks: &[Claimed]) -> (Vec<&str>, [usize; 2]) {
+    let admitted = tasks.iter().filter(|one| one.task == Task::Admit).map(|one| one.scope.run().as_str());
+    let count = |is: fn(&Task) -> bool| tasks.iter().filter(|one| is(&one.task)).count();
+    let timers = count(|task| *task == Task::RunDeadline);
+    (admitted.collect(), [timers, count(|task| matches!(task, Task::Attempt { .. }))])
+}
+
+/// Engines that tell different windows of a key, in turn: each gets its timers and calls in one step, and lets in who came
+/// first, whatever the other does in between.
+#[tokio::test]
+async fn engines_that_tell_different_windows_do_not_starve_each_other() {
+    const KEYS: usize = 2_600;
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    line_up(&store, KEYS).await;
+    let mut inside = 0;
+    while inside < KEYS {
+        inside += let_in(&store, 1).await.len();
+    }
+    let mut let_in_first = Vec::new();
+    for (turn, most) in [1, 2, 1, 1, 2, 2, 1, 2].into_iter().enumerate() {
+        let run = format!("other{turn}");
+        let mut start = fixture::start_commit(&run);
+        start.queue.push(fixture::new_task(Task::RunDeadline));
+        commit(&store, start).await.unwrap();
+        let steps = store.round_trips();
+        let claims = store.claim(by_key(most)).await.unwrap();
+        assert_eq!(store.round_trips() - steps, 1, "turn {turn}: it is not asked again");
+        let (admitted, others) = handed(&claims.tasks);
+        assert_eq!(others, [1, 1], "turn {turn}: the timer and the call");
+        assert_eq!(admitted.len(), if most == 1 { 0 } else { 256 }, "turn {turn}");
+        let_in_first.extend(admitted.into_iter().map(str::to_owned));
+    }
+    let wrong = let_in_first.iter().zip(KEYS..).find(|(run, at)| **run != format!("r{at}"));
+    assert_eq!(wrong, None, "first come, first served");
+    while !let_in(&store, 2).await.is_empty() {}
+    assert!(is_gone(&server, &["heads:1", "heads:1:1", "full"]), "nobody waits, and nothing is looked at");
+}
+
+async fn queued(store: &RedisStore, run: &str, key: &str, priority: i8) {
+    let mut story = Story::new(fixture::wide(1), run);
+    story.info = RunInfo { key: Some(fixture::name(key)), priority, ..RunInfo::default() };
+    story.queued = true;
+    all_done(store, vec![story.start()]).await;
+}
+
+/// A key that is full for one and not for another is where its most urgent run wants it, and goes from the one to the other.
+#[tokio::test]
+async fn a_key_that_is_set_aside_for_a_smaller_window_keeps_its_place() {
+    let server = Redis::start(Sync::EverySecond);
+    let store = open(&server).await;
+    store.put_plan(fixture::wide(1)).await.unwrap();
+    let names = |tasks: Vec<Claimed>| tasks.iter().map(|one| one.scope.run().to_string()).collect::<Vec<_>>();
+    for (run, key) in [("x1", "x"), ("y1", "y"), ("x2", "x"), ("y2", "y"), ("y3", "y"), ("x3", "x"), ("z1", "z")] {
+        queued(&store, run, key, 0).await;
+    }
+    let inside = store.claim(by_key(1)).await.unwrap().tasks;
+    assert_eq!(names(inside.clone()), ["x1", "y1", "z1"]);
+    assert!(let_in(&store, 1).await.is_empty(), "both are set aside");
+    queued(&store, "z2", "z", 0).await;
+    queued(&store, "late", "y", 0).await;
+    queued(&store, "urgent", "y", 5).await;
+    assert_eq!(names(let_in(&store, 2).await), ["urgent", "x2", "z2"], "one more of each, the most urgent first");
+    assert!(let_in(&store, 2).await.is_empty() && let_in(&store, 1).await.is_empty(), "all are full for both");
+    // Who goes back into line makes room for the one, and not for the other.
+    store.release(&[fixture::lease(&inside[1])]).await.unwrap();
+    assert!(let_in(&store, 1).await.is_empty());
+    assert_eq!(names(let_in(&store, 2).await), ["y2"]);
+    // Whom no window holds goes past all of them.
+    let all = store.claim(Claim::new(ALICE, 9, fixture::LEASE, fixture::T0)).await.unwrap().tasks;
+    assert_eq!(names(all), ["y3", "x3", "late", "y1"]);
+    assert!(let_in(&store, 9).await.is_empty());
+    assert!(is_gone(&server, &["heads:1", "heads:1:1", "heads:1:2", "full"]), "nobody waits, and nothing is looked at");
 }
