@@ -62,12 +62,14 @@ pub(crate) async fn list_attention(
     });
     let (kind, limit, effort) = (kind.transpose()?, asks.limit(100, MOST)?, Effort::of(&app));
     let mut asked = Asked { app: &app, who: &who, flow, kind, limit, effort, items: Vec::new(), partial: false };
-    asked.for_operators().await?;
-    asked.for_code().await?;
-    asked.for_signals(asks.parse("signal_after_ms")?.unwrap_or(SIGNAL_MS)).await?;
+    // What takes one question is asked first, and always: the time is for what is looked for run by run.
     asked.failed().await?;
+    asked.for_code().await?;
+    asked.for_operators().await?;
+    asked.for_signals(asks.parse("signal_after_ms")?.unwrap_or(SIGNAL_MS)).await?;
     let Asked { mut items, partial, .. } = asked;
     items.retain(|item| kind.is_none_or(|kind| item.kind == kind));
+    items.sort_by_key(|item| urgency(item.kind));
     Ok(Json(Page { partial, ..Page::last(items) }))
 }
 
@@ -121,7 +123,7 @@ impl Asked<'_> {
 
     /// What this program lacks, and no worker that is alive has.
     async fn for_code(&mut self) -> Answer<()> {
-        if !self.wants(&[Waits::Code]) || self.is_over() {
+        if !self.wants(&[Waits::Code]) {
             return Ok(());
         }
         let report = self.app.engine.report().await?;
@@ -170,7 +172,7 @@ impl Asked<'_> {
     }
 
     async fn failed(&mut self) -> Answer<()> {
-        if !self.wants(&[Waits::Failed]) || self.is_over() {
+        if !self.wants(&[Waits::Failed]) {
             return Ok(());
         }
         let rows = self.runs(RunStatus::Failed, self.limit).await?;
@@ -179,6 +181,16 @@ impl Asked<'_> {
             AttentionItem { since_ms: row.summary.ended_at.map(Timestamp::millis), ..about(&row, Waits::Failed, why) }
         }));
         Ok(())
+    }
+}
+
+/// What comes first: who waits for an operator holds up a run, what failed holds up nobody.
+const fn urgency(kind: Waits) -> u8 {
+    match kind {
+        Waits::Operator | Waits::Undo | Waits::Quarantined => 0,
+        Waits::Code => 1,
+        Waits::Signal => 2,
+        _ => 3,
     }
 }
 
