@@ -20,7 +20,7 @@ pub struct Bulk {
     /// Only count them: nothing is done. True unless said, so that nothing happens by accident.
     #[serde(default = "yes")]
     pub dry_run: bool,
-    /// What a dry run counted. If there are more now, nothing is done.
+    /// What a dry run counted. If there are more now, nothing is done. With a filter say `until`, too, if it gave a `next`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
     /// Why.
@@ -29,6 +29,10 @@ pub struct Bulk {
     /// With a filter: go on there, as the answer before gave it as `next`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
+    /// With a filter: look no further than there, as a dry run gave it as `next`, so that it is about the runs that were counted
+    /// and `expected` is about no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 const fn yes() -> bool {
@@ -97,9 +101,9 @@ pub struct BulkDone {
     /// Where it could not be done, and why; at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Refused>,
-    /// Whether there are, or may be, more than one call takes: ask again.
+    /// Whether there are, or may be, more than one call takes: ask again, with `next` as `before`.
     pub more: bool,
-    /// Where to go on, as `before`, when so many runs were looked at for the filter that no more were: further runs may fit it.
+    /// Where to go on, as `before`: it is about no run behind that, and further runs fit the filter, or may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

@@ -178,6 +178,7 @@ fn what_is_asked() {
         expected: Some(7),
         why: text("paid now"),
         before: Some(text("40")),
+        until: Some(text("30")),
     };
     check("bulk", &bulk);
     let failed = vec![Refused { id: text("order-8"), code: text("run-not-ended"), detail: text("it is running") }];

@@ -24,7 +24,8 @@ const PAGE: usize = 200;
 
 /// Asks something of many runs: those named by `ids`, or those that fit `filter`. Without `"dry_run": false` it only counts
 /// them. One request is about at most 1,000 runs, and for a filter some 10,000 are looked at, for some 2 s; `more` says whether
-/// there are others, and `next`, if it is there, from where on to look for them.
+/// there are others, and `next` from where on to look for them: with it as `before`. How far a request looks is a matter of time,
+/// so whoever counts first says, with `until`, how far was counted: `next` of the dry run.
 #[utoipa::path(post, path = "/api/v1/runs/bulk", operation_id = "bulk", tag = "control", request_body = Bulk,
     responses((status = 200, description = "What was done, or would be.", body = BulkDone)))]
 pub(crate) async fn bulk(
@@ -81,10 +82,13 @@ struct Found {
 async fn found(app: &App, who: &Principal, asked: &Bulk) -> Answer<Found> {
     match (&asked.ids[..], &asked.filter) {
         ([], Some(filter)) => by_filter(app, who, filter, asked).await,
-        (ids, None) if (1..=MOST).contains(&ids.len()) && asked.before.is_none() => by_ids(app, who, ids).await,
+        (ids, None) if (1..=MOST).contains(&ids.len()) && asked.before.is_none() && asked.until.is_none() => {
+            by_ids(app, who, ids).await
+        }
         _ => {
-            let why =
-                format!("name 1 to {MOST} runs by `ids`, or give a `filter`, not both; `before` goes with a filter");
+            let why = format!(
+                "name 1 to {MOST} runs by `ids`, or give a `filter`, not both; `before` and `until` go with a filter"
+            );
             Err(Refusal::new("bad-request", why))
         }
     }
@@ -107,27 +111,39 @@ async fn by_ids(app: &App, who: &Principal, ids: &[String]) -> Answer<Found> {
 
 async fn by_filter(app: &App, who: &Principal, filter: &Filter, asked: &Bulk) -> Answer<Found> {
     let mut which = Which::of_filter(filter, who)?;
-    let before = asked.before.as_deref().map(str::parse).transpose();
-    which.query.before =
-        before.map_err(|_| Refusal::new("bad-request", "`before` is what an answer gave as `next`"))?;
+    let until = key_of(asked.until.as_deref(), "until")?;
+    which.query.before = key_of(asked.before.as_deref(), "before")?;
     let (mut effort, mut found) = (Effort::of(app), Found::default());
     while effort.goes_on() {
         which.query.limit = PAGE.min(effort.left);
         let page = app.engine.store().runs(&which.query).await?;
         effort.left -= page.rows.len().min(effort.left);
         let is_old = page.rows.last().is_some_and(|row| which.is_too_old(row));
-        let fits = |row: &RunRow| who.sees(&row.summary.started.flow) && which.takes(row) && takes(asked.action, row);
+        // The newest come first.
+        let end = until.filter(|until| page.rows.last().is_some_and(|row| row.key <= *until));
+        let fits = |row: &RunRow| {
+            until.is_none_or(|until| row.key >= until)
+                && who.sees(&row.summary.started.flow)
+                && which.takes(row)
+                && takes(asked.action, row)
+        };
         found.rows.extend(page.rows.into_iter().filter(fits));
-        which.query.before = page.next.filter(|_| !is_old);
-        if found.rows.len() > MOST || which.query.before.is_none() {
+        which.query.before = end.or(page.next.filter(|_| !is_old));
+        if found.rows.len() > MOST || end.is_some() || which.query.before.is_none() {
             break;
         }
     }
-    found.more = found.rows.len() > MOST || which.query.before.is_some();
-    // What fits and is left out is found again from the start; what was looked at in vain need not be looked at again.
-    found.next = which.query.before.filter(|_| found.rows.len() <= MOST).map(|before| before.to_string());
+    let is_full = found.rows.len() > MOST;
     found.rows.truncate(MOST);
+    let next = if is_full { found.rows.last().map(|row| row.key) } else { which.query.before };
+    (found.more, found.next) = (next.is_some(), next.map(|next| next.to_string()));
     Ok(found)
+}
+
+/// A place in the list of runs.
+fn key_of(given: Option<&str>, name: &str) -> Answer<Option<u64>> {
+    let key = given.map(str::parse).transpose();
+    key.map_err(|_| Refusal::new("bad-request", format!("`{name}` is what an answer gave as `next`")))
 }
 
 /// Whether something can be asked of a run as it stands, so that a filter needs not say so.
