@@ -4,6 +4,7 @@
 //! Out: headers that every answer has, problems as JSON, the audit log.
 
 use crate::auth::{Early, Principal, check_signature, now_ms, random, recognise, wrong};
+use crate::kept::Kept;
 use crate::limits::{Whose, limited};
 use crate::operations::{Asked, Body as Takes, Operation, PAGE, Time, base, find, is_page, methods};
 use crate::origin::is_cross_site;
@@ -23,6 +24,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use vastflow_api::access::{AuditRow, BulkRow, KnownBy, Scope};
 use vastflow_api::problem;
 use vastflow_core::RunId;
@@ -34,6 +37,8 @@ pub(crate) const REQID: HeaderName = HeaderName::from_static("x-reqid");
 const WHY: usize = 500;
 /// And of a path.
 const PATH: usize = 512;
+/// How long a body may take that is there at once.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What stands before the service's own paths, for links.
 #[derive(Clone, Debug)]
@@ -45,10 +50,11 @@ struct Taken {
     operation: &'static Operation,
     /// The reason that was given for what is asked for.
     why: Option<String>,
-    _held: Held,
+    held: Held,
 }
 
 /// What is kept of a request for its answer.
+#[derive(Clone)]
 struct About {
     peer: Option<IpAddr>,
     path: String,
@@ -56,32 +62,83 @@ struct About {
     request_id: Option<RunId>,
 }
 
+/// Cancelled when whoever asked has hung up.
+#[derive(Clone, Debug)]
+pub(crate) struct Gone(pub(crate) CancellationToken);
+
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let about = About::of(&request);
-    let mut asked = None;
-    let (mut who, mut why) = (None, None);
-    let mut response = match take(&app, request, &about, (&mut asked, &mut who)).await {
-        Ok(taken) => {
-            why = taken.why;
-            let answer = next.run(taken.request);
-            match taken.operation.time {
-                // Its body has arrived; what is left is the store's time.
-                Time::Request => timeout(app.limits.request_time, answer).await.unwrap_or_else(|_| {
-                    let why = "the store did not answer in time; what was asked for may have happened: look before you repeat it";
-                    Refusal::new("timed-out", why).into_response()
-                }),
-                Time::Run | Time::Stream => answer.await,
-            }
-        }
-        Err(refusal) => refusal.into_response(),
-    };
-    finish(&app, &about, &mut response);
-    app.asked.note(asked, response.status());
-    // What strangers tried in vain is counted above: they must not be able to fill the log.
-    if let (Some(operation), Some(who)) = (asked.filter(|operation| operation.is_audited()), who) {
-        note(&app, &about, (&who, why), operation, &response);
+    let (mut asked, mut who) = (None, None);
+    let taken = take(&app, request, &about, (&mut asked, &mut who)).await;
+    let why = taken.as_ref().ok().and_then(|taken| taken.why.clone());
+    let ending = Ending { app: Arc::clone(&app), about, asked, who, why };
+    match taken {
+        Err(refusal) => ending.end(refusal.into_response()),
+        Ok(taken) if taken.operation.is_audited() => to_its_end(ending, taken, next).await,
+        Ok(taken) => ending.end(answer(&app, taken, next).await),
     }
-    response
+}
+
+/// What changes something is brought to its end and noted, also when whoever asked hangs up meanwhile: else it would have
+/// happened, and nobody would be known to have asked for it.
+async fn to_its_end(ending: Ending, mut taken: Taken, next: Next) -> Response {
+    let gone = CancellationToken::new();
+    taken.request.extensions_mut().insert(Gone(gone.clone()));
+    let _when_dropped = gone.drop_guard();
+    let broken = ending.clone();
+    let work = async move {
+        let response = answer(&ending.app, taken, next).await;
+        ending.end(response)
+    };
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| {
+        tracing::error!("a request was broken off: {error}");
+        let why = "the service broke the request off; what was asked for may have happened: look before you repeat it";
+        broken.end(Refusal::new("internal", why).into_response())
+    })
+}
+
+async fn answer(app: &App, taken: Taken, next: Next) -> Response {
+    let Taken { request, operation, held, .. } = taken;
+    let answer = next.run(request);
+    let response = match operation.time {
+        // Its body has arrived; what is left is the store's time.
+        Time::Request => timeout(app.limits.request_time, answer).await.unwrap_or_else(|_| {
+            let why =
+                "the store did not answer in time; what was asked for may have happened: look before you repeat it";
+            Refusal::new("timed-out", why).into_response()
+        }),
+        Time::Run => answer.await,
+        // It has a place of its own.
+        Time::Stream => return answer.await,
+    };
+    if operation.changes() && operation.body != Takes::Payload {
+        // What somebody does by hand shows at once.
+        app.counts.forget().await;
+    }
+    response.map(|body| Body::new(Kept::new(body, held)))
+}
+
+/// What is done when there is an answer.
+#[derive(Clone)]
+struct Ending {
+    app: Arc<App>,
+    about: About,
+    asked: Option<&'static Operation>,
+    who: Option<Principal>,
+    why: Option<String>,
+}
+
+impl Ending {
+    fn end(self, mut response: Response) -> Response {
+        let Ending { app, about, asked, who, why } = self;
+        finish(&app, &about, &mut response);
+        app.asked.note(asked, response.status());
+        // What strangers tried in vain is counted above: they must not be able to fill the log.
+        if let (Some(operation), Some(who)) = (asked.filter(|operation| operation.is_audited()), who) {
+            note(&app, &about, (&who, why), operation, &response);
+        }
+        response
+    }
 }
 
 /// Lets a request in, or says why not.
@@ -91,12 +148,12 @@ async fn take(
     about: &About,
     (asked, known): (&mut Option<&'static Operation>, &mut Option<Principal>),
 ) -> Answer<Taken> {
-    let busy = "as many requests are under way as this service takes at once; try again in a second";
-    let mut place = app.requests.take(None).ok_or_else(|| Refusal::new("busy", busy))?;
     let (mut parts, body) = request.into_parts();
-    may_enter(app, &parts)?;
     let matched = about.matched.as_ref().map(MatchedPath::as_str);
-    let operation = match find(&parts.method, matched) {
+    let found = find(&parts.method, matched);
+    let mut place = place(app, found)?;
+    may_enter(app, &parts)?;
+    let operation = match found {
         Asked::This(operation) => operation,
         Asked::OtherMethod => {
             return Err(Refusal::new("method-not-allowed", "the path is there, but not with this method"));
@@ -114,12 +171,14 @@ async fn take(
         // Nobody who need not say who they are is listened to any longer than that.
         Early::Nobody => {
             count(app, None, about)?;
+            share(&mut place, App::at(about.peer))?;
             (None, Bytes::new())
         }
         Early::Known(who, by) => {
             *known = Some(who.clone());
             welcome(app, &who, operation, (about, &mut place))?;
-            (Some((who, by)), read(app, (&parts, operation), app.limits.request_time, body).await?)
+            let most = may_send(app, &parts, operation, &body)?;
+            (Some((who, by)), read(&parts, most, app.limits.request_time, body).await?)
         }
         Early::Signed => {
             let (who, bytes) = signed(app, (&parts, operation, &target), about, body).await?;
@@ -136,7 +195,24 @@ async fn take(
     parts.extensions.insert(held.clone());
     parts.extensions.insert(Base(base(operation, matched.unwrap_or("")).into()));
     let why = if operation.is_audited() { why_of(operation, &parts.uri, &bytes) } else { None };
-    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), operation, why, _held: held })
+    Ok(Taken { request: Request::from_parts(parts, Body::from(bytes)), operation, why, held })
+}
+
+/// A place for a request. Those who look after processes need none: a service that is full is not dead.
+fn place(app: &App, found: Asked) -> Answer<Option<Place>> {
+    if matches!(found, Asked::This(operation) if operation.is_probe()) {
+        return Ok(None);
+    }
+    let busy = "as many requests are under way as this service takes at once; try again in a second";
+    app.requests.take(None).map(Some).ok_or_else(|| Refusal::new("busy", busy))
+}
+
+/// Says whose a place is, who may have so many.
+fn share(place: &mut Option<Place>, whose: Option<Whose>) -> Answer<()> {
+    if place.as_mut().is_none_or(|place| place.is_of(whose)) {
+        return Ok(());
+    }
+    Err(Refusal::new("busy", "as many of your requests are under way as one may have at once; wait for some to end"))
 }
 
 /// Whether a request is one to look at, whoever sent it and whatever it asks for: its head is no larger than it may be, it was sent
@@ -168,32 +244,53 @@ fn may_enter(app: &App, parts: &Parts) -> Answer<()> {
 
 /// Whether somebody who is known may ask for this now: they have not asked for too much, they have the right, and they have not
 /// all the places.
-fn welcome(app: &App, who: &Principal, operation: &Operation, (about, place): (&About, &mut Place)) -> Answer<()> {
+fn welcome(
+    app: &App,
+    who: &Principal,
+    operation: &Operation,
+    (about, place): (&About, &mut Option<Place>),
+) -> Answer<()> {
     count(app, Some(who), about)?;
     allow(app, who, operation)?;
-    if place.is_of(app.whose(who, about.peer)) {
-        return Ok(());
-    }
-    Err(Refusal::new("busy", "as many of your requests are under way as one may have at once; wait for some to end"))
+    share(place, app.whose(who, about.peer))
 }
 
-/// Reads a body that is signed, and says by whom. Until it is there nobody is known: so many are read, and so long.
+/// Reads a body that is signed, and says by whom. Until it is there nobody is known: so many are read, and so long, and an address
+/// from which too many were listened to in vain is not listened to for a while.
 async fn signed(
     app: &App,
     (parts, operation, target): (&Parts, &Operation, &str),
     about: &About,
     body: Body,
 ) -> Answer<(Principal, Bytes)> {
-    let whose = about.peer.filter(|peer| !(app.spares_local && peer.is_loopback())).map(Whose::Address);
-    let _place = app.unknown.take(whose).ok_or_else(|| {
+    let peer = about.peer.filter(|peer| !(app.spares_local && peer.is_loopback()));
+    let in_vain = peer.map(Whose::in_vain);
+    if let Some(wait) = in_vain.as_ref().and_then(|whose| app.failures.wait(whose, Instant::now())) {
+        return Err(limited(wait, "signed requests whose bodies were waited for in vain"));
+    }
+    let most = may_send(app, parts, operation, &body)?;
+    let _place = app.unknown.take(peer.map(Whose::at)).ok_or_else(|| {
         Refusal::new(
             "busy",
             "as many signed requests are being read as this service reads at once; try again in a second",
         )
     })?;
-    let bytes = read(app, (parts, operation), app.limits.unknown_time, body).await?;
-    let who = check_signature(app, &parts.headers, (parts.method.as_str(), target), &bytes);
-    Ok((who.map_err(|refusal| wrong(app, about.peer, refusal))?, bytes))
+    let began = Instant::now();
+    let (read, is_there) = match read(parts, most, app.limits.unknown_time.min(app.limits.request_time), body).await {
+        Ok(bytes) => {
+            let who = check_signature(app, &parts.headers, (parts.method.as_str(), target), &bytes);
+            (who.map(|who| (who, bytes)), true)
+        }
+        Err(refusal) => (Err(refusal), false),
+    };
+    read.map_err(|refusal| {
+        // A body that was there at once held up nobody, whatever its signature is: behind a proxy that takes bodies first, nobody
+        // shuts out others at the same address.
+        if !is_there || began.elapsed() > AT_ONCE {
+            in_vain.map(|whose| app.failures.take(whose, Instant::now()));
+        }
+        wrong(app, about.peer, refusal)
+    })
 }
 
 /// Counts a request of somebody, or of an address without.
@@ -203,7 +300,7 @@ fn count(app: &App, who: Option<&Principal>, about: &About) -> Answer<()> {
     }
     let whose = match (who, about.peer) {
         (Some(who), _) if !app.access.is_open() => Whose::Name(who.name().to_owned()),
-        (_, Some(peer)) => Whose::Address(peer),
+        (_, Some(peer)) => Whose::at(peer),
         (_, None) => Whose::Name(String::new()),
     };
     app.rate.take(whose, Instant::now()).map_err(|wait| limited(wait, "requests"))
@@ -220,22 +317,16 @@ fn allow(app: &App, who: &Principal, operation: &Operation) -> Answer<()> {
     Err(Refusal::new(code, format!("this takes the right `{}`, which {:?} has not", right.as_str(), who.name())))
 }
 
-/// The body of a request, in time. One that only looks has none, whatever it sends.
-async fn read(app: &App, (parts, operation): (&Parts, &Operation), time: Duration, body: Body) -> Answer<Bytes> {
-    if parts.method.is_safe() {
-        return Ok(Bytes::new());
-    }
+/// How many bytes a request may send, if it may send what it says.
+fn may_send(app: &App, parts: &Parts, operation: &Operation, body: &Body) -> Answer<usize> {
     let most = match operation.body {
         Takes::Payload => app.limits.payload_bytes,
         Takes::Small => app.limits.body_bytes,
         Takes::Bulk => app.limits.bulk_bytes,
     };
-    let too_large = || {
-        Refusal::new(
-            "body-too-large",
-            format!("the body has more than {most} bytes; write it to a file or a blob store and send where it is"),
-        )
-    };
+    if parts.method.is_safe() {
+        return Ok(most);
+    }
     let encoded = parts.headers.get("content-encoding").is_some_and(|encoding| encoding != "identity");
     if encoded {
         return Err(Refusal::new(
@@ -244,11 +335,24 @@ async fn read(app: &App, (parts, operation): (&Parts, &Operation), time: Duratio
         ));
     }
     if body.size_hint().lower() > most as u64 {
-        return Err(too_large());
+        return Err(too_large(most));
     }
-    match timeout(time.min(app.limits.request_time), Limited::new(body, most).collect()).await {
+    Ok(most)
+}
+
+fn too_large(most: usize) -> Refusal {
+    let why = format!("the body has more than {most} bytes; write it to a file or a blob store and send where it is");
+    Refusal::new("body-too-large", why)
+}
+
+/// The body of a request, in time. One that only looks has none, whatever it sends.
+async fn read(parts: &Parts, most: usize, time: Duration, body: Body) -> Answer<Bytes> {
+    if parts.method.is_safe() {
+        return Ok(Bytes::new());
+    }
+    match timeout(time, Limited::new(body, most).collect()).await {
         Ok(Ok(all)) => Ok(all.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
         Ok(Err(_)) => Err(Refusal::new("bad-request", "the body ended before all of it was there")),
         Err(_) => Err(Refusal::new("request-timeout", "the body did not arrive in time")),
     }
@@ -256,7 +360,7 @@ async fn read(app: &App, (parts, operation): (&Parts, &Operation), time: Duratio
 
 impl About {
     fn of(request: &Request) -> Self {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
         let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
         let request_id = given.and_then(|id| RunId::new(id).ok()).or_else(new_id);
         About { peer, path: path_of(request), matched: request.extensions().get().cloned(), request_id }

@@ -24,6 +24,8 @@ mod exporter;
 mod feed;
 mod guard;
 mod handlers;
+mod kept;
+mod lately;
 mod limits;
 mod listen;
 mod openapi;

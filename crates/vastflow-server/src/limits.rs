@@ -20,8 +20,15 @@ pub struct Limits {
     pub header_bytes: usize,
     /// How long a request's head may take to arrive; 10 s.
     pub header_time: Duration,
-    /// How long a connection may have nothing under way; 75 s.
+    /// The most connections at once; 16,384. A process needs as many open files, and some more.
+    pub connections: usize,
+    /// The most connections of one address, but for this machine's; 1,024. Behind a proxy on another machine all come from
+    /// there, so there it is as many as the proxy opens.
+    pub connections_each: usize,
+    /// How long a connection may have nothing under way, or take nothing of its answer; 75 s.
     pub idle_time: Duration,
+    /// How long it may have nothing under way when less than a quarter of the connections is left; 10 s.
+    pub scarce_idle_time: Duration,
     /// How long a request may take, with its body's arrival; 30 s. Streams and waiting for a run's end are not counted.
     pub request_time: Duration,
     /// How long `POST /flow/{name}` waits for the run's end, unless it says otherwise; 120 s.
@@ -35,11 +42,13 @@ pub struct Limits {
     pub waits_each: usize,
     /// The most requests at once; 512.
     pub requests: usize,
-    /// The most requests of one token at once; 256. Without tokens it is that of one address, but for this machine's.
+    /// The most requests of one token at once; 128. Without tokens, and of those who need none, it is that of one address,
+    /// but for this machine's. A request is under way until its answer is on its way as a whole.
     pub requests_each: usize,
     /// The most requests at once of those who are not known before their body was read, because they sign it; 64.
     pub unknown: usize,
-    /// The most such requests of one address, but for this machine's; 16.
+    /// The most such requests of one address, but for this machine's; 16. Of ten that came to nothing, one every six seconds
+    /// is listened to from there.
     pub unknown_each: usize,
     /// How long such a body may take to arrive; 10 s.
     pub unknown_time: Duration,
@@ -49,7 +58,7 @@ pub struct Limits {
     pub look_time: Duration,
     /// The most streams at once; 200.
     pub streams: usize,
-    /// The most streams of one token at once; 20.
+    /// The most streams of one token at once; 20. Without tokens it is that of one address, but for this machine's.
     pub streams_each: usize,
     /// Requests a second, and how many at a go, of one token, or of one address without. None: 100 and 200, and nothing is
     /// counted that comes from this machine.
@@ -63,7 +72,7 @@ pub struct Limits {
     pub session_time: Duration,
     /// How long a browser's session may be unused; 1 h.
     pub session_idle: Duration,
-    /// The most sessions of one token at once; 20. Of more, the one that was not used for the longest time ends.
+    /// The most sessions of one token at once; 200. Of more, the one that was not used for the longest time ends.
     pub sessions_each: usize,
     /// How long what is under way is waited for when the service ends; 30 s.
     pub drain: Duration,
@@ -77,14 +86,17 @@ impl Default for Limits {
             bulk_bytes: 8 << 20,
             header_bytes: 32 << 10,
             header_time: Duration::from_secs(10),
+            connections: 16_384,
+            connections_each: 1_024,
             idle_time: Duration::from_secs(75),
+            scarce_idle_time: Duration::from_secs(10),
             request_time: Duration::from_secs(30),
             wait: Duration::from_secs(120),
             longest_wait: Duration::from_secs(600),
             waits: 4_096,
             waits_each: 1_024,
             requests: 512,
-            requests_each: 256,
+            requests_each: 128,
             unknown: 64,
             unknown_each: 16,
             unknown_time: Duration::from_secs(10),
@@ -97,7 +109,7 @@ impl Default for Limits {
             stream_time: Duration::from_secs(900),
             session_time: Duration::from_secs(12 * 60 * 60),
             session_idle: Duration::from_secs(60 * 60),
-            sessions_each: 20,
+            sessions_each: 200,
             drain: Duration::from_secs(30),
         }
     }
@@ -110,8 +122,37 @@ const MOST: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Whose {
     Name(String),
-    Address(IpAddr),
+    /// All that one may have at hand: an address, or of version 6 the network it is in.
+    Network(IpAddr),
+    /// Tries to sign in that failed, from there.
     Failures(IpAddr),
+    /// Bodies that were listened to and came to nothing, from there.
+    InVain(IpAddr),
+    /// Connections that found no room.
+    NoRoom,
+}
+
+impl Whose {
+    pub(crate) fn at(peer: IpAddr) -> Self {
+        Whose::Network(network_of(peer))
+    }
+
+    pub(crate) fn failures(peer: IpAddr) -> Self {
+        Whose::Failures(network_of(peer))
+    }
+
+    pub(crate) fn in_vain(peer: IpAddr) -> Self {
+        Whose::InVain(network_of(peer))
+    }
+}
+
+/// What is given out as one: an address of version 4, and of version 6 the first 64 bits, below which anybody has as many
+/// addresses as they like.
+fn network_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(peer) => IpAddr::V6((u128::from(peer) >> 64 << 64).into()),
+        peer => peer,
+    }
 }
 
 /// A bucket for each who asks: so many requests a second on the long run, and some at a go.
@@ -129,16 +170,22 @@ impl Buckets {
 
     /// Takes one from a bucket; if it is empty, says how long to wait.
     pub(crate) fn take(&self, whose: Whose, now: Instant) -> Result<(), Duration> {
-        let left = self.left(&whose, now);
-        if left < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - left) / self.per_second));
+        if let Some(wait) = self.wait(&whose, now) {
+            return Err(wait);
         }
+        let left = self.left(&whose, now);
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.retain(|_, (had, since)| self.now_has(*had, *since, now) < self.burst);
         }
         all.insert(whose, (left - 1.0, now));
         Ok(())
+    }
+
+    /// How long to wait until there is something in a bucket; none when there is.
+    pub(crate) fn wait(&self, whose: &Whose, now: Instant) -> Option<Duration> {
+        let left = self.left(whose, now);
+        (left < 1.0).then(|| Duration::from_secs_f64((1.0 - left) / self.per_second))
     }
 
     fn left(&self, whose: &Whose, now: Instant) -> f64 {
@@ -174,6 +221,15 @@ mod tests {
         buckets.take(Whose::Name("bob".into()), start).unwrap();
         buckets.take(ann(), start + Duration::from_millis(500)).unwrap();
         buckets.take(ann(), start + Duration::from_millis(500)).unwrap_err();
+    }
+
+    #[test]
+    fn an_address_of_version_6_is_that_of_its_network() {
+        let at = |text: &str| Whose::at(text.parse().unwrap());
+        assert_eq!(at("2001:db8::1"), at("2001:db8::ffff:1"));
+        assert_ne!(at("2001:db8::1"), at("2001:db8:0:1::1"));
+        assert_eq!(at("::ffff:192.0.2.1"), at("192.0.2.1"), "one of version 4 in the clothes of version 6");
+        assert_ne!(at("192.0.2.1"), at("192.0.2.2"));
     }
 
     #[test]

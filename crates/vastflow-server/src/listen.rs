@@ -2,6 +2,7 @@
 
 use crate::error::ServiceError;
 use crate::exporter::{Exporter, Source};
+use crate::limits::{Buckets, Whose};
 use crate::pace::{Answer, Pace, Paced};
 use crate::routes;
 use crate::state::App;
@@ -17,15 +18,13 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
-/// Connections at once: some for each request and stream, and many that are idle: `cargo xtask soak` opens 10,000.
-const CONNECTIONS: usize = 16_384;
 /// How long nothing is taken when the system has no room for another connection.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -96,11 +95,11 @@ impl Listening {
         tracing::info!("listening on {}", self.url());
         let (graceful, drain) = (GracefulShutdown::new(), self.app.limits.drain);
         let router = routes::router(Arc::clone(&self.app));
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let full = Buckets::new(1.0 / 60.0, 1);
         loop {
             tokio::select! {
                 taken = self.listener.accept() => match taken {
-                    Ok((stream, peer)) => self.serve(stream, peer, &router, graceful.watcher(), &room),
+                    Ok((stream, peer)) => self.serve(stream, peer, &router, graceful.watcher(), &full),
                     Err(error) => {
                         tracing::warn!("a connection cannot be taken: {error}");
                         tokio::time::sleep(BREATH).await;
@@ -126,9 +125,21 @@ impl Listening {
         }
     }
 
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, router: &Router, watcher: Watcher, room: &Arc<Semaphore>) {
-        // Without room the connection is closed: who comes back later finds some.
-        let Ok(place) = Arc::clone(room).try_acquire_owned() else { return };
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, router: &Router, watcher: Watcher, full: &Buckets) {
+        let Some(place) = self.app.connections.take(App::at(Some(peer.ip()))) else {
+            // Closed without a word: who comes back later finds room. It is told at most once a minute.
+            self.app.turned_away.fetch_add(1, Ordering::Relaxed);
+            if full.take(Whose::NoRoom, Instant::now()).is_ok() {
+                let (open, limits) = (self.app.connections.taken(), &self.app.limits);
+                let (most, each) = (limits.connections, limits.connections_each);
+                tracing::warn!(
+                    "a connection from {} found no room: {open} of {most} are open, and one address has {each} at most; \
+                     see `Limits::connections` and `connections_each`",
+                    peer.ip()
+                );
+            }
+            return;
+        };
         let (tls, app, router) = (self.tls.clone(), Arc::clone(&self.app), router.clone());
         tokio::spawn(async move {
             let limit = app.limits.header_time;
@@ -144,12 +155,12 @@ impl Listening {
     }
 }
 
-async fn answer<S>(stream: S, peer: SocketAddr, router: Router, app: &App, watcher: Watcher)
+async fn answer<S>(stream: S, peer: SocketAddr, router: Router, app: &Arc<App>, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pace = Pace::new();
-    let stream = Paced::new(stream, pace.clone(), &app.limits);
+    let stream = Paced::new(stream, pace.clone(), app);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let busy = pace.begins();
         request.extensions_mut().insert(ConnectInfo(peer));

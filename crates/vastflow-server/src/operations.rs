@@ -58,6 +58,11 @@ impl Operation {
         self.method != "GET"
     }
 
+    /// Whether it is for those who look after processes.
+    pub(crate) fn is_probe(&self) -> bool {
+        matches!(self.path, "/health" | "/ready")
+    }
+
     /// Whether it changes something but who is signed in.
     pub(crate) fn changes(&self) -> bool {
         self.is_audited() && self.path != SESSION

@@ -119,16 +119,25 @@ pub(crate) fn cookie_name(headers: &HeaderMap, uri: &Uri, has_tls: bool) -> Stri
     }
 }
 
-/// The session's cookie of a request. Browsers send one that is for TLS only over TLS only, also to a proxy that calls this
-/// machine by its own name and says nothing of TLS.
-pub(crate) fn cookie_of<'a>(headers: &'a HeaderMap, uri: &Uri, has_tls: bool) -> Option<&'a str> {
+/// What may be a session's secret in a request, by the cookies that may have it. Browsers send one that is for TLS only over TLS
+/// only, also to a proxy that calls this machine by its own name and says nothing of TLS; but they send it to this machine in
+/// clear text, too, and cookies know no ports, so it may be that of another service here. Which of them is a session is known
+/// where sessions are.
+pub(crate) fn cookies_of<'a>(headers: &'a HeaderMap, uri: &Uri, has_tls: bool) -> Vec<&'a str> {
     let name = cookie_name(headers, uri, has_tls);
-    let pairs = || {
-        let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='))
-    };
-    let of = |name: &str| pairs().find(|(own, _)| *own == name).map(|(_, value)| value);
-    of(SECURE).or_else(|| of(&name))
+    pairs(headers).filter(|(own, _)| *own == name || *own == SECURE).map(|(_, value)| value).collect()
+}
+
+/// The names of cookies to take away from who signs out: the one that they would get, and the other if they sent it.
+pub(crate) fn names_to_clear(headers: &HeaderMap, uri: &Uri, has_tls: bool) -> Vec<String> {
+    let name = cookie_name(headers, uri, has_tls);
+    let sent_other = name != SECURE && pairs(headers).any(|(own, _)| own == SECURE);
+    [name].into_iter().chain(sent_other.then(|| SECURE.to_owned())).collect()
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='))
 }
 
 fn is_local(headers: &HeaderMap, uri: &Uri) -> bool {
@@ -223,11 +232,19 @@ mod tests {
         check("[::1]", false, "vastflow");
         check("localhost:8080", true, "__Host-vastflow");
         check("flows.example", false, "__Host-vastflow");
-        let host = ("host", "localhost:1");
-        let cookie = |value| cookie_of(&headers(&[host, ("cookie", value)]), &uri, false).map(str::to_owned);
-        assert_eq!(cookie("a=b; vastflow-1=secret").as_deref(), Some("secret"));
-        assert_eq!(cookie("vastflow-2=other; xvastflow-1=no"), None);
-        assert_eq!(cookie("vastflow-1=no; __Host-vastflow=secret").as_deref(), Some("secret"), "it came over TLS");
+        let cookies = |value| {
+            let all = headers(&[("host", "localhost:1"), ("cookie", value)]);
+            (
+                cookies_of(&all, &uri, false).into_iter().map(str::to_owned).collect::<Vec<_>>(),
+                names_to_clear(&all, &uri, false),
+            )
+        };
+        let own = vec!["vastflow-1".to_owned()];
+        let both = vec!["vastflow-1".to_owned(), "__Host-vastflow".to_owned()];
+        assert_eq!(cookies("a=b; vastflow-1=secret"), (vec!["secret".into()], own.clone()));
+        assert_eq!(cookies("vastflow-2=other; xvastflow-1=no"), (Vec::new(), own));
+        let two = cookies("__Host-vastflow=one; vastflow-1=other");
+        assert_eq!(two, (vec!["one".into(), "other".into()], both), "either may be a session of this service");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! How long a connection may keep one waiting: for the head of a request, and when nothing is under way.
 
 use crate::limits::Limits;
+use crate::rooms::Room;
+use crate::state::App;
 use axum::Error;
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
@@ -98,19 +100,36 @@ impl HttpBody for Answer {
     }
 }
 
+/// How long one is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    head: Duration,
+    idle: Duration,
+    scarce: Duration,
+}
+
 /// A connection's stream, which ends when it keeps one waiting for too long.
 pub(crate) struct Paced<S> {
     stream: S,
     pace: Pace,
-    head_time: Duration,
-    idle_time: Duration,
+    times: Times,
+    /// Room for connections: when little is left, none rests for long.
+    room: Arc<Room>,
+    /// Until when somebody may take nothing of what is written to them.
+    stalled: Option<Pin<Box<Sleep>>>,
     /// Made when something is waited for at all: mostly a head is there at one go.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Paced<S> {
-    pub(crate) fn new(stream: S, pace: Pace, limits: &Limits) -> Self {
-        Paced { stream, pace, head_time: limits.header_time, idle_time: limits.idle_time, sleep: None }
+    pub(crate) fn new(stream: S, pace: Pace, app: &App) -> Self {
+        Paced::of(stream, pace, &app.limits, Arc::clone(&app.connections))
+    }
+
+    fn of(stream: S, pace: Pace, limits: &Limits, room: Arc<Room>) -> Self {
+        let Limits { header_time: head, idle_time: idle, scarce_idle_time: scarce, .. } = *limits;
+        let times = Times { head, idle, scarce: scarce.min(idle) };
+        Paced { stream, pace, times, room, stalled: None, sleep: None }
     }
 
     /// Bytes came: of a head, if nothing was under way.
@@ -126,9 +145,12 @@ impl<S> Paced<S> {
         loop {
             let at = self.pace.at();
             let until = match at {
-                HEAD => self.pace.since() + self.head_time,
-                IDLE => self.pace.since() + self.idle_time,
-                _ => Instant::now() + self.idle_time,
+                HEAD => self.pace.since() + self.times.head,
+                IDLE => match self.rests_for() {
+                    Some(time) => self.pace.since() + time,
+                    None => return Poll::Ready(IDLE),
+                },
+                _ => Instant::now() + self.times.idle,
             };
             let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
             let is_another = if at == BUSY { sleep.is_elapsed() } else { sleep.deadline() != until };
@@ -136,10 +158,42 @@ impl<S> Paced<S> {
                 sleep.as_mut().reset(until);
             }
             ready!(sleep.as_mut().poll(context));
-            if at != BUSY {
+            if at == HEAD {
                 return Poll::Ready(at);
             }
         }
+    }
+
+    /// How long it rests, until it is looked whether it may rest on: nobody says so when room becomes scarce. None: it may not.
+    fn rests_for(&self) -> Option<Duration> {
+        let Times { idle, scarce, .. } = self.times;
+        let rested = self.pace.since().elapsed();
+        if rested >= idle || (rested >= scarce && self.room.is_scarce()) {
+            return None;
+        }
+        let step = scarce.max(Duration::from_millis(1));
+        let steps = rested.as_millis() / step.as_millis() + 1;
+        Some(step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX)).min(idle))
+    }
+
+    /// Bytes were written: while they go, a connection does not rest.
+    fn poll_wrote(&mut self, context: &mut Context<'_>, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if wrote.is_ready() && self.pace.at() == IDLE {
+            self.pace.is_now(IDLE);
+        }
+        self.poll_stalled(context, wrote)
+    }
+
+    /// Who takes nothing of what is written for too long gets no more of it.
+    fn poll_stalled<T>(&mut self, context: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if wrote.is_ready() {
+            self.stalled = None;
+            return wrote;
+        }
+        let idle = self.times.idle;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nobody took the answer")))
     }
 }
 
@@ -164,7 +218,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.poll_wrote(context, wrote)
     }
 
     fn poll_write_vectored(
@@ -172,7 +227,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         context: &mut Context<'_>,
         all: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, all)
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, all);
+        self.poll_wrote(context, wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -180,10 +236,78 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.poll_stalled(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::{sleep, timeout};
+
+    const STEP: Duration = Duration::from_millis(100);
+
+    /// A connection that rests, what is at its other end, and the room that it is in.
+    fn resting(size: usize, idle: u32, places: usize) -> (Paced<DuplexStream>, DuplexStream, Arc<Room>) {
+        let (pace, (here, there)) = (Pace::new(), duplex(size));
+        drop(pace.begins());
+        let (idle_time, scarce_idle_time) = (idle * STEP, STEP);
+        let limits = Limits { idle_time, scarce_idle_time, ..Limits::default() };
+        let room = Room::new(places, places);
+        (Paced::of(here, pace, &limits, Arc::clone(&room)), there, room)
+    }
+
+    /// How long it rests until it ends.
+    async fn rests(paced: &mut Paced<DuplexStream>) -> Duration {
+        let began = Instant::now();
+        assert_eq!(paced.read(&mut [0]).await.unwrap(), 0, "as if the other side had closed it");
+        began.elapsed()
+    }
+
+    #[tokio::test]
+    async fn it_rests_for_a_short_time_only_while_room_is_scarce() {
+        let (mut paced, _there, room) = resting(8, 8, 4);
+        assert!(rests(&mut paced).await >= 8 * STEP);
+        let (mut paced, _there, room_of_this) = resting(8, 600, 4);
+        let places: Vec<_> = (0..4).map(|_| room_of_this.take(None).unwrap()).collect();
+        assert!(rests(&mut paced).await < 100 * STEP);
+        drop((places, room));
+        // It becomes scarce while one rests.
+        let (mut paced, _there, room) = resting(8, 600, 4);
+        let soon = async {
+            sleep(2 * STEP).await;
+            let places: Vec<_> = (0..4).map(|_| room.take(None).unwrap()).collect();
+            sleep(100 * STEP).await;
+            drop(places);
+        };
+        tokio::select! {
+            rested = rests(&mut paced) => assert!(rested >= 2 * STEP),
+            () = soon => panic!("it rests on"),
+        }
+    }
+
+    #[tokio::test]
+    async fn it_does_not_rest_while_bytes_of_an_answer_go() {
+        let (mut paced, mut there, _room) = resting(1, 3, 4);
+        for _ in 0..4 {
+            paced.write_all(b"x").await.unwrap();
+            there.read_exact(&mut [0]).await.unwrap();
+            let rest = timeout(2 * STEP, paced.read(&mut [0])).await;
+            assert!(rest.is_err(), "it ended while bytes were going: {rest:?}");
+        }
+        assert!(rests(&mut paced).await <= 100 * STEP);
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_of_an_answer_gets_no_more_of_it() {
+        let (mut paced, _there, _room) = resting(1, 2, 4);
+        let error = timeout(100 * STEP, paced.write_all(b"xy")).await.expect("it is given up").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

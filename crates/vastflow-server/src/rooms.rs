@@ -2,7 +2,7 @@
 
 use crate::limits::Whose;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// So many places, of which each who asks may have some.
@@ -22,6 +22,11 @@ impl Room {
     /// How many places are taken.
     pub(crate) fn taken(&self) -> usize {
         self.most.saturating_sub(self.places.available_permits())
+    }
+
+    /// Whether less than a quarter of the places is left.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.places.available_permits() < self.most.div_ceil(4)
     }
 
     /// Takes a place, if there is one, and if `whose` it is has not as many as each may have. Of nobody in particular only
@@ -75,19 +80,31 @@ impl Drop for Place {
 pub(crate) struct Held(Arc<Mutex<Option<Place>>>);
 
 impl Held {
-    pub(crate) fn new(place: Place) -> Self {
-        Held(Arc::new(Mutex::new(Some(place))))
+    pub(crate) fn new(place: Option<Place>) -> Self {
+        Held(Arc::new(Mutex::new(place)))
     }
 
     /// Gives the place back for one of the same person in another room; false when there is none, and nothing changed.
     pub(crate) fn moves_to(&self, room: &Arc<Room>) -> bool {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.lock();
         let place = room.take(held.as_ref().and_then(|place| place.whose.clone()));
         let moves = place.is_some();
         if moves {
             *held = place;
         }
         moves
+    }
+
+    /// The same for who keeps the other place themselves.
+    pub(crate) fn leaves_for(&self, room: &Arc<Room>) -> Option<Place> {
+        let mut held = self.lock();
+        let place = room.take(held.as_ref().and_then(|place| place.whose.clone()))?;
+        *held = None;
+        Some(place)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Place>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,7 +132,7 @@ mod tests {
     #[test]
     fn who_moves_gives_a_place_back_and_who_cannot_keeps_it() {
         let (requests, waits) = (Room::new(5, 5), Room::new(5, 1));
-        let held = [0, 1].map(|_| Held::new(requests.take(ann()).unwrap()));
+        let held = [0, 1].map(|_| Held::new(requests.take(ann())));
         assert!(held[0].moves_to(&waits));
         assert_eq!((requests.taken(), waits.taken()), (1, 1));
         assert!(!held[1].moves_to(&waits), "she waits already as often as she may");

@@ -284,7 +284,7 @@ impl Service {
         }
     }
 
-    async fn app(self, address: Option<SocketAddr>, has_tls: bool) -> Result<Arc<App>, ServiceError> {
+    pub(crate) async fn app(self, address: Option<SocketAddr>, has_tls: bool) -> Result<Arc<App>, ServiceError> {
         if let Some(error) = self.error {
             return Err(error);
         }

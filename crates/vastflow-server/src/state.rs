@@ -4,14 +4,24 @@ use crate::asked::Requests;
 use crate::audit::Audit;
 use crate::auth::{Access, Principal, Sessions};
 use crate::feed::Feed;
+use crate::lately::Lately;
 use crate::limits::{Buckets, Limits, Whose};
 use crate::origin::Hosts;
+use crate::problem::Answer;
 use crate::rooms::Room;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use vastflow_api::run::Counts;
 use vastflow_callback::Callbacks;
 use vastflow_worker::Engine;
+
+/// How old counts may be: each page of the dashboard asks for them again and again, and a database counts all its runs.
+const COUNTS: Duration = Duration::from_secs(2);
+/// How old it may be that the store answers.
+const ANSWERS: Duration = Duration::from_secs(1);
 
 /// What all requests of a service share.
 pub(crate) struct App {
@@ -24,6 +34,14 @@ pub(crate) struct App {
     pub(crate) asked: Requests,
     pub(crate) callbacks: Option<Callbacks>,
     pub(crate) feed: Feed,
+    /// How many runs there are of each status.
+    pub(crate) counts: Lately<Answer<Counts>>,
+    /// Whether the store answers.
+    pub(crate) answers: Lately<Answer<()>>,
+    /// Room for connections.
+    pub(crate) connections: Arc<Room>,
+    /// How many were turned away without an answer.
+    pub(crate) turned_away: AtomicU64,
     /// Room for requests.
     pub(crate) requests: Arc<Room>,
     /// Room for requests whose sender is known when their body was read.
@@ -90,6 +108,10 @@ impl App {
             asked: Requests::default(),
             callbacks,
             feed: Feed::default(),
+            counts: Lately::new(COUNTS),
+            answers: Lately::new(ANSWERS),
+            connections: Room::new(limits.connections, limits.connections_each),
+            turned_away: AtomicU64::new(0),
             requests: Room::new(limits.requests, limits.requests_each),
             unknown: Room::new(limits.unknown, limits.unknown_each),
             waits: Room::new(limits.waits, limits.waits_each),
@@ -113,6 +135,37 @@ impl App {
         if !self.access.is_open() {
             return Some(Whose::Name(who.name().to_owned()));
         }
-        peer.filter(|peer| !peer.is_loopback()).map(Whose::Address)
+        App::at(peer)
+    }
+
+    /// An address that counts: this machine's own do not.
+    pub(crate) fn at(peer: Option<IpAddr>) -> Option<Whose> {
+        peer.filter(|peer| !peer.to_canonical().is_loopback()).map(Whose::at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Tokens;
+    use crate::service::Service;
+    use vastflow_store::MemoryStore;
+
+    #[tokio::test]
+    async fn who_has_a_name_is_counted_by_it_and_others_by_where_they_are() {
+        let service = || Service::new(Engine::on(Arc::new(MemoryStore::new())));
+        let open = service().app(None, false).await.unwrap();
+        let whose = |app: &App, peer: &str| app.whose(&Principal::anyone(), peer.parse().ok());
+        for spared in ["", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(whose(&open, spared), None, "{spared:?}");
+        }
+        for counted in ["192.0.2.1", "2001:db8::1"] {
+            assert_eq!(whose(&open, counted), counted.parse().ok().map(Whose::at));
+        }
+        assert_eq!(whose(&open, "2001:db8::1"), whose(&open, "2001:db8::2"));
+        let named = service().tokens(Tokens::fixed()).app(None, false).await.unwrap();
+        for anywhere in ["", "127.0.0.1", "192.0.2.1"] {
+            assert_eq!(whose(&named, anywhere), Some(Whose::Name("local".into())), "{anywhere}");
+        }
     }
 }

@@ -8,7 +8,7 @@ mod token;
 pub use sign::{sign, verify_goflow};
 pub use token::{TokenError, Tokens};
 
-pub(crate) use recognise::{Early, bearer, check_signature, recognise, wrong};
+pub(crate) use recognise::{Early, bearer, check_signature, recognise, signed_in, wrong};
 pub(crate) use session::Sessions;
 pub(crate) use sign::{Checked, Signed, Signing};
 pub(crate) use token::{Found, now_ms, private, random};

@@ -3,7 +3,7 @@
 use super::{Checked, Found, Principal, Signed, Signing, now_ms};
 use crate::limits::{Whose, limited};
 use crate::operations::Operation;
-use crate::origin::{cookie_of, is_of_own_page, is_of_type_json};
+use crate::origin::{cookies_of, is_of_own_page, is_of_type_json};
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::http::header::AUTHORIZATION;
@@ -40,13 +40,7 @@ pub(crate) fn recognise(app: &App, parts: &Parts, operation: &Operation, peer: O
     if headers.contains_key(AUTHORIZATION) {
         return by_token(app, headers).map_err(|refusal| wrong(app, peer, refusal));
     }
-    match cookie_of(headers, &parts.uri, app.has_tls) {
-        Some(secret) => by_session(app, parts, secret),
-        None => Err(Refusal::new(
-            "unauthenticated",
-            "this takes a token: send it as `Authorization: Bearer …`, sign in by `POST /api/v1/session`, or sign the request",
-        )),
-    }
+    by_session(app, parts)
 }
 
 fn by_token(app: &App, headers: &HeaderMap) -> Answer<Early> {
@@ -75,14 +69,17 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Browsers send a cookie by themselves, whoever wrote the page; so what changes something has to show that it is a page of
 /// ours that asks. An old cookie is no guess at a secret, and is not counted as one.
-fn by_session(app: &App, parts: &Parts, secret: &str) -> Answer<Early> {
-    let ended = || Refusal::new("session-ended", "the session is over, or the service was started anew; sign in again");
-    let tokens = app.access.tokens.as_ref().ok_or_else(ended)?;
-    let token = app.sessions.token_of(secret, Instant::now()).ok_or_else(ended)?;
-    let Found::Known(who) = tokens.of_hash(&token) else {
-        app.sessions.end(secret);
-        return Err(ended());
-    };
+fn by_session(app: &App, parts: &Parts) -> Answer<Early> {
+    let secrets = cookies_of(&parts.headers, &parts.uri, app.has_tls);
+    if secrets.is_empty() {
+        return Err(Refusal::new(
+            "unauthenticated",
+            "this takes a token: send it as `Authorization: Bearer …`, sign in by `POST /api/v1/session`, or sign the request",
+        ));
+    }
+    let who = secrets.into_iter().find_map(|secret| signed_in(app, secret)).ok_or_else(|| {
+        Refusal::new("session-ended", "the session is over, or the service was started anew; sign in again")
+    })?;
     if !parts.method.is_safe() {
         if !is_of_own_page(&parts.headers, &parts.uri) {
             return Err(Refusal::new(
@@ -100,11 +97,23 @@ fn by_session(app: &App, parts: &Parts, secret: &str) -> Answer<Early> {
     Ok(Early::Known(who, KnownBy::Session))
 }
 
+/// Who is signed in by a session's secret. With its token a session ends.
+pub(crate) fn signed_in(app: &App, secret: &str) -> Option<Principal> {
+    let token = app.sessions.token_of(secret, Instant::now())?;
+    match app.access.tokens.as_ref()?.of_hash(&token) {
+        Found::Known(who) => Some(who),
+        Found::Expired | Found::Unknown => {
+            app.sessions.end(secret);
+            None
+        }
+    }
+}
+
 /// Somebody was not recognised: their address has fewer tries left, and is told so when it has none. Others at that address
 /// who have good credentials go on.
 pub(crate) fn wrong(app: &App, peer: Option<IpAddr>, refusal: Refusal) -> Refusal {
     let Some(peer) = peer else { return refusal };
-    match app.failures.take(Whose::Failures(peer), Instant::now()) {
+    match app.failures.take(Whose::failures(peer), Instant::now()) {
         Ok(()) => refusal,
         Err(wait) => limited(wait, "failed attempts to sign in"),
     }

@@ -51,8 +51,12 @@ impl Sessions {
         if all.len() >= MOST {
             all.retain(|_, session| self.goes_on(session, now));
         }
-        if all.values().filter(|session| session.token == token).count() >= self.each {
-            end_oldest(&mut all, |session| session.token == token);
+        let is_own = |session: &Session| session.token == token;
+        if all.values().filter(|session| is_own(session)).count() >= self.each {
+            all.retain(|_, session| !is_own(session) || self.goes_on(session, now));
+        }
+        if all.values().filter(|session| is_own(session)).count() >= self.each {
+            end_oldest(&mut all, is_own);
         }
         if all.len() >= MOST {
             end_oldest(&mut all, |_| true);
@@ -158,5 +162,16 @@ mod tests {
         let own: Vec<String> = (1..4).map(|at| sessions.begin("t".into(), start + at * second).unwrap()).collect();
         let goes_on = |secret: &str| sessions.token_of(secret, start + 4 * second).is_some();
         assert_eq!([&own[0], &own[1], &own[2], &other].map(|secret| goes_on(secret)), [false, true, true, true]);
+    }
+
+    #[test]
+    fn what_has_ended_makes_room_before_anybody_is_sent_away() {
+        let (sessions, start) = (sessions(3 * MINUTE, 9 * MINUTE), Instant::now());
+        let begin = |minutes: u32| sessions.begin("t".into(), start + minutes * MINUTE).unwrap();
+        let (early, late) = (begin(0), begin(2));
+        // The early one was used last, and its time is over.
+        assert!(sessions.token_of(&early, start + 2 * MINUTE + MINUTE / 2).is_some());
+        let last = begin(4);
+        assert!([late, last].iter().all(|secret| sessions.token_of(secret, start + 4 * MINUTE).is_some()));
     }
 }

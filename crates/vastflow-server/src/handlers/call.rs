@@ -1,7 +1,7 @@
 //! Starting runs: `POST /flow/{name}` with any bytes, and `POST /api/v1/runs` with JSON.
 
 use crate::auth::{Principal, random};
-use crate::guard::{Base, REQID, REQUEST_ID, link, query_of};
+use crate::guard::{Base, Gone, REQID, REQUEST_ID, link, query_of};
 use crate::handlers::{Raw, json, may_feed};
 use crate::problem::{Answer, Refusal};
 use crate::rooms::Held;
@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use vastflow_api::access::Scope;
 use vastflow_api::run::{Accepted, Links, RunRow, StartRun as Start};
 use vastflow_callback::Callbacks;
@@ -66,7 +67,7 @@ type Asker = (State<Arc<App>>, Extension<Principal>, Extension<Base>);
 pub(crate) async fn call_flow(
     (State(app), Extension(who), Extension(base)): Asker,
     Path(name): Path<String>,
-    Extension(held): Extension<Held>,
+    (Extension(held), Extension(Gone(gone))): (Extension<Held>, Extension<Gone>),
     (uri, headers): (Uri, HeaderMap),
     body: Bytes,
 ) -> Answer<Response> {
@@ -100,7 +101,7 @@ pub(crate) async fn call_flow(
     }
     let ended = match wait {
         // Who waits is in nobody's way. Where there is no room for that, asking later is the answer, as after too long a wait.
-        Some(wait) if held.moves_to(&app.waits) => waited(&app, &run, wait).await?,
+        Some(wait) if held.moves_to(&app.waits) => waited(&app, &run, wait, &gone).await?,
         _ => None,
     };
     let mut response = match ended {
@@ -191,12 +192,13 @@ fn how_long(headers: &HeaderMap, app: &App) -> Option<Duration> {
     Some(wait)
 }
 
-/// Waits for a run's end, for a while, and not when the service is about to end.
-async fn waited(app: &App, run: &Run, wait: Duration) -> Answer<Option<Arc<RunSummary>>> {
+/// Waits for a run's end, for a while, and not when the service is about to end or whoever asked has hung up.
+async fn waited(app: &App, run: &Run, wait: Duration, gone: &CancellationToken) -> Answer<Option<Arc<RunSummary>>> {
     tokio::select! {
         end = run.wait() => Ok(Some(end?)),
         () = tokio::time::sleep(wait) => Ok(None),
         () = app.closing.cancelled() => Ok(None),
+        () = gone.cancelled() => Ok(None),
     }
 }
 

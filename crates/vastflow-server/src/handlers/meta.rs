@@ -34,9 +34,16 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Answer<Json<Health>> {
     if app.closing.is_cancelled() {
         return Err(Refusal::new("shutting-down", "the service is about to end"));
     }
+    // It takes no place and no token: however many ask, the store is asked once in a while.
+    app.answers.get(answers(&app)).await?;
+    Ok(ok(&app))
+}
+
+/// Whether the store answers.
+async fn answers(app: &App) -> Answer<()> {
     let asked = RunId::new("ready")?;
     match tokio::time::timeout(STORE, app.engine.store().run(&asked)).await {
-        Ok(Ok(_)) => Ok(ok(&app)),
+        Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(Refusal::new("store-unavailable", "the store did not answer in time")),
     }

@@ -1,8 +1,8 @@
 //! Sessions of browsers: a token is exchanged for a cookie that no script can read.
 
-use crate::auth::{Found, Principal, Tokens, bearer};
+use crate::auth::{Principal, Tokens, bearer, signed_in};
 use crate::handlers::Asks;
-use crate::origin::{cookie_name, cookie_of, is_plain};
+use crate::origin::{cookie_name, cookies_of, is_plain, names_to_clear};
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::extract::State;
@@ -45,7 +45,7 @@ pub(crate) async fn begin_session(
         ));
     }
     let instead = Asks::of(&uri, &["instead"])?.parse("instead")?.unwrap_or(false);
-    if let Some(before) = cookie_of(&headers, &uri, app.has_tls) {
+    for before in cookies_of(&headers, &uri, app.has_tls) {
         if let Some(other) = signed_in(&app, before).filter(|other| !instead && *other != who) {
             let why = format!("{:?} is signed in here; sign out first, or say `?instead=true`", other.name());
             return Err(Refusal::new("signed-in", why));
@@ -54,33 +54,24 @@ pub(crate) async fn begin_session(
     }
     let secret =
         app.sessions.begin(Tokens::hash(token), Instant::now()).map_err(|why| Refusal::new("internal", why))?;
-    let cookie = cookie(&app, (&headers, &uri), &secret, app.sessions.lasts())?;
+    let cookie = cookie(&cookie_name(&headers, &uri, app.has_tls), &secret, app.sessions.lasts())?;
     Ok((StatusCode::CREATED, [(SET_COOKIE, cookie)], Json(who.me(KnownBy::Session, app.is_read_only))).into_response())
 }
 
-/// Who is signed in by a cookie.
-fn signed_in(app: &App, secret: &str) -> Option<Principal> {
-    let token = app.sessions.token_of(secret, Instant::now())?;
-    match app.access.tokens.as_ref()?.of_hash(&token) {
-        Found::Known(who) => Some(who),
-        Found::Expired | Found::Unknown => None,
-    }
-}
-
-/// Ends the session of this request's cookie, if it goes on, and takes the cookie away.
+/// Ends the sessions of this request's cookies, if they go on, and takes the cookies away.
 #[utoipa::path(delete, path = "/api/v1/session", operation_id = "end_session", tag = "access",
     responses((status = 204, description = "There is no session any more.")))]
 pub(crate) async fn end_session(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Answer<Response> {
-    if let Some(secret) = cookie_of(&headers, &uri, app.has_tls) {
-        app.sessions.end(secret);
+    cookies_of(&headers, &uri, app.has_tls).into_iter().for_each(|secret| app.sessions.end(secret));
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    for name in names_to_clear(&headers, &uri, app.has_tls) {
+        response.headers_mut().append(SET_COOKIE, cookie(&name, "", Duration::ZERO)?);
     }
-    let gone = cookie(&app, (&headers, &uri), "", Duration::ZERO)?;
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, gone)]).into_response())
+    Ok(response)
 }
 
 /// A cookie for this host alone, which no script reads and no page of another site has sent.
-fn cookie(app: &App, asked: (&HeaderMap, &Uri), secret: &str, lasts: Duration) -> Answer<HeaderValue> {
-    let name = cookie_name(asked.0, asked.1, app.has_tls);
+fn cookie(name: &str, secret: &str, lasts: Duration) -> Answer<HeaderValue> {
     let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
     let seconds = lasts.as_secs();
     let text = format!("{name}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");

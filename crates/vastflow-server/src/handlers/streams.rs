@@ -1,11 +1,10 @@
 //! What happens, as it happens: server-sent events of one run, and of all.
 
 use crate::auth::Principal;
-use crate::feed::News;
+use crate::feed::{News, Reader};
 use crate::handlers::{Asks, find};
-use crate::limits::Whose;
 use crate::problem::{Answer, Refusal};
-use crate::rooms::Place;
+use crate::rooms::{Held, Place};
 use crate::show;
 use crate::state::App;
 use axum::Extension;
@@ -19,6 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use vastflow_api::event::{EventRow, RunChanged};
+use vastflow_api::run::RunRow;
 use vastflow_core::Seq;
 use vastflow_worker::{Events, Run};
 
@@ -39,15 +39,15 @@ impl Stream for Lines {
     }
 }
 
-/// A stream and where to put its events.
+/// A stream and where to put its events. Its place is no longer that of a request.
 fn open(
     app: &Arc<App>,
-    who: &Principal,
+    held: &Held,
 ) -> Answer<(mpsc::Sender<Event>, Sse<axum::response::sse::KeepAliveStream<Lines>>)> {
-    let place = app.streams.take(Some(Whose::Name(who.name().to_owned()))).ok_or_else(|| {
+    let place = held.leaves_for(&app.streams).ok_or_else(|| {
         Refusal::new(
             "busy",
-            "as many streams are open as this service, or one token, may have; close some, or try again later",
+            "as many streams are open as this service, or one who asks, may have; close some, or try again later",
         )
     })?;
     let (put, events) = mpsc::channel(AHEAD);
@@ -65,7 +65,7 @@ fn open(
     responses((status = 200, description = "Server-sent events.", body = EventRow, content_type = "text/event-stream")))]
 pub(crate) async fn stream_run(
     State(app): State<Arc<App>>,
-    Extension(who): Extension<Principal>,
+    (Extension(who), Extension(held)): (Extension<Principal>, Extension<Held>),
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answer<impl axum::response::IntoResponse> {
@@ -77,7 +77,7 @@ pub(crate) async fn stream_run(
         Some(Err(_)) => u64::MAX,
         Some(Ok(seen)) => seen.saturating_add(1),
     };
-    let (put, stream) = open(&app, &who)?;
+    let (put, stream) = open(&app, &held)?;
     let events = run.events().after(Seq(after));
     tokio::spawn(async move {
         tokio::select! {
@@ -135,31 +135,39 @@ fn last_id(headers: &HeaderMap) -> Option<&str> {
     responses((status = 200, description = "Server-sent events.", body = RunChanged, content_type = "text/event-stream")))]
 pub(crate) async fn stream_runs(
     State(app): State<Arc<App>>,
-    Extension(who): Extension<Principal>,
+    (Extension(who), Extension(held)): (Extension<Principal>, Extension<Held>),
     uri: Uri,
     headers: HeaderMap,
 ) -> Answer<impl axum::response::IntoResponse> {
     let asks = Asks::of(&uri, &["flow"])?;
     let flow = asks.text("flow").map(str::to_owned);
-    let (put, stream) = open(&app, &who)?;
-    let (mut reader, is_gap) = app.feed.read(&app, last_id(&headers)).await?;
+    let (put, stream) = open(&app, &held)?;
+    let (reader, is_gap) = app.feed.read(&app, last_id(&headers)).await?;
     tokio::spawn(async move {
-        let over = over(&app);
-        tokio::pin!(over);
-        if is_gap && send(&put, &reader.id(), "reset", &()).await.is_err() {
-            return;
-        }
-        loop {
-            let News { id, row } = tokio::select! {
-                news = reader.next() => news,
-                () = put.closed() => return,
-                () = &mut over => return,
-            };
-            let is_asked = who.sees(&row.flow) && flow.as_ref().is_none_or(|flow| *flow == row.flow);
-            if is_asked && send(&put, &id, "run", &RunChanged { run: row }).await.is_err() {
-                return;
-            }
+        let is_asked = |row: &RunRow| who.sees(&row.flow) && flow.as_ref().is_none_or(|flow| *flow == row.flow);
+        tokio::select! {
+            _ = tell((reader, is_gap), &put, is_asked) => {}
+            () = put.closed() => {}
+            // Also while somebody does not take what is sent.
+            () = over(&app) => {}
         }
     });
     Ok(stream)
+}
+
+/// Tells of runs, until nobody listens.
+async fn tell(
+    (mut reader, is_gap): (Reader, bool),
+    put: &mpsc::Sender<Event>,
+    is_asked: impl Fn(&RunRow) -> bool,
+) -> Result<(), ()> {
+    if is_gap {
+        send(put, &reader.id(), "reset", &()).await?;
+    }
+    loop {
+        let News { id, row } = reader.next().await;
+        if is_asked(&row) {
+            send(put, &id, "run", &RunChanged { run: row }).await?;
+        }
+    }
 }

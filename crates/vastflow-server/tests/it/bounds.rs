@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use vastflow_api::access::Scope;
 use vastflow_server::{Limits, Principal, Service};
+use vastflow_worker::Engine;
 
 /// A request whose body is never there.
 async fn unfinished(at: &Running, headers: &[(&str, &str)]) -> BufReader<TcpStream> {
@@ -186,6 +187,70 @@ async fn a_search_looks_at_so_many_runs_for_a_page_and_says_so() {
     bulk(Some("odd")).send().await.problem(400, "bad-request");
 }
 
+/// What was counted is what is done, whoever looks faster the second time.
+#[tokio::test]
+async fn what_a_dry_run_looked_at_is_what_is_asked() {
+    let store = store();
+    let looks_at = async |runs: usize| {
+        let engine = Engine::on(std::sync::Arc::clone(&store)).flow(chain("f", &["a"])).concurrency(0);
+        Running::of(Service::new(engine).limits(limits(|limits| limits.looked_at = runs))).await
+    };
+    let (few, more) = (looks_at(3).await, looks_at(5).await);
+    for n in 0..8 {
+        few.engine.run("f", "x".to_owned()).id(&format!("f{n}")).await.unwrap();
+    }
+    let bulk = async |at: &Running, body: Value| {
+        let mut all = json!({"action": "pause", "filter": {"flow": "f"}});
+        all.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        at.post("/api/v1/runs/bulk", all.to_string()).send().await
+    };
+    let counted = bulk(&few, json!({})).await.is(200).json();
+    assert_eq!((&counted["matched"], &counted["more"]), (&json!(3), &json!(true)), "{counted}");
+    let meant = json!({"dry_run": false, "expected": 3});
+    bulk(&more, meant.clone()).await.problem(409, "bulk-changed");
+    let until = |until: &Value| json!({"dry_run": false, "expected": 3, "until": until});
+    let done = bulk(&more, until(&counted["next"])).await.is(200).json();
+    assert_eq!((&done["sample"], &done["next"]), (&json!(["f7", "f6", "f5"]), &counted["next"]), "{done}");
+    few.engine.run("f", "x".to_owned()).id("f8").await.unwrap();
+    bulk(&more, until(&counted["next"])).await.problem(409, "bulk-changed");
+    bulk(&more, json!({"until": "odd"})).await.problem(400, "bad-request");
+}
+
+#[tokio::test]
+async fn more_runs_than_one_request_takes_are_taken_by_the_next() {
+    let at = open(engine().flow(chain("f", &["a"])).concurrency(0)).await;
+    for n in 0..1_002 {
+        at.engine.run("f", "x".to_owned()).id(&format!("f{n}")).await.unwrap();
+    }
+    let bulk = async |before: &Value| {
+        let body = json!({"action": "pause", "filter": {"flow": "f"}, "before": before});
+        at.post("/api/v1/runs/bulk", body.to_string()).send().await.is(200).json()
+    };
+    let first = bulk(&Value::Null).await;
+    assert_eq!((&first["matched"], &first["more"]), (&json!(1_000), &json!(true)));
+    let second = bulk(&first["next"]).await;
+    assert_eq!((&second["sample"], &second["more"]), (&json!(["f1", "f0"]), &json!(false)), "{second}");
+}
+
+#[tokio::test]
+async fn connections_have_their_room_and_who_finds_none_is_told_of() {
+    let at = Running::of(Service::new(engine()).limits(limits(|limits| limits.connections = 2))).await;
+    let open = [TcpStream::connect(at.address).await.unwrap(), TcpStream::connect(at.address).await.unwrap()];
+    let mut third = TcpStream::connect(at.address).await.unwrap();
+    let read = tokio::time::timeout(WAIT, third.read(&mut [0])).await.unwrap();
+    assert!(matches!(read, Ok(0) | Err(_)), "it is closed without an answer: {read:?}");
+    assert!(heard().contains("a connection from 127.0.0.1 found no room: 2 of 2 are open"));
+    drop(open);
+    let told = loop {
+        let told = at.get("/metrics").send().await;
+        if told.status == 200 {
+            break told.text();
+        }
+    };
+    let line = told.lines().find(|line| line.starts_with("vastflow_http_connections_refused_total")).unwrap();
+    assert_ne!(line.split(' ').nth(1), Some("0"), "{line}");
+}
+
 #[tokio::test]
 async fn what_waits_for_a_person_says_when_it_is_not_all() {
     let at = Running::of(Service::new(engine().flow(fails("fails")))).await;
@@ -197,7 +262,9 @@ async fn what_waits_for_a_person_says_when_it_is_not_all() {
     assert_eq!((all["items"].as_array().unwrap().len(), &all["partial"]), (3, &Value::Null));
     let some = attention("?limit=2&kind=failed").await;
     assert_eq!((some["items"].as_array().unwrap().len(), &some["partial"]), (2, &json!(true)));
-    let service = Service::new(engine()).limits(limits(|limits| limits.look_time = Duration::ZERO));
-    let hasty = Running::of(service).await;
-    assert_eq!(hasty.get("/api/v1/attention").send().await.is(200).json()["partial"], true, "there was no time");
+    let hasty = limits(|limits| limits.look_time = Duration::ZERO);
+    let at = Running::of(Service::new(engine().flow(fails("fails"))).limits(hasty)).await;
+    at.post("/flow/fails", "1").header("X-Request-Id", "r").send().await.is(500);
+    let told = at.get("/api/v1/attention").send().await.is(200).json();
+    assert_eq!((&told["partial"], &told["items"][0]["run"]), (&json!(true), &json!("r")), "what failed is asked first");
 }

@@ -30,6 +30,26 @@ async fn the_engine_is_shut_down_with_the_service() {
     assert!(refused.is_err(), "and nobody listens");
 }
 
+#[tokio::test]
+async fn who_hangs_up_is_in_the_audit_log_all_the_same() {
+    let at = guarded(engine().flow(waits("waits"))).await;
+    let asked = at.post("/flow/waits", "x").token(ALL).header("X-Request-Id", "r").open().await;
+    while at.engine.handle("r").await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    drop(asked);
+    let noted = async {
+        loop {
+            let log = at.get("/api/v1/audit?operation=call_flow").token(ADMIN).send().await.is(200).json();
+            if let Some(row) = log["items"].as_array().unwrap().first() {
+                break row.clone();
+            }
+        }
+    };
+    let row = tokio::time::timeout(WAIT, noted).await.expect("it is noted");
+    assert_eq!((&row["who"], &row["request_id"], &row["status"]), (&"all".into(), &"r".into(), &202.into()));
+}
+
 /// All that is logged by all tests is heard, down to the least of it.
 #[tokio::test]
 async fn no_token_and_no_payload_is_in_any_log_line() {

@@ -18,6 +18,7 @@ mod lists;
 mod logs;
 mod metrics;
 mod modes;
+mod networks;
 mod sessions;
 mod streams;
 mod support;

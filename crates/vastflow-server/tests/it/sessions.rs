@@ -198,3 +198,21 @@ async fn one_token_has_so_many_sessions() {
         by(&at, "GET", "/api/v1/me", cookie).send().await.is(200);
     }
 }
+
+/// Cookies know no ports: another service of this machine may have left one behind that is for TLS only.
+#[tokio::test]
+async fn a_cookie_that_another_service_left_behind_is_in_nobodys_way() {
+    let at = guarded(engine()).await;
+    let own_cookie = sign_in(&at, VIEWER).await;
+    for both in [format!("__Host-vastflow=other; {own_cookie}"), format!("{own_cookie}; __Host-vastflow=other")] {
+        assert_eq!(by(&at, "GET", "/api/v1/me", &both).send().await.is(200).json()["name"], "viewer");
+        let asked = own(&at, "/api/v1/session", &both).token(ADMIN).send().await;
+        asked.problem(409, "signed-in");
+    }
+    let both = format!("__Host-vastflow=other; {own_cookie}");
+    let out = by(&at, "DELETE", "/api/v1/session", &both).header("Sec-Fetch-Site", "same-origin").send().await.is(204);
+    let cleared: Vec<_> = out.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, set)| set).collect();
+    assert!(cleared[0].starts_with(&format!("vastflow-{}=; Path=/; Max-Age=0", at.address.port())), "{cleared:?}");
+    assert!(cleared[1].starts_with("__Host-vastflow=; Path=/; Max-Age=0") && cleared[1].ends_with("; Secure"));
+    by(&at, "GET", "/api/v1/me", &own_cookie).send().await.problem(401, "session-ended");
+}
