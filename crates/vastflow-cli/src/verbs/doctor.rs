@@ -42,6 +42,8 @@ pub(super) async fn doctor(args: &Doctor, context: &Context) -> Result<(), Compl
         print_report(context, &report);
     }
     let mut findings = workers(&desk, args.repair).await?;
+    #[cfg(feature = "serve")]
+    findings.extend(first_token(context));
     findings.extend(code(&desk, context).await?);
     let looked_at = runs(&desk, args.repair, context, &mut findings).await?;
     desk.close().await?;
@@ -159,6 +161,18 @@ async fn workers(desk: &Desk, repair: bool) -> Result<Vec<Finding>, Complaint> {
         next: "any worker that starts takes them over".into(),
     };
     Ok(dead.iter().map(finding).collect())
+}
+
+/// The token of the first start, in clear text, that nobody took away.
+#[cfg(feature = "serve")]
+fn first_token(context: &Context) -> Option<Finding> {
+    Some(Finding {
+        kind: "first-token",
+        about: super::serve::lying_about(&context.config)?,
+        text: "the token of the first start still lies here, in clear text, and is good for everything".into(),
+        is_repaired: false,
+        next: "take it, and delete the file".into(),
+    })
 }
 
 /// Unfinished runs that nobody can go on with. In a store of one process nobody can work on it meanwhile, so that says

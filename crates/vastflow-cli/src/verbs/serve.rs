@@ -161,6 +161,9 @@ fn tokens_of(config: &Config) -> Result<Tokens, Complaint> {
 /// Where there is no token yet, one is made, so that somebody can come in.
 fn first_token(tokens: &Tokens, context: &Context) -> Result<Option<String>, Complaint> {
     if !tokens.list().is_empty() {
+        if let Some(first) = lying_about(&context.config) {
+            context.out.note(format!("the first token still lies in {first}: take it, and delete the file"));
+        }
         return Ok(None);
     }
     let scopes = vec![Scope::Admin, Scope::PayloadRead];
@@ -175,7 +178,7 @@ fn first_token(tokens: &Tokens, context: &Context) -> Result<Option<String>, Com
         return Ok(Some(made.token));
     }
     // What is said where nobody looks is kept: in journals and files that others read.
-    let first = format!("{file}.first");
+    let first = first_file(&context.config);
     keep(&made.token, &first)?;
     context.out.note(format!(
         "{file} had no token, so one was made; it stands in {first}, which its owner alone can read: take it, and delete the file"
@@ -184,6 +187,17 @@ fn first_token(tokens: &Tokens, context: &Context) -> Result<Option<String>, Com
         context.out.json(json!({ "token_file": first }));
     }
     Ok(None)
+}
+
+/// Where the first token is put when nobody looks.
+fn first_file(config: &Config) -> String {
+    format!("{}.first", config.tokens())
+}
+
+/// The file with the first token, if nobody has deleted it: who can read it, may do everything.
+pub(super) fn lying_about(config: &Config) -> Option<String> {
+    let first = first_file(config);
+    std::path::Path::new(&first).exists().then_some(first)
 }
 
 /// Writes a token into a new file that its owner alone can read. What lies there is replaced, whatever it is.

@@ -112,6 +112,24 @@ impl Place {
         (Worker(child), url, first.map(|token| token.trim().to_owned()))
     }
 
+    /// Starts the shop as a service, and gives what it notes until it listens.
+    pub(crate) fn notes_of(&self, words: &[&str]) -> String {
+        use std::io::BufRead as _;
+        let words = [words, &["--listen", "127.0.0.1:0"]].concat();
+        let mut child = self.command(&shop(), &words).spawn().unwrap();
+        let lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let _ends = Worker(child);
+        let mut notes = String::new();
+        for line in lines {
+            notes.push_str(&line);
+            notes.push('\n');
+            if line.contains("Ctrl-C ends it") {
+                break;
+            }
+        }
+        notes
+    }
+
     /// Runs an order of which one item cannot be charged for; its run has this id.
     pub(crate) fn failed_order(&self, id: &str) {
         let input = r#"{"id": 7, "items": [1, -2, 3]}"#;

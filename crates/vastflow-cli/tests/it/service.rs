@@ -95,6 +95,20 @@ fn who_has_no_token_is_not_served() {
     assert_eq!(token, None, "there are tokens already");
 }
 
+#[test]
+fn the_first_token_is_told_of_while_it_lies_about() {
+    let place = Place::new();
+    drop(place.service(&["serve"]));
+    let note = format!("the first token still lies in {FIRST}");
+    assert!(place.notes_of(&["serve"]).contains(&note), "each start says so");
+    let report = place.vastflow(&["doctor", "-o", "json"]);
+    assert!(report.out.contains(r#""kind":"first-token""#) && report.out.contains(FIRST), "{}", report.out);
+    report.fails(1);
+    std::fs::remove_file(place.path().join(FIRST)).unwrap();
+    assert!(!place.notes_of(&["serve"]).contains(FIRST), "it was taken");
+    place.vastflow(&["doctor"]).ok();
+}
+
 /// The first part of an answer, as it goes over the wire.
 fn ask(url: &str, path: &str) -> String {
     use std::io::{Read as _, Write as _};
