@@ -49,7 +49,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many runs there are of each status. Only for those who see all flows. */
+        /** How many runs there are of each status, as it was at most 2 s ago. Only for those who see all flows. */
         get: operations["count_runs"];
         put?: never;
         post?: never;
@@ -282,7 +282,8 @@ export interface paths {
         /**
          * Asks something of many runs: those named by `ids`, or those that fit `filter`. Without `"dry_run": false` it only counts
          *     them. One request is about at most 1,000 runs, and for a filter some 10,000 are looked at, for some 2 s; `more` says whether
-         *     there are others, and `next`, if it is there, from where on to look for them.
+         *     there are others, and `next` from where on to look for them: with it as `before`. How far a request looks is a matter of time,
+         *     so whoever counts first says, with `until`, how far was counted: `next` of the dry run.
          */
         post: operations["bulk"];
         delete?: never;
@@ -681,7 +682,7 @@ export interface paths {
          *     unless `?instead=true` says that this is meant: a link that signs in must not make a browser somebody else's unasked.
          */
         post: operations["begin_session"];
-        /** Ends the session of this request's cookie, if it goes on, and takes the cookie away. */
+        /** Ends the sessions of this request's cookies, if they go on, and takes the cookies away. */
         delete: operations["end_session"];
         options?: never;
         head?: never;
@@ -964,12 +965,17 @@ export interface components {
             dry_run?: boolean;
             /**
              * Format: int64
-             * @description What a dry run counted. If there are more now, nothing is done.
+             * @description What a dry run counted. If there are more now, nothing is done. With a filter say `until`, too, if it gave a `next`.
              */
             expected?: number | null;
             filter?: null | components["schemas"]["Filter"];
             /** @description These runs; at most 1,000. */
             ids?: string[];
+            /**
+             * @description With a filter: look no further than there, as a dry run gave it as `next`, so that it is about the runs that were counted
+             *     and `expected` is about no others.
+             */
+            until?: string | null;
             /** @description Why. */
             why?: string;
         };
@@ -989,9 +995,9 @@ export interface components {
              * @description How many runs it is about.
              */
             matched: number;
-            /** @description Whether there are, or may be, more than one call takes: ask again. */
+            /** @description Whether there are, or may be, more than one call takes: ask again, with `next` as `before`. */
             more: boolean;
-            /** @description Where to go on, as `before`, when so many runs were looked at for the filter that no more were: further runs may fit it. */
+            /** @description Where to go on, as `before`: it is about no run behind that, and further runs fit the filter, or may. */
             next?: string | null;
             /** @description Some of them: at most 20. */
             sample: string[];
