@@ -46,6 +46,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting { key: "callbacks.allow", about: "who may be told how runs ended", default: "nobody", check: is_text },
     Setting { key: "callbacks.networks", about: "private networks they may be in", default: "none", check: is_text },
     Setting { key: "callbacks.secret_file", about: "what they are signed with", default: "none", check: is_text },
+    Setting { key: "serve.connections_each", about: "connections of one address", default: "1024", check: is_count },
     Setting { key: "serve.tokens", about: "the file with the service's tokens", default: TOKENS, check: is_text },
 ];
 
@@ -300,6 +301,12 @@ impl Config {
     #[cfg(feature = "serve")]
     pub(crate) fn tokens(&self) -> &str {
         self.get("serve.tokens").unwrap_or(TOKENS)
+    }
+
+    /// The most connections of one address, if it is said.
+    #[cfg(feature = "serve")]
+    pub(crate) fn connections_each(&self) -> Option<usize> {
+        self.get("serve.connections_each").and_then(|text| text.parse().ok())
     }
 
     /// Takes a store where none is named.

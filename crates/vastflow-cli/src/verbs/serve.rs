@@ -15,7 +15,7 @@ use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
 use vastflow_api::access::{MadeToken, NewToken, Scope, TokenRow};
 use vastflow_core::Timestamp;
-use vastflow_server::{Exporter, Service, ServiceError, TokenError, Tokens};
+use vastflow_server::{Exporter, Limits, Service, ServiceError, TokenError, Tokens};
 
 /// Where `dev` keeps runs when nothing else is said.
 const DEV_STORE: &str = "sqlite:vastflow.db";
@@ -118,7 +118,9 @@ async fn service(context: &mut Context, desk: &Desk, server_only: bool) -> Resul
     let engine = set_up(context.engine(desk), &typed, context);
     let has_work = has_work(context)?;
     let callbacks = callbacks(&context.config)?;
-    let service = callbacks.into_iter().fold(Service::new(engine), Service::callbacks);
+    let mut limits = Limits::default();
+    limits.connections_each = context.config.connections_each().unwrap_or(limits.connections_each);
+    let service = callbacks.into_iter().fold(Service::new(engine).limits(limits), Service::callbacks);
     #[cfg(feature = "dashboard")]
     let service = service.dashboard();
     Ok(if server_only || !has_work { service.server_only() } else { service })

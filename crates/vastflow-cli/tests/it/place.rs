@@ -45,6 +45,12 @@ pub(crate) struct Place {
     url: String,
 }
 
+fn said(command: &mut Command) -> Said {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { out: text(output.stdout), err: text(output.stderr), code: output.status.code().unwrap_or(-1) }
+}
+
 impl Place {
     /// With a store in a file.
     pub(crate) fn new() -> Self {
@@ -68,14 +74,18 @@ impl Place {
     }
 
     fn run(&self, program: &Path, words: &[&str]) -> Said {
-        let output = self.command(program, words).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said { out: text(output.stdout), err: text(output.stderr), code: output.status.code().unwrap_or(-1) }
+        said(&mut self.command(program, words))
     }
 
     /// Runs `vastflow`, which has no flows.
     pub(crate) fn vastflow(&self, words: &[&str]) -> Said {
         self.run(Path::new(env!("CARGO_BIN_EXE_vastflow")), words)
+    }
+
+    /// The same, where no variable names a store.
+    pub(crate) fn vastflow_without_store(&self, words: &[&str]) -> Said {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_vastflow")), words);
+        said(command.env_remove("VASTFLOW_STORE"))
     }
 
     /// Starts `vastflow`, and goes on.

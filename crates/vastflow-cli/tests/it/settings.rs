@@ -24,6 +24,24 @@ fn doctor_tells_each_setting_with_where_it_is_from() {
     assert!(text.contains("--store") && text.contains("nothing is wrong"), "{text}");
 }
 
+/// The file that the guide shows is one that works, also where it lies in the working directory.
+#[test]
+fn the_settings_that_the_guide_shows_are_taken() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/command-line.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let shown = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let of_service = shown.replace("# server = ", "server = ").replace("# token_file = ", "token_file = ");
+    let of_service = of_service.replace("https://flows.example", "http://127.0.0.1:1");
+    assert!(of_service.contains("\nserver = \"http://127.0.0.1:1\"") && of_service.contains("\ntoken_file = "));
+    let lines = of_service.lines().filter(|line| !line.starts_with("store = ")).collect::<Vec<_>>().join("\n");
+    let place = Place::new();
+    fs::write(place.path().join("vastflow.toml"), lines).unwrap();
+    fs::write(place.path().join("flows.token"), "vastflow_live_x").unwrap();
+    // Nobody listens there; what matters is that it was asked, with the token.
+    let complaint = place.vastflow_without_store(&["runs", "ls"]).fails(5);
+    assert!(complaint.contains("127.0.0.1:1"), "{complaint}");
+}
+
 #[test]
 fn settings_that_are_not_known_and_stores_that_are_none_are_refused() {
     let place = Place::new();
