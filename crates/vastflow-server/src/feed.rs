@@ -152,8 +152,8 @@ impl Reader {
 /// What was seen of the runs so far.
 #[derive(Debug, Default)]
 struct Look {
-    /// The newest run.
-    newest: u64,
+    /// The newest run; keys begin at 0.
+    newest: Option<u64>,
     /// Those that go on: how long their journals were.
     open: FxHashMap<RunId, Seq>,
 }
@@ -194,7 +194,7 @@ impl Look {
     /// What there is now is no news.
     async fn first(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         let newest = store.runs(&RunQuery { limit: 1, ..RunQuery::default() }).await?;
-        self.newest = newest.rows.first().map_or(0, |row| row.key);
+        self.newest = newest.rows.first().map(|row| row.key);
         let open = unfinished(store).await?;
         self.open = open.into_iter().map(|row| (row.id, row.len)).collect();
         Ok(())
@@ -206,7 +206,7 @@ impl Look {
         let mut open = FxHashMap::default();
         for row in unfinished(store).await? {
             // One that began after the look at those that begin is news of the next look.
-            if row.key > self.newest {
+            if Some(row.key) > self.newest {
                 continue;
             }
             if self.open.remove(&row.id).is_none_or(|len| len != row.len) {
@@ -229,14 +229,14 @@ impl Look {
         let known = self.newest;
         loop {
             let page = store.runs(&query).await?;
-            let is_last = page.rows.last().is_none_or(|row| row.key <= known);
-            rows.extend(page.rows.into_iter().filter(|row| row.key > known));
+            let is_last = page.rows.last().is_none_or(|row| Some(row.key) <= known);
+            rows.extend(page.rows.into_iter().filter(|row| Some(row.key) > known));
             query.before = page.next;
             if is_last || query.before.is_none() || rows.len() >= REMEMBERED {
                 break;
             }
         }
-        self.newest = rows.iter().map(|row| row.key).fold(known, u64::max);
+        self.newest = rows.iter().map(|row| Some(row.key)).fold(known, Option::max);
         // The others are told of with those that go on.
         self.open
             .extend(rows.iter().filter(|row| !row.summary.status.is_final()).map(|row| (row.id.clone(), Seq::ZERO)));

@@ -67,6 +67,17 @@ async fn the_stream_of_all_runs_tells_of_every_run_and_goes_on_where_one_was() {
 }
 
 #[tokio::test]
+async fn the_stream_of_all_runs_tells_of_the_very_first_run() {
+    let at = open(engine().flow(chain("f", &["a"]))).await;
+    let mut stream = at.get("/api/v1/stream").listen().await;
+    at.post("/flow/f", "x").header("X-Request-Id", "first").send().await.is(200);
+    at.post("/flow/f", "x").header("X-Request-Id", "second").send().await.is(200);
+    for id in ["first", "second"] {
+        assert_eq!(stream.next().await.unwrap().data["run"]["id"], json!(id));
+    }
+}
+
+#[tokio::test]
 async fn nobody_has_more_streams_than_their_share() {
     let limits = limits(|limits| limits.streams_each = 2);
     let service = Service::new(engine().flow(waits("waits"))).tokens(tokens()).limits(limits);
