@@ -135,7 +135,11 @@ fn flows(gate: &Gate) -> Vec<(Flow<u32, u32>, Option<u32>)> {
             .unwrap(),
             Some(2),
         ),
-        (Flow::dag("paused", |dag, n: Node<u32>| dag.node("n", next, dag.sleep("nap", 400.ms(), n))).unwrap(), Some(2)),
+        (
+            // It cannot end before it is paused.
+            Flow::dag("paused", |dag, n: Node<u32>| dag.node("n", hangs(), dag.sleep("nap", 400.ms(), n))).unwrap(),
+            Some(2),
+        ),
         (Flow::dag("stopping", |dag, n: Node<u32>| dag.node("n", hangs(), n)).unwrap(), None),
         (Flow::dag("line", |dag, n: Node<u32>| dag.node("n", hangs(), n)).unwrap(), Some(2)),
         (
