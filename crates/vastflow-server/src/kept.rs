@@ -70,7 +70,9 @@ mod tests {
         let mut kept = Kept::new(Body::from(whole.clone()), Held::new(room.take(None)));
         let mut got = Vec::new();
         while let Some(frame) = kept.frame().await {
-            got.extend(frame.unwrap().into_data().unwrap());
+            let piece = frame.unwrap().into_data().unwrap();
+            assert!(piece.len() <= PIECE, "{}", piece.len());
+            got.extend(piece);
             assert_eq!(kept.size_hint().exact(), Some((whole.len() - got.len()) as u64));
             assert_eq!((kept.is_end_stream(), room.taken()), (got.len() == whole.len(), 1));
         }
