@@ -42,6 +42,8 @@ fn what_was_said_is_printed_by_node_and_what_was_not_kept_is_counted() {
         assert_eq!(logs(&["r", "--follow"]).ok().lines().count(), 501);
     };
     check(&at);
+    // Without a service the tables tell it, which follow a moment later what was answered.
+    until("the tables have all of it", || place.vastflow(&["runs", "logs", "r"]).out.lines().count() == 501);
     check(&[]);
 }
 
