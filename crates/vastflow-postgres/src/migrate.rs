@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("work", include_str!("../migrations/0003_work.sql")),
     ("plain", include_str!("../migrations/0004_plain.sql")),
     ("line", include_str!("../migrations/0005_line.sql")),
+    ("keys", include_str!("../migrations/0006_keys.sql")),
 ];
 
 /// The first number of the pair that names our advisory lock; the second is made of the schema's name.

@@ -7,6 +7,7 @@ mod differential;
 mod faulty;
 mod large;
 mod life;
+mod line;
 mod opening;
 mod plain;
 mod pooled;
