@@ -54,11 +54,25 @@ pub(crate) async fn history(
     let name = scope.to_string();
     let mut found: Vec<Recorded> = Vec::new();
     let mut from = after;
+    let mut whose: Option<i64> = None;
     while found.len() < limit {
         let rows = page(&shared, &name, from, limit - found.len()).await?;
+        let id = rows.first().map(|row| column::<i64>(row, "id")).transpose()?;
+        if whose.is_some() && id != whose {
+            // What came before is the beginning of something that is not there any more, and may look like the whole.
+            return Err(StoreError::NotFound { what: format!("journal of {scope} any more: its run was deleted") });
+        }
+        whose = id;
         let known = found.len();
         for row in &rows {
-            let (first, at): (i64, i64) = (column(row, "first")?, column(row, "at")?);
+            let Some(first) = column::<Option<i64>>(row, "first")? else {
+                return if column::<i64>(row, "len")?.cast_unsigned() > from.0 {
+                    Err(hidden(&scope))
+                } else {
+                    Ok(found)
+                };
+            };
+            let at: i64 = column(row, "at")?;
             let numbered = (first.cast_unsigned()..).map(Seq).zip(events(column(row, "events")?)?);
             let recorded = numbered.map(|(seq, event)| Recorded { seq, at: time(at), event });
             found.extend(recorded.filter(|recorded| recorded.seq >= from));
@@ -73,14 +87,20 @@ pub(crate) async fn history(
     Ok(found)
 }
 
+/// A run began in a partition of the journal while that was being taken out: see `upkeep`.
+fn hidden(scope: &ScopeId) -> StoreError {
+    StoreError::unavailable(format!("the journal of {scope} is in a partition that comes back within two minutes"))
+}
+
 /// What the next commits of a scope recorded, from the one in the middle of which a position is: as many as have about
-/// [`PAGE`] bytes together, at least one; and whether there are more.
+/// [`PAGE`] bytes together, at least one; and whether there are more. One row without a commit when there is none, no row
+/// when there is no such scope.
 async fn page(shared: &Shared, scope: &str, from: Seq, limit: usize) -> Result<Vec<Row>, StoreError> {
     let schema = &shared.options.schema;
     // Each holds at least one event.
     let sql = format!(
-        "SELECT j.first, j.at, j.events, j.count < j.all OR j.all = $3 AS has_more
-         FROM {schema}.scope s JOIN {schema}.scope r ON r.id = s.run AND r.control < 4 CROSS JOIN LATERAL (
+        "SELECT s.id, s.len, j.first, j.at, j.events, j.count < j.all OR j.all = $3 AS has_more
+         FROM {schema}.scope s JOIN {schema}.scope r ON r.id = s.run AND r.control < 4 LEFT JOIN LATERAL (
              SELECT p.first, p.at, p.events, count(*) OVER () AS count, p.all
              FROM (SELECT first, at, events, sum(octet_length(events)) OVER (ORDER BY first) - octet_length(events) AS before,
                           count(*) OVER () AS all
@@ -88,7 +108,7 @@ async fn page(shared: &Shared, scope: &str, from: Seq, limit: usize) -> Result<V
                          WHERE run = s.run AND scope = s.id AND first >= coalesce((
                              SELECT max(first) FROM {schema}.journal WHERE run = s.run AND scope = s.id AND first <= $2), 0)
                          ORDER BY first LIMIT $3) l) p
-             WHERE p.before < {PAGE}) j
+             WHERE p.before < {PAGE}) j ON true
          WHERE {schema}.key_of(s.name) = {schema}.key_of($1) ORDER BY j.first"
     );
     let (from, most) = (millis(from.0), i64::try_from(limit.min(COMMITS)).unwrap_or(i64::MAX));

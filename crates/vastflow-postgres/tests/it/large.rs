@@ -9,7 +9,7 @@ use vastflow_core::event::Call;
 use vastflow_core::{Codec, Event, NodeIx, Payload, Seq};
 use vastflow_postgres::PostgresStore;
 use vastflow_postgres::tokio_postgres::{Client, Transaction};
-use vastflow_store::{Claim, Committed, Control, Counts, Doomed, Message, Prune, RunQuery, Store, Turn};
+use vastflow_store::{Claim, Committed, Control, Counts, Doomed, Message, Prune, RunQuery, Store, StoreError, Turn};
 use vastflow_testsuite::Probe;
 use vastflow_testsuite::fixture::{self, ALICE, LEASE, Story, T0, after, attempt, inner, root};
 use vastflow_testsuite::servers::Postgres;
@@ -142,6 +142,44 @@ async fn a_long_journal_is_read_in_pages() {
             assert!(some.iter().eq(wanted), "{run}: {limit} after {after}");
         }
     }
+}
+
+/// A run that is deleted while its journal is read in pages is not there: the first pages are not taken for the whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_goes_while_it_is_read() {
+    let url = Postgres::shared().fresh_url();
+    let schema = url.rsplit_once("schema=").unwrap().1.to_owned();
+    let store = Arc::new(PostgresStore::open(&url).await.unwrap());
+    store.put_plan(fixture::plan()).await.unwrap();
+    let probe = Probe::open(Arc::new(Arc::clone(&store) as Arc<dyn Store>)).await;
+    probe.done(fixture::start_commit("r")).await;
+    let begun = probe.row(&fixture::run_id("r")).await.len.0;
+    for at in begun..begun + 8 {
+        let mut commit = fixture::commit(&root("r"), at);
+        let output = Payload::new(Codec::Bytes, vec![7; 1 << 20]);
+        commit.events = vec![Event::NodeSucceeded { node: NodeIx(0), output, call: Call::default() }];
+        probe.done(commit).await;
+    }
+    let other = client().await;
+    // Each page takes a while.
+    let slow = format!(
+        "CREATE OR REPLACE FUNCTION {schema}.key_of(name text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
+         $$ BEGIN PERFORM pg_sleep(0.2); RETURN name; END $$"
+    );
+    other.batch_execute(&slow).await.unwrap();
+    let before = store.round_trips();
+    let read = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.history(&root("r"), Seq::ZERO, usize::MAX).await }
+    });
+    while store.round_trips() < before + 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!read.is_finished(), "the first of nine pages has come");
+    other.batch_execute(&format!("UPDATE {schema}.scope SET control = 4")).await.unwrap();
+    let why = read.await.unwrap().unwrap_err();
+    assert!(matches!(why, StoreError::NotFound { .. }), "{why}");
+    assert_eq!(store.history(&root("r"), Seq::ZERO, usize::MAX).await.unwrap(), [], "and then it has none");
 }
 
 /// One claim hands over about 8 MiB of mail, and says that there is more.
