@@ -184,6 +184,28 @@ impl Lent<'_> {
         self.try_rows(sql, with).await.map_err(|failed| failed.into_error(doing))
     }
 
+    /// One statement that cannot be part of a transaction. Behind a pooler the server has no time-out for it: who waits for
+    /// longer gives the connection up.
+    pub(crate) async fn alone(&mut self, doing: &str, sql: &str) -> Result<(), StoreError> {
+        let Some(object) = self.object.take() else { return Err(Failed::Late.into_error(doing)) };
+        self.of.round_trips.fetch_add(1, Ordering::Relaxed);
+        match tokio::time::timeout(self.of.most, object.batch_execute(sql)).await {
+            Ok(done) => {
+                if done.as_ref().err().is_some_and(fail::spoils) {
+                    self.of.forget(object);
+                } else {
+                    self.object = Some(object);
+                }
+                done.map_err(|error| driver(doing, error))
+            }
+            Err(_) => {
+                // It is not broken, and nor are the others.
+                drop(Object::take(object));
+                Err(Failed::Late.into_error(doing))
+            }
+        }
+    }
+
     /// One statement, one round trip; preparing it the first time is another.
     pub(crate) async fn try_rows(&mut self, sql: &str, with: &[Parameter<'_>]) -> Result<Vec<Row>, Failed> {
         let Some(object) = self.object.take() else { return Err(Failed::Late) };

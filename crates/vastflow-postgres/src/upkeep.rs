@@ -1,6 +1,5 @@
 //! The partitions of the journal: made before they are needed, dropped when no run of theirs is left.
 
-use crate::fail::driver;
 use crate::hints::jitter;
 use crate::shared::Shared;
 use std::sync::Arc;
@@ -47,7 +46,6 @@ pub(crate) async fn partitions(shared: &Shared) -> Result<(), StoreError> {
 async fn make(shared: &Shared, from: i64) -> Result<(), StoreError> {
     let schema = &shared.options.schema;
     let (to, name) = (from + KEYS, format!("journal_{}", from / KEYS));
-    let lent = shared.connections.lend().await?;
     let sql = format!(
         "DO $$ BEGIN
              PERFORM pg_advisory_xact_lock(hashtextextended('{schema}.journal', 0));
@@ -57,43 +55,72 @@ async fn make(shared: &Shared, from: i64) -> Result<(), StoreError> {
              INSERT INTO {schema}.journal_part (from_key, to_key, name) VALUES ({from}, {to}, '{name}');
          END $$"
     );
-    lent.client()?.batch_execute(&sql).await.map_err(|error| driver(DOING, error))
+    shared.connections.lend().await?.rows(DOING, &sql, &[]).await.map(drop)
 }
 
-/// Drops partitions of which every run was deleted and to which no new one comes.
+/// Drops partitions of which every run was deleted and to which no new one comes, and brings to its end what was begun
+/// before and given up.
 async fn drop_empty(shared: &Shared) -> Result<(), StoreError> {
     let schema = &shared.options.schema;
+    // PostgreSQL takes out no other while one is on its way.
     let sql = format!(
-        "SELECT p.name, p.from_key FROM {schema}.journal_part p
-         WHERE p.to_key + {KEYS} <= (SELECT last_value FROM {schema}.scope_id)
-           AND NOT EXISTS (SELECT FROM {schema}.run r WHERE r.key >= p.from_key AND r.key < p.to_key)"
+        "SELECT p.name, p.from_key, p.to_key, i.inhdetachpending AS is_pending
+         FROM {schema}.journal_part p LEFT JOIN pg_inherits i ON i.inhrelid = to_regclass('{schema}.' || p.name)
+         WHERE i.inhdetachpending IS NOT FALSE
+            OR p.to_key + {KEYS} <= (SELECT last_value FROM {schema}.scope_id)
+               AND NOT EXISTS (SELECT FROM {schema}.run r WHERE r.key >= p.from_key AND r.key < p.to_key)
+         ORDER BY i.inhdetachpending DESC NULLS LAST, p.from_key"
     );
+    let mut all = Ok(());
     for row in shared.connections.rows(DOING, &sql, &[]).await? {
-        let (name, from): (String, i64) = (row.get(0), row.get(1));
-        detach(shared, &name).await?;
-        let lent = shared.connections.lend().await?;
+        let part = Part { name: row.get(0), from: row.get(1), to: row.get(2) };
+        // What is in the way of one keeps nobody from the others.
+        all = all.and(part.take_out(shared, row.get(3)).await);
+    }
+    all
+}
+
+/// A partition that has, or had, no run any more.
+struct Part {
+    name: String,
+    from: i64,
+    to: i64,
+}
+
+impl Part {
+    async fn take_out(&self, shared: &Shared, is_pending: Option<bool>) -> Result<(), StoreError> {
+        if let Some(is_pending) = is_pending {
+            self.detach(shared, is_pending).await?;
+        }
+        self.end(shared).await
+    }
+
+    /// Takes it out of the journal, so that nobody who reads or writes that has to wait until it is gone, nor for those
+    /// that its end waits for. When it was begun before and given up, it is brought to its end.
+    async fn detach(&self, shared: &Shared, is_pending: bool) -> Result<(), StoreError> {
+        let (schema, name) = (&shared.options.schema, &self.name);
+        let how = if is_pending { "FINALIZE" } else { "CONCURRENTLY" };
+        let sql = format!("ALTER TABLE {schema}.journal DETACH PARTITION {schema}.{name} {how}");
+        shared.connections.lend().await?.alone(DOING, &sql).await
+    }
+
+    /// Drops it. A transaction that lasted for long may have begun a run in it until it was out: then it comes back.
+    async fn end(&self, shared: &Shared) -> Result<(), StoreError> {
+        let (schema, Part { name, from, to }) = (&shared.options.schema, self);
         let sql = format!(
             "DO $$ BEGIN
                  PERFORM pg_advisory_xact_lock(hashtextextended('{schema}.journal', 0));
+                 IF NOT EXISTS (SELECT FROM {schema}.journal_part WHERE from_key = {from})
+                    OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass('{schema}.{name}'))
+                 THEN RETURN; END IF;
+                 IF EXISTS (SELECT FROM {schema}.{name}) THEN
+                     ALTER TABLE {schema}.journal ATTACH PARTITION {schema}.{name} FOR VALUES FROM ({from}) TO ({to});
+                     RETURN;
+                 END IF;
                  DELETE FROM {schema}.journal_part WHERE from_key = {from};
-                 IF NOT FOUND THEN RETURN; END IF;
                  DROP TABLE {schema}.{name};
              END $$"
         );
-        lent.client()?.batch_execute(&sql).await.map_err(|error| driver(DOING, error))?;
+        shared.connections.lend().await?.rows(DOING, &sql, &[]).await.map(drop)
     }
-    Ok(())
-}
-
-/// Takes a partition out of the journal, so that nobody who reads or writes that has to wait until it is gone, nor for
-/// those that its end waits for. When it was begun before and given up, it is brought to its end.
-async fn detach(shared: &Shared, name: &str) -> Result<(), StoreError> {
-    let schema = &shared.options.schema;
-    let sql = format!("SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass('{schema}.{name}')");
-    let rows = shared.connections.rows(DOING, &sql, &[]).await?;
-    let Some(row) = rows.first() else { return Ok(()) };
-    let how = if row.get(0) { "FINALIZE" } else { "CONCURRENTLY" };
-    let sql = format!("ALTER TABLE {schema}.journal DETACH PARTITION {schema}.{name} {how}");
-    let lent = shared.connections.lend().await?;
-    lent.client()?.batch_execute(&sql).await.map_err(|error| driver(DOING, error))
 }

@@ -9,6 +9,7 @@ mod large;
 mod life;
 mod line;
 mod opening;
+mod parts;
 mod plain;
 mod pooled;
 mod races;
