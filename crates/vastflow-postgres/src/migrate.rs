@@ -16,6 +16,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("plain", include_str!("../migrations/0004_plain.sql")),
     ("line", include_str!("../migrations/0005_line.sql")),
     ("keys", include_str!("../migrations/0006_keys.sql")),
+    ("prune", include_str!("../migrations/0007_prune.sql")),
 ];
 
 /// The first number of the pair that names our advisory lock; the second is made of the schema's name.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use vastflow_core::Timestamp;
 use vastflow_postgres::tokio_postgres::{Client, NoTls, connect};
 use vastflow_postgres::{Options, PostgresStore};
-use vastflow_store::{Claim, Committed, Control, Store};
+use vastflow_store::{Claim, Committed, Control, Doomed, Prune, Store};
 use vastflow_testsuite::fixture::{self, ALICE, BOB, LEASE, Story, T0, attempt};
 use vastflow_testsuite::servers::Postgres;
 use vastflow_testsuite::{Harness, Probe};
@@ -97,6 +97,34 @@ async fn batches_in_any_order_all_come_through() {
     for task in tasks {
         assert!(task.await.unwrap() > 0);
     }
+}
+
+/// A deletion waits for runs in the order in which commits do: for one that a batch has, and not with what it wants next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_and_a_batch_do_not_wait_for_each_other() {
+    let place = Place::fresh();
+    let schema = place.schema();
+    let store = place.open().await;
+    let probe = Probe::open(Arc::new(Arc::clone(&store))).await;
+    // Begun in the other order than that of their names.
+    for run in ["b", "a"] {
+        let mut story = probe.begin(run).await;
+        for node in 0..3 {
+            probe.done(story.finish(attempt(node, 1))).await;
+        }
+    }
+    let mut other = client().await;
+    let batch = other.transaction().await.unwrap();
+    let lock = |run: &str| format!("SELECT FROM {schema}.scope WHERE name = '{run}' FOR NO KEY UPDATE");
+    batch.query(&lock("a"), &[]).await.unwrap();
+    let ask = Prune { which: Doomed::Runs(["a", "b"].map(fixture::run_id).into()), limit: 10 };
+    let pruned = tokio::spawn(async move { store.prune(&ask).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!pruned.is_finished(), "it waits for the one that is locked");
+    let next = tokio::time::timeout(Duration::from_millis(500), batch.query(&lock("b"), &[])).await;
+    next.expect("at once").unwrap();
+    batch.rollback().await.unwrap();
+    assert_eq!(pruned.await.unwrap().unwrap().runs, 2);
 }
 
 /// Thirty batches that each append to all runs, as far as nobody else did meanwhile; how many got in.
