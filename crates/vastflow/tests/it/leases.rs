@@ -1,6 +1,6 @@
 //! Leases: who keeps them, what a worker does that lost its own, and what becomes of calls that kill their workers.
 
-use crate::support::{Scene, history, ok, root};
+use crate::support::{Scene, history, ok};
 use crate::watched::Watched;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
