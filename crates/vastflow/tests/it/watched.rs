@@ -43,6 +43,8 @@ pub struct Tally {
     pub looks: AtomicUsize,
     /// They are answered as unavailable.
     pub no_looks: AtomicBool,
+    /// Journals of inner scopes that were asked for.
+    pub inner_histories: AtomicUsize,
     /// Events that were read from journals.
     pub events_read: AtomicUsize,
     /// While there is a place for them, answers to commits are kept back.
@@ -148,6 +150,9 @@ impl Store for Watched {
         if let Some(together) = self.tally.together.get() {
             self.tally.waiting.fetch_add(1, Ordering::SeqCst);
             together.wait().await;
+        }
+        if !scope.is_root() {
+            self.tally.inner_histories.fetch_add(1, Ordering::SeqCst);
         }
         let events = self.inner.history(scope, after, limit).await?;
         self.tally.events_read.fetch_add(events.len(), Ordering::SeqCst);

@@ -71,6 +71,24 @@ fn forty_diamonds_are_planned_at_once() {
     assert!(took < Duration::from_millis(50), "it took {took:?}");
 }
 
+/// Nobody has spoken to an item's scope before: its claim says so, and its journal is not asked for.
+#[test]
+fn the_journals_of_new_items_are_not_asked_for() {
+    on_every_store(|place| async move {
+        const ITEMS: u32 = 200;
+        let flow = Flow::dag("list", |dag, upto: Node<u32>| {
+            let items = dag.node("items", |upto: u32| async move { ok((0..upto).collect::<Vec<u32>>()) }, upto);
+            dag.for_each("each", items, |dag, n| dag.node("same", |n: u32| async move { ok(n) }, n))
+        });
+        let (store, tally) = Watched::over(place.open().await);
+        let engine = Engine::on(store).flow(flow.unwrap()).start().await.unwrap();
+        let run = engine.run("list", ITEMS).await.unwrap();
+        assert_eq!(run.output::<Vec<u32>>().await.unwrap().len(), ITEMS as usize);
+        let asked = tally.inner_histories.load(Ordering::SeqCst);
+        assert!(asked < ITEMS as usize / 2, "{asked} journals of {ITEMS} items");
+    });
+}
+
 /// More than any window, batch or page holds at once.
 #[test]
 fn a_list_has_thousands_of_results() {
