@@ -503,6 +503,8 @@ fn a_call_that_was_given_up_and_claimed_again_here_is_not_made_twice() {
         while store.tasks(&root(run.id().as_str())).await.unwrap()[0].token.0 < 2 {
             tokio::task::yield_now().await;
         }
+        // The store has given it; that the engine has taken it in shows nowhere.
+        tokio::time::sleep(100.ms()).await;
         scene.go.notify_one();
         assert_eq!(run.output::<u32>().await.unwrap(), 1);
         assert_eq!(scene.lines(), ["hold 1"], "the call answers the younger claim");
