@@ -72,7 +72,7 @@ impl Store for SqliteStore {
         let (claims, marks, has_news, last) = {
             let mut inner = self.shared.open()?;
             let claims = inner.ledger.claim(&ask)?;
-            let marks = inner.suspects.note(&claims.tasks);
+            let marks = inner.suspects.note(&claims.tasks, ask.watch);
             (claims, marks, inner.ledger.take_news(), inner.last)
         };
         self.shared.hint(has_news);

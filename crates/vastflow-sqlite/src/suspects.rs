@@ -26,6 +26,8 @@ pub(crate) struct Suspects {
     watched: FxHashSet<u64>,
     /// Somebody had deaths to its name when the store was opened.
     is_kept: bool,
+    /// Calls were handed out to somebody who does not want to know.
+    is_unwatched: bool,
     file: Option<Arc<File>>,
     path: PathBuf,
 }
@@ -89,11 +91,15 @@ impl Suspects {
             return Ok(Suspects::default());
         }
         let file = replace(&path, &kept).map_err(|why| fail::io("writing", &path, why))?;
-        Ok(Suspects { watched, is_kept: !kept.is_empty(), file: Some(Arc::new(file)), path })
+        Ok(Suspects { watched, is_kept: !kept.is_empty(), is_unwatched: false, file: Some(Arc::new(file)), path })
     }
 
-    /// What is to be written before these are handed out; mostly nothing.
-    pub(crate) fn note(&mut self, tasks: &[Claimed]) -> Result<Option<Marks>, StoreError> {
+    /// What is to be written before these are handed out; mostly nothing. `watch` says that somebody wants to know.
+    pub(crate) fn note(&mut self, tasks: &[Claimed], watch: bool) -> Result<Option<Marks>, StoreError> {
+        if !watch {
+            self.is_unwatched |= !tasks.is_empty();
+            return Ok(None);
+        }
         let Some(file) = self.file.as_ref().filter(|_| !self.watched.is_empty()) else { return Ok(None) };
         let mut text = Vec::new();
         for Claimed { scope, task, .. } in tasks {
@@ -106,7 +112,7 @@ impl Suspects {
 
     /// The process ends well. The file that is to go then: whoever was watched was handed out, and nobody died of it.
     pub(crate) fn done_with(&mut self) -> Option<PathBuf> {
-        let is_over = self.watched.is_empty() && !self.is_kept;
+        let is_over = (self.watched.is_empty() || self.is_unwatched) && !self.is_kept;
         self.file.take().filter(|_| is_over).map(|_| std::mem::take(&mut self.path))
     }
 }

@@ -42,6 +42,9 @@ pub struct Claim {
     /// The worker has nothing in hand and begins nothing else meanwhile: it is given one call that must run alone, and no
     /// other call.
     pub alone: bool,
+    /// The worker gives up calls that end its process. A store that does not know what a process had in hand when it died
+    /// writes down what this one is given, where that may matter.
+    pub watch: bool,
     /// Which claim of its worker this is; none: nothing is to be done about answers that do not arrive.
     pub turn: Option<Turn>,
     /// What time it is; stores with a clock of their own do not look at it.
@@ -61,6 +64,7 @@ impl Claim {
             limits: [].into(),
             windows: [].into(),
             alone: false,
+            watch: false,
             turn: None,
             now,
         }

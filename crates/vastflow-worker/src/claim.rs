@@ -145,6 +145,7 @@ async fn claim(shared: &Shared, turn: &mut Turn, max: usize, alone: bool) -> Res
         limits: Arc::clone(&shared.limits),
         windows: shared.windows.sizes().into(),
         alone,
+        watch: shared.quarantines(),
         turn: Some(*turn),
         now: shared.now(),
     };

@@ -183,8 +183,9 @@ impl EngineBuilder {
     }
 
     /// How many workers may die while they make a call and no other, before that call is not made any more: its node waits
-    /// for an operator, who finds it by [`Run::attention`]. 3 unless said; 0 is never. Of an SQLite file the one process
-    /// that has it open is the worker, and the next one that opens it goes on counting; `memory:` forgets with its process.
+    /// for an operator, who finds it by [`Run::attention`]. 3 unless said where workers share a store, else never; 0 is
+    /// never. Of an SQLite file the process that has it open is the worker, and the next one that opens it goes on counting;
+    /// who is killed from outside during the same call each time looks the same. `memory:` forgets with its process.
     pub const fn max_crashes(mut self, workers: u8) -> Self {
         self.max_crashes = Some(workers);
         self
@@ -246,7 +247,8 @@ impl EngineBuilder {
         let limits = self.limits.into_iter().map(|(lane, limit)| limit.of(lane)).collect::<Result<_, Error>>()?;
         let lanes = Lanes::new(served);
         self.flows.iter().try_for_each(|(plan, _)| lanes.check(plan))?;
-        let max_crashes = self.max_crashes.unwrap_or(MAX_CRASHES);
+        let is_fleet = self.store.capabilities().fleet;
+        let max_crashes = self.max_crashes.unwrap_or(if is_fleet { MAX_CRASHES } else { 0 });
         let about = introduce(self.name, self.concurrency, lanes.names());
         let windows = Windows::new(self.windows)?;
         let room = Room { slots: self.concurrency, lanes, limits, windows, max_crashes, sight: self.sight };

@@ -177,9 +177,14 @@ impl Shared {
         })
     }
 
+    /// Whether it gives up calls that end their process.
+    pub(crate) const fn quarantines(&self) -> bool {
+        self.max_crashes > 0
+    }
+
     /// Whether a call is not made any more that so many workers died of.
     pub(crate) const fn is_deadly(&self, crashes: u8) -> bool {
-        self.max_crashes > 0 && crashes >= self.max_crashes
+        self.quarantines() && crashes >= self.max_crashes
     }
 
     /// Whether this engine goes on with what it records itself.

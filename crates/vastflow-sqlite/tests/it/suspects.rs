@@ -11,7 +11,7 @@ use vastflow_testsuite::fixture::{ALICE, Story, after, attempt, plan, root};
 
 /// The runs whose calls are given.
 async fn claim(store: &SqliteStore, most: usize, alone: bool) -> Vec<String> {
-    let ask = Claim { alone, ..Claim::new(ALICE, most, Duration::from_secs(30), after(1)) };
+    let ask = Claim { alone, watch: true, ..Claim::new(ALICE, most, Duration::from_secs(30), after(1)) };
     let tasks = store.claim(ask).await.unwrap().tasks;
     tasks.iter().map(|claimed| claimed.scope.run().to_string()).collect()
 }

@@ -22,7 +22,7 @@ fn poison() -> Flow<u32, u32> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(path) = std::env::var(PATH) else { return };
-    let engine = Engine::open(&path).await.unwrap().flow(poison()).start().await.unwrap();
+    let engine = Engine::open(&path).await.unwrap().flow(poison()).max_crashes(3).start().await.unwrap();
     drop(engine.run("poison", 0_u32).id("guilty").await.unwrap());
     for innocent in 1..=3_u32 {
         let run = engine.run("poison", innocent).id(&format!("innocent-{innocent}")).await.unwrap();
