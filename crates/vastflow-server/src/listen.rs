@@ -96,6 +96,8 @@ impl Listening {
         let (graceful, drain) = (GracefulShutdown::new(), self.app.limits.drain);
         let router = routes::router(Arc::clone(&self.app));
         let full = Buckets::new(1.0 / 60.0, 1);
+        // One that lasts: made anew for each connection it would miss what is said between two of them.
+        let mut told = std::pin::pin!(told_to_end());
         loop {
             tokio::select! {
                 taken = self.listener.accept() => match taken {
@@ -106,7 +108,7 @@ impl Listening {
                     }
                 },
                 () = self.ends.cancelled() => break,
-                () = told_to_end() => break,
+                () = &mut told => break,
             }
         }
         drop((self.listener, router));
