@@ -44,6 +44,11 @@ pub(crate) async fn beat_once(shared: &Shared) -> Result<(), StoreError> {
 
 /// Says that the engine counts as alive for this long, under one of its names; gives whether that had been given up.
 async fn beat_as(shared: &Shared, worker: WorkerId, lease: Duration) -> Result<bool, StoreError> {
+    // One after the other: a sign of life that came after the goodbye would bring the dead back for a lease.
+    let _turn = shared.signs.lock().await;
+    if shared.stopped.is_off() && !lease.is_zero() {
+        return Ok(false);
+    }
     let beat = Heartbeat { worker, about: shared.about(), lease, now: shared.now() };
     let asked = Instant::now();
     // One that hangs must not keep the next from being tried.

@@ -44,8 +44,18 @@ struct Claiming {
     failures: u32,
 }
 
+/// Says, however it ends, that nothing is claimed any more.
+struct ClaimsOver<'a>(&'a Shared);
+
+impl Drop for ClaimsOver<'_> {
+    fn drop(&mut self) {
+        self.0.claims.turn_off();
+    }
+}
+
 /// Claims until the engine drains.
 pub(crate) async fn claim_work(shared: Arc<Shared>) {
+    let _over = ClaimsOver(&shared);
     let mut wakeups = shared.store.wakeups();
     let mut claiming = Claiming { aside: Aside::new(shared.life.nonce()), turn: Turn::default(), failures: 0 };
     while !shared.draining.is_off() {

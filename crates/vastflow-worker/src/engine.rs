@@ -274,8 +274,9 @@ impl EngineBuilder {
         }
         shared.runtime.spawn(take_turns(Arc::clone(&shared)));
         shared.runtime.spawn(look_around(Arc::clone(&shared)));
-        if self.concurrency > 0 {
-            shared.runtime.spawn(claim_work(Arc::clone(&shared)));
+        match self.concurrency {
+            0 => shared.claims.turn_off(),
+            _ => drop(shared.runtime.spawn(claim_work(Arc::clone(&shared)))),
         }
         shared.runtime.spawn(breathe(Arc::clone(&shared)));
         let alive = Alive { beats, shared: Arc::clone(&shared) };
@@ -511,6 +512,9 @@ impl Engine {
     /// As [`Engine::shutdown`].
     pub async fn shutdown_within(self, limit: Duration) -> Result<(), Error> {
         self.shared.draining.turn_off();
+        // What a claim that is on its way still brings would be out of reach until the lease ends, and its asking would
+        // come after the goodbye.
+        let _ = tokio::time::timeout(limit.min(self.shared.lease / 3), self.shared.claims.off()).await;
         let rested = tokio::time::timeout(limit, self.shared.rest()).await;
         let calls = if rested.is_ok() { 0 } else { self.shared.cancel_calls() };
         let leases = self.shared.leases();

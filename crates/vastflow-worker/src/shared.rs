@@ -35,6 +35,8 @@ use vastflow_store::{LaneLimit, Lease, OpId, Store, StoreError, WorkerId, Worker
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) life: Life,
+    /// Held while a sign of life is on its way.
+    pub(crate) signs: tokio::sync::Mutex<()>,
     /// What time it is for this engine.
     pub(crate) clock: StoreClock,
     pub(crate) stats: Counting,
@@ -55,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) library: RwLock<Library>,
     /// Set when no new work may begin.
     pub(crate) draining: Switch,
+    /// Set when nothing is claimed any more, and no claim is on its way.
+    pub(crate) claims: Switch,
     /// Set when everything must end.
     pub(crate) stopped: Switch,
     /// Why the engine cannot go on, once it cannot.
@@ -142,6 +146,7 @@ impl Shared {
         Arc::new_cyclic(|weak| Shared {
             store,
             life: Life::new(nonce),
+            signs: tokio::sync::Mutex::default(),
             clock: StoreClock::default(),
             stats: Counting::default(),
             observer: sight.observer,
@@ -156,6 +161,7 @@ impl Shared {
             lease,
             library: RwLock::new(library),
             draining: Switch::default(),
+            claims: Switch::default(),
             stopped: Switch::default(),
             broken: OnceLock::new(),
             turn: Arc::default(),

@@ -5,6 +5,7 @@ use crate::watched::Watched;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use vastflow::prelude::*;
 use vastflow::store::{MemoryStore, Store};
 use vastflow::{EngineBuilder, Flow, RunStatus};
@@ -50,6 +51,18 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(5.secs(), what).await.expect("it takes too long")
 }
 
+async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        tokio::time::sleep(5.ms()).await;
+    }
+}
+
+/// How many are taken for alive.
+async fn alive(store: &Arc<dyn Store>) -> usize {
+    let fleet = store.fleet().await.unwrap();
+    fleet.workers.iter().filter(|worker| worker.until > fleet.now).count()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_worker_did_not_end_goes_to_others_when_it_shuts_down() {
     let (store, scene) = (store(), Scene::new());
@@ -70,6 +83,41 @@ async fn what_a_worker_did_not_end_goes_to_others_when_it_shuts_down() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_of_life_that_is_late_does_not_bring_back_who_has_said_goodbye() {
+    let (store, scene) = (store(), Scene::new());
+    let (watched, tally) = Watched::over(Arc::clone(&store));
+    let engine = on(&watched, &hangs_once(&scene)).lease(30.secs()).start().await.unwrap();
+    let late = tally.late_beats.get_or_init(Notify::new);
+    soon(until(|| tally.waiting.load(Ordering::SeqCst) > 0)).await;
+    let mut ending = tokio::spawn(engine.shutdown());
+    // A goodbye that waits for nothing is said by then.
+    let _ = tokio::time::timeout(100.ms(), &mut ending).await;
+    late.notify_one();
+    soon(until(|| ending.is_finished())).await;
+    soon(until(|| tally.beats.load(Ordering::SeqCst) == tally.beats_heard.load(Ordering::SeqCst))).await;
+    assert_eq!(alive(&store).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_a_claim_that_is_late_and_what_it_brings_goes_on() {
+    let store = store();
+    let flow = Flow::dag("adds", |dag, n: Node<u32>| dag.node("n", |n: u32| async move { ok(n + 1) }, n)).unwrap();
+    let (watched, tally) = Watched::over(Arc::clone(&store));
+    let late = tally.late_claims.get_or_init(Notify::new);
+    let ends = on(&watched, &flow).lease(30.secs()).start().await.unwrap();
+    soon(until(|| tally.waiting.load(Ordering::SeqCst) > 0)).await;
+    let starts = on(&store, &flow).lease(30.secs()).concurrency(0).start().await.unwrap();
+    let run = starts.run("adds", 1_u32).await.unwrap();
+    let mut ending = tokio::spawn(ends.shutdown());
+    let _ = tokio::time::timeout(100.ms(), &mut ending).await;
+    late.notify_one();
+    soon(until(|| ending.is_finished())).await;
+    let _next = on(&store, &flow).lease(30.secs()).start().await.unwrap();
+    assert_eq!(soon(run.output::<u32>()).await.unwrap(), 2);
+    assert_eq!(alive(&store).await, 2, "the one that starts, and the next");
 }
 
 #[test]

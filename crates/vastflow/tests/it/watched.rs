@@ -53,6 +53,12 @@ pub struct Tally {
     pub together: OnceLock<Barrier>,
     /// Tasks are told as they were some time ago: before this is notified.
     pub late_tasks: OnceLock<Notify>,
+    /// Signs of life reach the store some time later: when this is notified. A goodbye does at once.
+    pub late_beats: OnceLock<Notify>,
+    /// So do claims: they reach it when this is notified.
+    pub late_claims: OnceLock<Notify>,
+    /// Signs of life that the store has answered.
+    pub beats_heard: AtomicUsize,
     /// How many came to wait for the others, or for being notified.
     pub waiting: AtomicUsize,
 }
@@ -143,6 +149,10 @@ impl Store for Watched {
         }
         self.tally.connected()?;
         self.tally.most_asked.fetch_max(ask.max, Ordering::SeqCst);
+        if let Some(late) = self.tally.late_claims.get() {
+            self.tally.waiting.fetch_add(1, Ordering::SeqCst);
+            late.notified().await;
+        }
         self.inner.claim(ask).await
     }
 
@@ -162,7 +172,12 @@ impl Store for Watched {
     async fn heartbeat(&self, beat: Heartbeat) -> Result<Pulse, StoreError> {
         self.tally.beats.fetch_add(1, Ordering::SeqCst);
         self.tally.connected()?;
+        if let Some(late) = self.tally.late_beats.get().filter(|_| !beat.lease.is_zero()) {
+            self.tally.waiting.fetch_add(1, Ordering::SeqCst);
+            late.notified().await;
+        }
         let mut pulse = self.inner.heartbeat(beat).await?;
+        self.tally.beats_heard.fetch_add(1, Ordering::SeqCst);
         let ahead = self.tally.ahead.load(Ordering::SeqCst);
         if ahead > 0 {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
