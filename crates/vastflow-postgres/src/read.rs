@@ -14,8 +14,8 @@ use vastflow_core::{
     Event, Name, Plan, PlanHash, Recorded, RunId, RunOutcome, RunStarted, RunStatus, ScopeId, Seq, Timestamp, codec,
 };
 use vastflow_store::{
-    ClaimToken, ControlWord, Counts, Doomed, Fleet, Prune, Pruned, QueueRow, QueuedTask, RunPage, RunQuery, RunRow,
-    StoreError, TaskState, WorkerId, WorkerRow,
+    ClaimToken, ControlWord, Counts, Doomed, Filling, Fleet, PAGE_BYTES, Prune, Pruned, QueueRow, QueuedTask, RunPage,
+    RunQuery, RunRow, StoreError, TaskState, WorkerId, WorkerRow,
 };
 
 const DOING: &str = "reading";
@@ -217,11 +217,19 @@ pub(crate) async fn runs(shared: Arc<Shared>, query: RunQuery) -> Result<RunPage
         sql.push_str(&format!(" AND r.labels @> ${}::text::jsonb", with.len()));
     }
     sql.push_str(" ORDER BY r.key DESC LIMIT $2");
+    // The row behind a page that is full by its bytes is read too: it says that there is more. Only lengths are added up;
+    // what is not given is not fetched.
+    let sql = format!(
+        "SELECT * FROM (SELECT *, sum(bytes) OVER (ORDER BY key DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS \
+         before FROM (SELECT *, octet_length(began) + coalesce(octet_length(output), 0) AS bytes FROM ({sql}) listed) \
+         weighed) summed WHERE before IS NULL OR before < {PAGE_BYTES} ORDER BY key DESC"
+    );
     let sql = sql.replace("{schema}", &shared.options.schema);
-    let mut rows: Vec<RunRow> = shared.read(&sql, &with).await?.iter().map(row).collect::<Result<_, _>>()?;
-    let has_more = rows.len() > size;
-    rows.truncate(size);
-    Ok(RunPage { next: rows.last().filter(|_| has_more).map(|row| row.key), rows })
+    let mut filling = Filling::new(size);
+    for found in &shared.read(&sql, &with).await? {
+        filling.take_of(row(found)?, column::<Option<i32>>(found, "bytes")?.map_or(0, i32::unsigned_abs) as usize);
+    }
+    Ok(filling.page())
 }
 
 pub(crate) async fn counts(shared: Arc<Shared>) -> Result<Counts, StoreError> {

@@ -8,7 +8,7 @@ use crate::wire::told;
 use serde::Deserialize;
 use std::sync::Arc;
 use vastflow_core::{Name, RunId};
-use vastflow_store::{Doomed, Keep, Prune, Pruned, RunPage, RunQuery, RunRow, StoreError};
+use vastflow_store::{Doomed, Filling, Keep, Prune, Pruned, RunPage, RunQuery, RunRow, StoreError};
 
 /// How many runs one step looks at, so that no list holds up the others for long.
 const LOOK: usize = 500;
@@ -47,9 +47,9 @@ pub(crate) async fn one(link: &Arc<Link>, id: &RunId) -> Result<Option<RunRow>, 
 /// A page of runs: looks until it is full, a bounded number of runs at a time.
 pub(crate) async fn page(link: &Arc<Link>, query: &RunQuery) -> Result<RunPage, StoreError> {
     let size = query.page_size();
-    let mut rows: Vec<RunRow> = Vec::new();
+    let mut filling = Filling::new(size);
     let mut before = query.before.map_or_else(|| "+inf".to_owned(), |key| format!("({key}"));
-    while rows.len() <= size && !before.is_empty() {
+    while !filling.is_done() && !before.is_empty() {
         let ask = PageAsk {
             flow: query.flow.as_ref().map_or("", Name::as_str),
             status: query.status.map(digit_of_status).unwrap_or_default(),
@@ -60,14 +60,12 @@ pub(crate) async fn page(link: &Arc<Link>, query: &RunQuery) -> Result<RunPage, 
         for row in told.rows {
             let row = row.read()?;
             if query.matches(&row.summary.started, row.summary.status) {
-                rows.push(row);
+                filling.take(row);
             }
         }
         before = told.before;
     }
-    let has_more = rows.len() > size;
-    rows.truncate(size);
-    Ok(RunPage { next: rows.last().filter(|_| has_more).map(|row| row.key), rows })
+    Ok(filling.page())
 }
 
 told! {

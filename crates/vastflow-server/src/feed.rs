@@ -4,6 +4,7 @@
 //! while somebody listens and something happens. Where nothing did for a while, the store's hints say when to look again.
 
 use crate::auth::random;
+use crate::list::each_of;
 use crate::problem::Answer;
 use crate::show;
 use crate::state::App;
@@ -195,62 +196,78 @@ impl Look {
     async fn first(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         let newest = store.runs(&RunQuery { limit: 1, ..RunQuery::default() }).await?;
         self.newest = newest.rows.first().map(|row| row.key);
-        let open = unfinished(store).await?;
-        self.open = open.into_iter().map(|row| (row.id, row.len)).collect();
-        Ok(())
+        unfinished(store, |row| _ = self.open.insert(row.id, row.len)).await
     }
 
     /// What is new since the last look, the oldest first.
     async fn again(&mut self, store: &dyn Store) -> Result<Vec<RunRow>, StoreError> {
-        let mut changed = self.begun(store).await?;
+        let mut changed: Vec<Changed> = self.begun(store).await?;
         let mut open = FxHashMap::default();
-        for row in unfinished(store).await? {
+        let look = |row: StoredRow| {
             // One that began after the look at those that begin is news of the next look.
             if Some(row.key) > self.newest {
-                continue;
+                return;
             }
             if self.open.remove(&row.id).is_none_or(|len| len != row.len) {
-                changed.push(row.clone());
+                changed.push(Changed::of(&row));
             }
             open.insert(row.id, row.len);
-        }
+        };
+        unfinished(store, look).await?;
         // Those that are not open any more have ended; of others there is not enough room to follow them.
         for id in std::mem::replace(&mut self.open, open).into_keys() {
-            changed.extend(store.run(&id).await?.filter(|row| row.summary.status.is_final()));
+            changed.extend(store.run(&id).await?.filter(|row| row.summary.status.is_final()).as_ref().map(Changed::of));
         }
-        changed.sort_by_key(|row| (row.key, row.len));
-        changed.dedup_by_key(|row| row.key);
-        Ok(changed.iter().map(|row| show::row(&row.id, &row.summary)).collect())
+        changed.sort_by_key(|change| (change.key, change.len));
+        changed.dedup_by_key(|change| change.key);
+        Ok(changed.into_iter().map(|change| change.row).collect())
     }
 
     /// The runs that began since the last look and are over already.
-    async fn begun(&mut self, store: &dyn Store) -> Result<Vec<StoredRow>, StoreError> {
-        let (mut rows, mut query) = (Vec::new(), RunQuery { limit: PAGE, ..RunQuery::default() });
+    async fn begun(&mut self, store: &dyn Store) -> Result<Vec<Changed>, StoreError> {
+        let (mut seen, mut query) = (0, RunQuery { limit: PAGE, ..RunQuery::default() });
+        let (mut newest, mut over) = (self.newest, Vec::new());
         let known = self.newest;
         loop {
             let page = store.runs(&query).await?;
             let is_last = page.rows.last().is_none_or(|row| Some(row.key) <= known);
-            rows.extend(page.rows.into_iter().filter(|row| Some(row.key) > known));
+            for row in page.rows.into_iter().filter(|row| Some(row.key) > known) {
+                seen += 1;
+                newest = newest.max(Some(row.key));
+                match row.summary.status.is_final() {
+                    true => over.push(Changed::of(&row)),
+                    // It is told of with those that go on.
+                    false => _ = self.open.insert(row.id, Seq::ZERO),
+                }
+            }
             query.before = page.next;
-            if is_last || query.before.is_none() || rows.len() >= REMEMBERED {
+            if is_last || query.before.is_none() || seen >= REMEMBERED {
                 break;
             }
         }
-        self.newest = rows.iter().map(|row| Some(row.key)).fold(known, Option::max);
-        // The others are told of with those that go on.
-        self.open
-            .extend(rows.iter().filter(|row| !row.summary.status.is_final()).map(|row| (row.id.clone(), Seq::ZERO)));
-        rows.retain(|row| row.summary.status.is_final());
-        Ok(rows)
+        self.newest = newest;
+        Ok(over)
+    }
+}
+
+/// A run that is news.
+struct Changed {
+    key: u64,
+    len: Seq,
+    row: RunRow,
+}
+
+impl Changed {
+    fn of(row: &StoredRow) -> Self {
+        Changed { key: row.key, len: row.len, row: show::row(&row.id, &row.summary) }
     }
 }
 
 /// The newest runs that go on.
-async fn unfinished(store: &dyn Store) -> Result<Vec<StoredRow>, StoreError> {
-    let mut rows = Vec::new();
+async fn unfinished(store: &dyn Store, mut each: impl FnMut(StoredRow)) -> Result<(), StoreError> {
     for status in RunStatus::ALL.into_iter().filter(|status| !status.is_final()) {
-        let query = RunQuery { status: Some(status), limit: FOLLOWED, ..RunQuery::default() };
-        rows.extend(store.runs(&query).await?.rows);
+        let query = RunQuery { status: Some(status), ..RunQuery::default() };
+        each_of(store, query, FOLLOWED, &mut each).await?;
     }
-    Ok(rows)
+    Ok(())
 }

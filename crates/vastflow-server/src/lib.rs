@@ -27,6 +27,7 @@ mod handlers;
 mod kept;
 mod lately;
 mod limits;
+mod list;
 mod listen;
 mod openapi;
 mod operations;

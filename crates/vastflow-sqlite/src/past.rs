@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use vastflow_core::{Plan, Recorded, RunId, RunStatus, ScopeId, Seq};
-use vastflow_store::{Append, Counts, RunQuery, RunRow, StoreError};
+use vastflow_store::{Append, Counts, Filling, RunPage, RunQuery, RunRow, StoreError};
 
 /// Connections that read, as many as are used at once.
 pub(crate) struct Readers {
@@ -158,8 +158,8 @@ impl Past {
         Ok(counts)
     }
 
-    /// Runs that a query asks for, newest first, one more than a page.
-    pub(crate) fn runs(&self, query: &RunQuery, which: Which) -> Result<Vec<RunRow>, StoreError> {
+    /// Runs that a query asks for, newest first. Reads no more of them than a page takes, and one.
+    pub(crate) fn runs(&self, query: &RunQuery, which: Which) -> Result<RunPage, StoreError> {
         let before = query.before.and_then(|key| i64::try_from(key).ok()).unwrap_or(i64::MAX);
         let limit = i64::try_from(query.page_size()).unwrap_or(i64::MAX).saturating_add(1);
         let mut values: Vec<&dyn ToSql> = vec![&before, &limit];
@@ -185,11 +185,13 @@ impl Past {
         sql.push_str(" ORDER BY key DESC LIMIT ?2");
         let mut select = self.connection.prepare_cached(&sql).map_err(|why| self.wrap(why))?;
         let mut rows = select.query(&*values).map_err(|why| self.wrap(why))?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(|why| self.wrap(why))? {
-            found.push(row::read(row)?);
+        let mut filling = Filling::new(query.page_size());
+        while !filling.is_done()
+            && let Some(row) = rows.next().map_err(|why| self.wrap(why))?
+        {
+            filling.take(row::read(row)?);
         }
-        Ok(found)
+        Ok(filling.page())
     }
 }
 

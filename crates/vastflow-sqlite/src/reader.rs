@@ -150,11 +150,8 @@ impl Store for SqliteReader {
     }
 
     async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
-        let (query, size) = (query.clone(), query.page_size());
-        let mut rows = self.read(move |past| past.runs(&query, Which::All)).await?;
-        let has_more = rows.len() > size;
-        rows.truncate(size);
-        Ok(RunPage { next: rows.last().filter(|_| has_more).map(|row| row.key), rows })
+        let query = query.clone();
+        self.read(move |past| past.runs(&query, Which::All)).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, ScopeId, Seq, Timestamp};
 use vastflow_store::{
-    Capabilities, Claim, Claims, Commit, Counts, Durability, Fleet, Heartbeat, Lease, Prune, Pruned, Pulse, QueueRow,
-    QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
+    Capabilities, Claim, Claims, Commit, Counts, Durability, Filling, Fleet, Heartbeat, Lease, Prune, Pruned, Pulse,
+    QueueRow, QueuedTask, Reply, RunPage, RunQuery, RunRow, Store, StoreError, Swept, Wakeups,
 };
 
 impl SqliteStore {
@@ -182,15 +182,21 @@ impl Store for SqliteStore {
 
 /// The newest runs of memory and tables together: the newest of each are enough for that. Finished runs do not change,
 /// so it does not matter that some are in both.
-fn merge(page: RunPage, past: Vec<RunRow>, size: usize) -> RunPage {
-    let mut rows = page.rows;
-    rows.extend(past);
+fn merge(memory: RunPage, tables: RunPage, size: usize) -> RunPage {
+    // Behind where one of them ends early there may be rows of it that come before what the other has there.
+    let end = memory.next.max(tables.next);
+    let mut rows = memory.rows;
+    rows.extend(tables.rows);
+    rows.retain(|row| end.is_none_or(|end| row.key >= end));
     // A stable sort: what memory says comes before what the tables say of the same run.
     rows.sort_by_key(|row| Reverse(row.key));
     rows.dedup_by_key(|row| row.key);
-    let has_more = page.next.is_some() || rows.len() > size;
-    rows.truncate(size);
-    RunPage { next: rows.last().filter(|_| has_more).map(|row| row.key), rows }
+    let mut filling = Filling::new(size);
+    rows.into_iter().for_each(|row| filling.take(row));
+    if end.is_some() {
+        filling.end_here();
+    }
+    filling.page()
 }
 
 /// Claimed tasks that go back into the queue when nobody waits for them any more.

@@ -29,7 +29,7 @@ pub use error::{Cause, StoreError};
 pub use ledger::{Append, Blame, Forgotten, Head, Ledger, QueuedTask, TaskState};
 pub use memory::MemoryStore;
 pub use prune::{Doomed, Keep, Prune, Pruned};
-pub use query::{Counts, RunPage, RunQuery, RunRow};
+pub use query::{Counts, Filling, PAGE_BYTES, RunPage, RunQuery, RunRow};
 pub use work::{
     Claim, Claimed, Claims, Fleet, Heartbeat, LaneLimit, Lease, Pulse, QueueRow, Rate, Swept, Turn, Wakeups, WindowOf,
     WindowState, WorkerId, WorkerInfo, WorkerRow,

@@ -1,8 +1,9 @@
 //! Reading lists of runs.
 
 use crate::control::ControlWord;
+use std::sync::Arc;
 use vastflow_core::run::RunSummary;
-use vastflow_core::{Name, RunId, RunStarted, RunStatus, Seq};
+use vastflow_core::{Name, Payload, RunId, RunStarted, RunStatus, Seq};
 
 /// Which runs to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub struct RunQuery {
     pub labels: Vec<(String, String)>,
     /// Only runs older than this key: where the page before ended.
     pub before: Option<u64>,
-    /// The most rows; 0 means 100.
+    /// The most rows; 0 means 100. A page may also be full by [`PAGE_BYTES`].
     pub limit: usize,
 }
 
@@ -34,7 +35,37 @@ pub struct RunRow {
     pub summary: RunSummary,
 }
 
-/// A page of runs, newest first.
+impl RunRow {
+    /// How many bytes the payloads in it have.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let started = &self.summary.started;
+        let context = started.context.iter().flat_map(|(_, value)| value).map(Payload::len);
+        let kept = started.origin.iter().flat_map(|origin| &origin.kept).map(|(_, value)| value.len());
+        let output = self.summary.output.iter().map(Payload::len);
+        started.input.len() + context.chain(kept).chain(output).sum::<usize>()
+    }
+
+    /// The same without its payloads: for lists that are kept for a while.
+    #[must_use]
+    pub fn without_payloads(mut self) -> Self {
+        let mut started = RunStarted::clone(&self.summary.started);
+        started.input = Payload::null();
+        started.context = Vec::new();
+        if let Some(origin) = &mut started.origin {
+            (origin.kept, origin.input, origin.scopes) = (Vec::new(), None, Vec::new());
+        }
+        self.summary.started = Arc::new(started);
+        self.summary.output = None;
+        self
+    }
+}
+
+/// Once its payloads have about so many bytes, a page of runs is full: lists of runs that each carry a megabyte must not
+/// fill the memory of whoever reads them.
+pub const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// A page of runs, newest first. It may hold fewer than were asked for, and still not be the last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunPage {
     /// The rows.
@@ -102,5 +133,59 @@ impl RunQuery {
     #[must_use]
     pub const fn page_size(&self) -> usize {
         if self.limit == 0 { 100 } else { self.limit }
+    }
+}
+
+/// A page of runs that is being filled, by stores.
+#[derive(Debug)]
+pub struct Filling {
+    page: RunPage,
+    size: usize,
+    bytes: usize,
+}
+
+impl Filling {
+    /// A page for so many rows.
+    #[must_use]
+    pub const fn new(size: usize) -> Self {
+        Filling { page: RunPage { rows: Vec::new(), next: None }, size, bytes: 0 }
+    }
+
+    /// Whether there is no room for another row.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.page.rows.len() >= self.size || self.bytes >= PAGE_BYTES
+    }
+
+    /// Takes the next row. One that comes when the page is full says just that there is more, and is the last to be taken.
+    pub fn take(&mut self, row: RunRow) {
+        let bytes = row.bytes();
+        self.take_of(row, bytes);
+    }
+
+    /// The same of a row that counts for so many bytes.
+    pub fn take_of(&mut self, row: RunRow, bytes: usize) {
+        if self.is_full() {
+            return self.end_here();
+        }
+        self.bytes += bytes;
+        self.page.rows.push(row);
+    }
+
+    /// There is more, for other pages.
+    pub fn end_here(&mut self) {
+        self.page.next = self.page.rows.last().map(|row| row.key);
+    }
+
+    /// Whether it needs to see no more rows.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        self.page.next.is_some()
+    }
+
+    /// The page.
+    #[must_use]
+    pub fn page(self) -> RunPage {
+        self.page
     }
 }

@@ -195,6 +195,8 @@ pub struct Story {
     pub scope: ScopeId,
     /// Where it stands.
     pub state: State,
+    /// What it begins with.
+    pub input: Payload,
     /// What travels with it.
     pub info: RunInfo,
     /// Whether it waits in line.
@@ -210,7 +212,16 @@ impl Story {
     #[must_use]
     pub fn new(plan: Arc<Plan>, run: &str) -> Self {
         let scope = root(run);
-        Story { plan, scope, state: State::default(), info: RunInfo::default(), queued: false, now: T0, worker: ALICE }
+        Story {
+            plan,
+            scope,
+            state: State::default(),
+            input: payload("7"),
+            info: RunInfo::default(),
+            queued: false,
+            now: T0,
+            worker: ALICE,
+        }
     }
 
     /// The run as a journal tells it.
@@ -229,7 +240,7 @@ impl Story {
     /// Begins.
     pub fn start(&mut self) -> Commit {
         let mut start = Start::new(self.scope.run().clone());
-        start.input = payload("7");
+        start.input = self.input.clone();
         start.info = self.info.clone();
         start.queued = self.queued;
         self.tell(Input::Start(start))

@@ -4,6 +4,7 @@ use crate::auth::Principal;
 use crate::handlers::inside::Inside;
 use crate::handlers::runs::{Effort, MOST};
 use crate::handlers::{Asks, find, see};
+use crate::list::each_of;
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
 use axum::extract::{Path, State};
@@ -101,10 +102,15 @@ impl Asked<'_> {
     }
 
     async fn runs(&mut self, status: RunStatus, limit: usize) -> Answer<Vec<RunRow>> {
-        let query = RunQuery { flow: self.flow.clone(), status: Some(status), limit, ..RunQuery::default() };
-        let page = self.app.engine.store().runs(&query).await?;
-        self.partial |= page.next.is_some();
-        Ok(page.rows.into_iter().filter(|row| self.who.sees(&row.summary.started.flow)).collect())
+        let query = RunQuery { flow: self.flow.clone(), status: Some(status), ..RunQuery::default() };
+        let mut seen = Vec::new();
+        let look = |row: RunRow| {
+            if self.who.sees(&row.summary.started.flow) {
+                seen.push(row.without_payloads());
+            }
+        };
+        self.partial |= each_of(&**self.app.engine.store(), query, limit, look).await?;
+        Ok(seen)
     }
 
     async fn for_operators(&mut self) -> Answer<()> {

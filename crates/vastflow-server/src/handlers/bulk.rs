@@ -102,7 +102,7 @@ async fn by_ids(app: &App, who: &Principal, ids: &[String]) -> Answer<Found> {
     let mut found = Found::default();
     for id in ids {
         match look(app, who, id).await {
-            Ok(row) => found.rows.push(row),
+            Ok(row) => found.rows.push(row.without_payloads()),
             Err(refusal) => found.failed.push(refused(id, refusal)),
         }
     }
@@ -127,7 +127,7 @@ async fn by_filter(app: &App, who: &Principal, filter: &Filter, asked: &Bulk) ->
                 && which.takes(row)
                 && takes(asked.action, row)
         };
-        found.rows.extend(page.rows.into_iter().filter(fits));
+        found.rows.extend(page.rows.into_iter().filter(fits).map(RunRow::without_payloads));
         which.query.before = end.or(page.next.filter(|_| !is_old));
         if found.rows.len() > MOST || end.is_some() || which.query.before.is_none() {
             break;

@@ -2,6 +2,7 @@
 
 use crate::auth::Principal;
 use crate::handlers::{Asks, see};
+use crate::list::each_of;
 use crate::problem::{Answer, Refusal};
 use crate::show;
 use crate::state::App;
@@ -167,9 +168,10 @@ pub(crate) async fn flow_grid(
 /// The newest runs of a flow, each as far as its first events tell.
 async fn newest(app: &App, flow: &str, limit: usize) -> Answer<Vec<(RunRow, RunView)>> {
     let store = app.engine.store();
-    let query = RunQuery { flow: Some(Name::new(flow)?), limit, ..RunQuery::default() };
-    let mut views = Vec::new();
-    for row in store.runs(&query).await?.rows {
+    let query = RunQuery { flow: Some(Name::new(flow)?), ..RunQuery::default() };
+    let (mut rows, mut views) = (Vec::new(), Vec::new());
+    each_of(&**store, query, limit, |row| rows.push(row)).await?;
+    for row in rows {
         let Some(plan) = store.plan(row.summary.started.plan).await? else { continue };
         let history = store.history(&ScopeId::root(row.id.clone()), Seq::ZERO, EVENTS).await?;
         let view = RunView::fold(row.id.clone(), &plan, &history).map_err(|error| {

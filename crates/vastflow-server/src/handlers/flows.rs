@@ -3,6 +3,7 @@
 use crate::auth::Principal;
 use crate::handlers::figures::{nodes_of, share};
 use crate::handlers::{Asks, see};
+use crate::list::each_of;
 use crate::problem::{Answer, Refusal};
 use crate::show;
 use crate::state::App;
@@ -17,7 +18,7 @@ use vastflow_api::Page;
 use vastflow_api::flow::{FlowRow, FlowStats, FlowView};
 use vastflow_core::plan::{NodeKind, PlanSpec, Schema, Source};
 use vastflow_core::{Name, Plan, PlanHash, RunStatus};
-use vastflow_store::{Fleet, RunQuery};
+use vastflow_store::{Fleet, RunQuery, RunRow};
 
 /// How many of a flow's newest runs its figures are of.
 const LOOKED_AT: usize = 200;
@@ -163,14 +164,10 @@ pub(crate) async fn flow_stats(
     Path(name): Path<String>,
 ) -> Answer<Json<FlowStats>> {
     see(&who, &name)?;
-    let query = RunQuery { flow: Some(Name::new(&name)?), limit: LOOKED_AT, ..RunQuery::default() };
-    let rows = app.engine.store().runs(&query).await?.rows;
-    if rows.is_empty() {
-        app.engine.plan_of(&name).await?;
-    }
-    let mut stats = FlowStats { runs: rows.len() as u64, ..FlowStats::default() };
-    let mut took = Vec::new();
-    for row in &rows {
+    let query = RunQuery { flow: Some(Name::new(&name)?), ..RunQuery::default() };
+    let (mut stats, mut took) = (FlowStats::default(), Vec::new());
+    let look = |row: RunRow| {
+        stats.runs += 1;
         match row.summary.status {
             RunStatus::Succeeded => stats.succeeded += 1,
             RunStatus::Failed => stats.failed += 1,
@@ -178,6 +175,10 @@ pub(crate) async fn flow_stats(
             _ => stats.unfinished += 1,
         }
         took.extend(row.summary.ended_at.map(|ended| ended.since(row.summary.started_at)));
+    };
+    each_of(&**app.engine.store(), query, LOOKED_AT, look).await?;
+    if stats.runs == 0 {
+        app.engine.plan_of(&name).await?;
     }
     took.sort_unstable();
     (stats.p50_ms, stats.p95_ms) = (share(&took, 50), share(&took, 95));

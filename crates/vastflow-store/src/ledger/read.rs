@@ -1,7 +1,7 @@
 //! Reading a ledger.
 
 use super::{Ledger, QueuedTask, Run};
-use crate::query::{Counts, RunPage, RunQuery, RunRow};
+use crate::query::{Counts, Filling, RunPage, RunQuery, RunRow};
 use std::sync::Arc;
 use vastflow_core::{Plan, PlanHash, Recorded, RunId, RunStatus, ScopeId, Seq};
 
@@ -37,14 +37,14 @@ impl Ledger {
         let size = query.page_size();
         let older = self.order.range(..query.before.unwrap_or(u64::MAX)).rev();
         let found = older.filter_map(|(_, id)| Some((id, self.runs.get(id)?)));
-        let mut rows: Vec<RunRow> = found
-            .filter(|(_, run)| query.matches(run.known.started(), run.known.status()))
-            .take(size.saturating_add(1))
-            .map(|(id, run)| run.row(id.clone()))
-            .collect();
-        let has_more = rows.len() > size;
-        rows.truncate(size);
-        RunPage { next: rows.last().filter(|_| has_more).map(|row| row.key), rows }
+        let mut asked = found.filter(|(_, run)| query.matches(run.known.started(), run.known.status()));
+        let mut filling = Filling::new(size);
+        while !filling.is_done()
+            && let Some((id, run)) = asked.next()
+        {
+            filling.take(run.row(id.clone()));
+        }
+        filling.page()
     }
 
     /// How many runs there are of each status.

@@ -3,8 +3,9 @@
 use crate::fixture::{self, Story, after, attempt};
 use crate::probe::{ALL, Probe};
 use std::collections::BTreeSet;
-use vastflow_core::{Input, RunStatus, Seq};
-use vastflow_store::{Control, Counts, RunPage, RunQuery};
+use vastflow_core::limits::MAX_PAYLOAD_BYTES;
+use vastflow_core::{Codec, Input, Payload, RunStatus, Seq};
+use vastflow_store::{Control, Counts, PAGE_BYTES, RunPage, RunQuery, RunRow};
 
 fn ids(page: &RunPage) -> Vec<&str> {
     page.rows.iter().map(|row| row.id.as_str()).collect()
@@ -104,6 +105,33 @@ pub async fn a_page_has_100_rows(probe: Probe) {
     let page = probe.page(&RunQuery::default()).await;
     assert_eq!((page.rows.len(), page.next.is_some()), (100, true));
     assert_eq!(probe.page(&RunQuery { limit: ALL / 2, ..RunQuery::default() }).await.rows.len(), 101);
+}
+
+/// A page is full by its bytes, too, and nothing is missed between such pages.
+pub async fn a_page_holds_only_so_many_bytes(probe: Probe) {
+    let mut wanted = Vec::new();
+    for run in 0..30 {
+        let id = format!("r{run:03}");
+        let mut story = Story::new(fixture::plan(), &id);
+        story.input = Payload::new(Codec::Bytes, vec![b'x'; MAX_PAYLOAD_BYTES - 64]);
+        let mut story = probe.begin_with(story).await;
+        if run % 2 == 0 {
+            probe.done(story.finish(attempt(0, 1))).await;
+        }
+        wanted.insert(0, id);
+    }
+    let (mut seen, mut query) = (Vec::new(), RunQuery::default());
+    loop {
+        let page = probe.page(&query).await;
+        let bytes: usize = page.rows.iter().map(RunRow::bytes).sum();
+        assert!(bytes < PAGE_BYTES + 3 * MAX_PAYLOAD_BYTES, "{} runs with {bytes} bytes in one page", page.rows.len());
+        seen.extend(page.rows.into_iter().map(|row| row.id.to_string()));
+        query.before = page.next;
+        if query.before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, wanted);
 }
 
 /// Three runs of two flows with labels; the second has ended, the third is stopping.

@@ -151,6 +151,7 @@ macro_rules! conformance {
             listing {
                 a_row_shows_the_run a_summary_stays_until_the_next the_newest_run_is_first a_run_keeps_its_place
                 pages_are_complete_while_runs_come a_page_says_whether_more_follow a_page_has_100_rows
+                a_page_holds_only_so_many_bytes
                 runs_are_found_by_flow runs_are_found_by_status runs_are_found_by_labels labels_hold_any_character filters_work_together
                 filtered_pages_are_full runs_are_counted
             }
