@@ -70,6 +70,24 @@ impl Fleet {
         }
     }
 
+    /// Waits until each worker has so many calls in hand.
+    fn until_full(&self, calls: usize) {
+        eprintln!("waiting until their hands are full");
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let began = Instant::now();
+        runtime.block_on(async {
+            let store = vastflow::open(&self.url).await.unwrap();
+            loop {
+                let workers = store.fleet().await.unwrap().workers;
+                if workers.iter().filter(|worker| worker.in_hand == calls).count() == self.workers.len() {
+                    return store.close().await.unwrap();
+                }
+                assert!(began.elapsed() < STUCK, "waited in vain until their hands are full: {workers:?}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+    }
+
     fn signal(&self, worker: usize, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.workers[worker].id().to_string()]).status();
         assert!(status.unwrap().success());
@@ -135,16 +153,16 @@ fn a_killed_worker_s_work_is_done_by_the_other(url: String) {
     fleet.worker("50");
     fleet.worker("50");
     fleet.until("both work", |status| status["workers"] == 2);
-    fleet.run(&["start", "100", "--items", "3", "--millis", "300"]);
-    fleet.until("they are at it", |status| status["done"] > 0);
+    fleet.run(&["start", "40", "--items", "3", "--millis", "3000"]);
+    fleet.until_full(50);
     fleet.signal(0, "KILL");
     let killed = Instant::now();
     fleet.until("its tasks are taken over", |status| status["taken_over"] > 0);
     // The lease and a sweep, and what a loaded machine needs to ask.
     assert!(killed.elapsed() < Duration::from_millis(2_000 + 1_500 + 1_500), "it took {:?}", killed.elapsed());
     let end = fleet.until("all is done", |status| status["open"] == 0);
-    assert_eq!((end["runs"], end["done"], end["failed"], end["workers"]), (100, 100, 0, 1), "{end:?}");
-    check_results(&fleet.url, 100, 3);
+    assert_eq!((end["runs"], end["done"], end["failed"], end["workers"]), (40, 40, 0, 1), "{end:?}");
+    check_results(&fleet.url, 40, 3);
 }
 
 /// Case 19: a worker freezes for longer than its lease and wakes up.
@@ -153,16 +171,16 @@ fn a_frozen_worker_s_late_answers_are_refused(url: String) {
     fleet.worker("20");
     fleet.worker("20");
     fleet.until("both work", |status| status["workers"] == 2);
-    fleet.run(&["start", "60", "--items", "3", "--millis", "400"]);
-    fleet.until("they are at it", |status| status["done"] > 0);
+    fleet.run(&["start", "20", "--items", "3", "--millis", "3000"]);
+    fleet.until_full(20);
     fleet.signal(0, "STOP");
     fleet.until("it is given up", |status| status["taken_over"] > 0);
     eprintln!("it stays frozen for three leases in all");
     std::thread::sleep(Duration::from_secs(4));
     fleet.signal(0, "CONT");
     let end = fleet.until("all is done, and it is back", |status| status["open"] == 0 && status["workers"] == 2);
-    assert_eq!((end["done"], end["failed"]), (60, 0), "{end:?}");
-    check_results(&fleet.url, 60, 3);
+    assert_eq!((end["done"], end["failed"]), (20, 0), "{end:?}");
+    check_results(&fleet.url, 20, 3);
 }
 
 /// A number from the environment, or what CI has time for.
