@@ -1,6 +1,11 @@
 //! How a service ends, and what its log has.
 
 use crate::support::*;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use vastflow_server::Service;
 
 #[tokio::test]
@@ -72,5 +77,86 @@ async fn no_token_and_no_payload_is_in_any_log_line() {
     for secret in ["canary", ALL, VIEWER, OPERATOR, ADMIN, READER, OTHER] {
         let line = log.lines().find(|line| line.contains(secret));
         assert!(line.is_none(), "{secret} stands in the log: {line:?}");
+    }
+}
+
+const CHILD: &str = "VASTFLOW_TOLD_TO_END";
+
+/// Not a test but the process that is told to end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let listening = Service::new(engine()).bind("127.0.0.1:0").await.unwrap();
+    // The line feeds keep it apart from what the test harness prints.
+    write!(std::io::stdout().lock(), "\nlistening on {}\n", listening.address()).unwrap();
+    listening.run().await.unwrap();
+}
+
+/// A service in a process of its own; it goes with its test.
+struct Told(Child);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Told {
+    fn start() -> (Self, SocketAddr) {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["ends::child", "--exact", "--nocapture"]).env(CHILD, "yes").stderr(Stdio::null());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let address = lines.find_map(|line| line.strip_prefix("listening on ")?.parse().ok()).unwrap();
+        // What it says later must not end it.
+        std::thread::spawn(move || lines.for_each(drop));
+        (Told(child), address)
+    }
+
+    /// Tells it to end, and waits for that.
+    fn ends(&mut self, within: Duration) -> bool {
+        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        let began = Instant::now();
+        while self.0.try_wait().unwrap().is_none() {
+            if began.elapsed() > within {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+}
+
+/// The signal comes while one connection is taken after the other: between two of them it is heard, too.
+#[test]
+fn it_hears_that_it_is_to_end_while_connections_come() {
+    for round in 0..20 {
+        let (mut service, address) = Told::start();
+        let (is_over, taken) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let ended = std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        taken.fetch_add(usize::from(TcpStream::connect(address).is_ok()), Ordering::Relaxed);
+                    }
+                });
+            }
+            while taken.load(Ordering::Relaxed) < 100 {
+                std::thread::yield_now();
+            }
+            let soon = service.ends(Duration::from_secs(2));
+            is_over.store(true, Ordering::Relaxed);
+            soon
+        });
+        // On a busy machine it takes longer, and comes all the same, without being told again.
+        let began = Instant::now();
+        while !ended && service.0.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < WAIT, "it was told in round {round}, and goes on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
