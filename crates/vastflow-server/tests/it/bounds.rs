@@ -47,20 +47,24 @@ async fn who_is_not_known_yet_holds_few_places_and_not_for_long() {
     let at = signing(|limits| (limits.unknown, limits.unknown_time) = (2, Duration::from_millis(500))).await;
     let headers = signed_by_nobody();
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let mut held = [unfinished(&at, &headers).await, unfinished(&at, &headers).await];
-    // Both are being read when a third is refused.
-    loop {
-        let mut third = unfinished(&at, &headers).await;
-        if status(&mut third).await == 503 {
-            break;
+    // Two are being read when a third is refused; on a busy machine the time of the first may be over by then.
+    for _ in 0..20 {
+        let mut three =
+            [unfinished(&at, &headers).await, unfinished(&at, &headers).await, unfinished(&at, &headers).await];
+        at.post("/flow/f", "x").token(ALL).send().await.is(200);
+        let mut told = Vec::new();
+        for stream in &mut three {
+            told.push(status(stream).await);
         }
+        told.sort_unstable();
+        if told == [408, 408, 503] {
+            let mut again = unfinished(&at, &headers).await;
+            assert_eq!(status(&mut again).await, 408, "there is room again");
+            return;
+        }
+        assert_eq!(told, [408, 408, 408], "they are heard for half a second");
     }
-    at.post("/flow/f", "x").token(ALL).send().await.is(200);
-    for stream in &mut held {
-        assert_eq!(status(stream).await, 408, "they were heard for half a second");
-    }
-    let mut again = unfinished(&at, &headers).await;
-    assert_eq!(status(&mut again).await, 408, "there is room again");
+    panic!("nobody found no room");
 }
 
 #[tokio::test]
@@ -143,14 +147,16 @@ async fn a_connection_rests_for_longer_than_a_head_may_take_but_not_for_ever() {
     let mut rest = Vec::new();
     tokio::time::timeout(WAIT, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
     assert!(rest.is_empty() && began.elapsed() > Duration::from_millis(500), "it rested for a second");
-    // A second head may take no longer than a first.
+    // A second head may take no longer than a first, however long a connection may rest.
+    let limits = limits(|limits| (limits.header_time, limits.idle_time) = (Duration::from_millis(100), 100 * WAIT));
+    let at = Running::of(Service::new(engine()).limits(limits)).await;
     let mut stream = TcpStream::connect(at.address).await.unwrap();
-    stream.write_all(format!("{ask}GET /hea").as_bytes()).await.unwrap();
+    let ask = format!("GET /health HTTP/1.1\r\nHost: {}\r\n\r\nGET /hea", at.address);
+    stream.write_all(ask.as_bytes()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let began = std::time::Instant::now();
-    stream.write_all(b"l").await.unwrap();
-    let _ = tokio::time::timeout(WAIT, stream.read_to_end(&mut rest)).await.unwrap();
-    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    let _ = stream.write_all(b"l").await;
+    let _ = tokio::time::timeout(WAIT, stream.read_to_end(&mut rest)).await.expect("it is closed");
+    assert!(rest.starts_with(b"HTTP/1.1 200"), "the first was answered");
 }
 
 fn ids(page: &Value) -> Vec<&str> {
