@@ -112,6 +112,11 @@ async fn what_is_counted_agrees_with_the_store() {
         at.post(&format!("/api/v1/runs/w{n}/stop"), "{}").token(ALL).send().await.is(200);
         at.engine.handle(&format!("w{n}")).await.unwrap().wait().await.unwrap();
     }
+    // The others have made the call before their wait.
+    for n in 2..5 {
+        let mut events = at.engine.handle(&format!("w{n}")).await.unwrap().events();
+        while events.next().await.unwrap().unwrap().recorded.event.name() != "NodeSucceeded" {}
+    }
     let page = at.get("/metrics").token(VIEWER).send().await.is(200);
     assert!(page.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
     let read = read(&page.text());
