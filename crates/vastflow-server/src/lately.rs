@@ -38,11 +38,13 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_found_out_once_in_a_while() {
-        let lately = Lately::new(Duration::from_millis(200));
+        let lately = Lately::new(Duration::from_secs(600));
         let both = tokio::join!(lately.get(std::future::ready(1)), lately.get(std::future::ready(2)));
         assert_eq!(both, (1, 1));
-        tokio::time::sleep(Duration::from_millis(250)).await;
-        assert_eq!(lately.get(std::future::ready(3)).await, 3);
+        let short = Lately::new(Duration::from_millis(1));
+        assert_eq!(short.get(std::future::ready(2)).await, 2);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(short.get(std::future::ready(3)).await, 3);
         lately.forget().await;
         assert_eq!(lately.get(std::future::ready(4)).await, 4);
     }

