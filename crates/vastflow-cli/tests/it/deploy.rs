@@ -3,13 +3,13 @@
 use crate::place::{shop, until};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
-use vastflow_testsuite::servers::{Postgres, Redis, Sync};
+use vastflow_testsuite::servers::{Postgres, Redis, Sync, free_port};
 use yaml_rust2::{Yaml, YamlLoader};
 
 const PASSWORD: &str = "canary-pa55word";
@@ -109,8 +109,7 @@ impl Machine {
         let text = self.here.iter().fold(text.to_owned(), |text, (there, here)| text.replace(there, here));
         match text.strip_prefix("0.0.0.0:").or_else(|| text.strip_prefix("127.0.0.1:")) {
             Some(port) if port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()) && port != "9" => {
-                let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-                let own = *self.ports.entry(format!("{service}:{port}")).or_insert_with(free);
+                let own = *self.ports.entry(format!("{service}:{port}")).or_insert_with(free_port);
                 format!("127.0.0.1:{own}")
             }
             _ => text,

@@ -12,7 +12,13 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+/// Ports below those that systems give to whoever asks for any, as each connection does.
+const PORTS: std::ops::Range<u32> = 10_000..30_000;
+/// What is waited for comes within seconds, on a busy machine too; later it hangs.
+const STUCK: Duration = Duration::from_secs(120);
 
 /// Starts the server and kills it when nobody holds the other end of its own standard input any more, however this
 /// process ends.
@@ -62,24 +68,29 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on. Nobody gets it by chance until it is used, nor while its server is started again: it is
+/// none of those that the system gives out, each call gives another, and each process begins elsewhere.
 ///
 /// # Panics
-/// When the system has none.
+/// When there is none.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener.local_addr().expect("its number").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    let begin = std::process::id().wrapping_mul(7_919) % count;
+    let mut ports = (0..count).map(|_| PORTS.start + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % count);
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find_map(|port| u16::try_from(port).ok().filter(is_free)).expect("a port")
 }
 
 /// Waits until something is so; panics when it takes too long.
 ///
 /// # Panics
-/// When it is not so after half a minute.
+/// When it is not so after two minutes.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(30), "waited 30 s until {what}");
+        assert!(began.elapsed() < STUCK, "waited {STUCK:?} until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
