@@ -169,7 +169,7 @@ fn a_worker_that_was_given_up_does_no_harm() {
         let engine = place.engine().await.flow(flow).start().await.unwrap();
         let run = engine.run("waits", 1_u64).await.unwrap();
         scene.entered.notified().await;
-        assert_eq!(place.give_all_up(&**engine.store()).await, 1);
+        place.give_all_up(&**engine.store()).await;
         let passing = scene.let_all_pass();
         assert_eq!(run.output::<u64>().await.unwrap(), 1);
         passing.abort();
