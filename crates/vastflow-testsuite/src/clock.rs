@@ -7,11 +7,11 @@ use vastflow_core::Timestamp;
 use vastflow_store::{Claim, Heartbeat, Store, StoreError, WorkerInfo};
 
 /// The lease of the worker that is watched: long enough to beat in time on a busy machine.
-const LEASE: Duration = Duration::from_secs(1);
+const LEASE: Duration = Duration::from_secs(2);
 /// How long it is watched while it beats: longer than its lease.
-const WATCHED: Duration = Duration::from_millis(1_500);
+const WATCHED: Duration = Duration::from_secs(3);
 /// No store takes this long to give up a worker that was silent for [`LEASE`].
-const TOO_LATE: Duration = Duration::from_secs(20);
+const TOO_LATE: Duration = Duration::from_secs(60);
 
 /// Holds a store to its own clock, whatever workers say that it is: a worker that gives signs of life by a clock that
 /// stands still lives, one that gives none dies, though whoever looks for the dead has such a clock, and a timer that is

@@ -100,7 +100,7 @@ async fn a_worker_that_was_stopped_for_longer_than_its_lease_is_refused_and_goes
     stopped.signal("STOP");
     let other = engine(&server.url()).await;
     let run = other.handle("r").await.unwrap();
-    let output = tokio::time::timeout(10.secs(), run.output::<u32>()).await.expect("it is taken over");
+    let output = tokio::time::timeout(60.secs(), run.output::<u32>()).await.expect("it is taken over");
     assert_eq!(output.unwrap(), 2);
     other.shutdown().await.unwrap();
 

@@ -48,7 +48,7 @@ impl Drop for Dropped {
 
 /// Not longer than this: a lease that had to end would take longer.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(5.secs(), what).await.expect("it takes too long")
+    tokio::time::timeout(20.secs(), what).await.expect("it takes too long")
 }
 
 async fn until(is_so: impl Fn() -> bool) {
@@ -173,7 +173,7 @@ async fn a_worker_that_was_taken_for_dead_ends_its_calls_and_begins_a_new_life()
     tally.cut_off.store(false, Ordering::SeqCst);
     assert_eq!(soon(run.output::<u32>()).await.unwrap(), 2);
     soon(async {
-        while lost.stats().leases_lost == 0 || scene.count("dropped") == 0 {
+        while lost.stats().leases_lost == 0 || lost.stats().fenced == 0 || scene.count("dropped") == 0 {
             tokio::time::sleep(5.ms()).await;
         }
     })
@@ -237,8 +237,9 @@ async fn the_time_is_that_of_the_store() {
     let said = soon(run.output::<u64>()).await.unwrap();
     assert!(began.elapsed() >= 50.ms(), "waits are as long as ever");
     let here = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
-    // An engine takes the latest time that an answer allows: it may be ahead by as long as the answer took.
-    let ahead = |time: u64| (HOUR - 5_000..=HOUR + 1_000).contains(&(time.saturating_sub(here)));
+    // An engine takes the latest time that an answer allows: it may be ahead by as long as the answer took. A minute is
+    // more than anything here takes, and far less than an hour.
+    let ahead = |time: u64| (HOUR - 60_000..=HOUR + 60_000).contains(&(time.saturating_sub(here)));
     assert!(ahead(said), "{said} at {here}");
     assert!(history(&store, "r").await.iter().all(|recorded| ahead(recorded.at.millis())));
 }
