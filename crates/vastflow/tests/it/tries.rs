@@ -189,13 +189,13 @@ fn all_attempts_together_have_a_limit() {
     on_every_store(|place| async move {
         let scene = Scene::new();
         let flow = one("never", weak(&scene, usize::MAX), |_, node| {
-            node.retry(1_000.times().every(50.ms())).total_timeout(300.ms())
+            node.retry(1_000.times().every(100.ms())).total_timeout(1.secs())
         });
         let engine = place.engine().await.flow(flow).start().await.unwrap();
         let run = engine.run("never", 3_u32).await.unwrap();
         let failure = failure_of(&run).await;
-        assert_eq!((failure.kind, &*failure.message), (FailureKind::Timeout, "not done within 300ms"));
-        assert!((2..=7).contains(&scene.count("call")), "{} calls", scene.count("call"));
+        assert_eq!((failure.kind, &*failure.message), (FailureKind::Timeout, "not done within 1s"));
+        assert!((2..=11).contains(&scene.count("call")), "{} calls", scene.count("call"));
     });
 }
 
@@ -256,7 +256,7 @@ fn what_was_refused_does_not_turn_back_the_clock() {
             let scene = Arc::clone(&noted);
             async move {
                 scene.entered.notify_one();
-                tokio::time::sleep(80.ms()).await;
+                tokio::time::sleep(1_500.ms()).await;
                 ok(n)
             }
         };
@@ -266,7 +266,7 @@ fn what_was_refused_does_not_turn_back_the_clock() {
                 tokio::time::sleep(20.ms()).await;
                 ok(n)
             };
-            dag.node("second", second, first).total_timeout(70.ms())
+            dag.node("second", second, first).total_timeout(1_400.ms())
         })
         .unwrap();
         let engine = place.engine().await.flow(flow).start().await.unwrap();
@@ -275,7 +275,7 @@ fn what_was_refused_does_not_turn_back_the_clock() {
         engine.run("clock", 3_u32).id("c").await.expect("the run that is there");
         assert_eq!(run.output::<u32>().await.unwrap(), 3, "the second node's time began when the first was done");
         let all = history(engine.store(), run.id()).await;
-        assert!(all[1].at.since(all[0].at) >= Duration::from_millis(80), "{:?}", all[1].at.since(all[0].at));
+        assert!(all[1].at.since(all[0].at) >= 1_500.ms(), "{:?}", all[1].at.since(all[0].at));
     });
 }
 
@@ -376,7 +376,7 @@ fn a_calls_deadline_is_the_earliest_of_all_limits() {
         let flow = |name: &str, limits: [Option<u32>; 3]| {
             let noted = Arc::clone(&scene);
             let tell = move |ctx: Ctx, n: u32| {
-                let left = ctx.deadline().map(|deadline| deadline.since(ctx.now()).as_secs_f64().round());
+                let left = ctx.deadline().map(|deadline| (deadline.since(ctx.now()).as_secs_f64() / 60.0).round());
                 noted.note(left.map_or("none".into(), |left| format!("{left}")));
                 std::future::ready(ok(n))
             };
@@ -402,7 +402,7 @@ fn a_calls_deadline_is_the_earliest_of_all_limits() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let in_two_minutes = Timestamp::from_millis(u64::try_from(now).unwrap() + 120_000);
         engine.run("alone", 1_u32).deadline(in_two_minutes).await.unwrap().output::<u32>().await.unwrap();
-        assert_eq!(scene.lines(), ["none", "60", "60", "60", "240", "120"]);
+        assert_eq!(scene.lines(), ["none", "1", "1", "1", "4", "2"], "minutes, but for what it took until now");
     });
 }
 
