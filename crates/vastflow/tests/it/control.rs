@@ -197,7 +197,7 @@ fn a_pause_stops_no_clock_and_what_fell_due_takes_effect_at_the_resume() {
     on_every_store(|place| async move {
         let flow = Flow::dag("asks", |dag, n: Node<u32>| {
             let nobody = |_: vastflow::Failure| async { ok("nobody".to_owned()) };
-            let by: Node<String> = dag.wait_signal("by", n).total_timeout(1.secs()).on_failure(nobody);
+            let by: Node<String> = dag.wait_signal("by", n).total_timeout(3.secs()).on_failure(nobody);
             dag.node("say", |by: String| async move { ok(by) }, by)
         })
         .unwrap();
@@ -208,7 +208,7 @@ fn a_pause_stops_no_clock_and_what_fell_due_takes_effect_at_the_resume() {
             run.pause("ann", "lunch").await.unwrap();
         }
         told.signal("by", "bob".to_owned()).send().await.unwrap();
-        tokio::time::sleep(1_200.ms()).await;
+        tokio::time::sleep(3_200.ms()).await;
         for run in [&late, &told] {
             assert_eq!(run.status().await.unwrap(), RunStatus::Paused);
             run.resume("ann", "back").await.unwrap();

@@ -169,7 +169,7 @@ fn with_flows(engine: EngineBuilder, gate: &Gate) -> EngineBuilder {
 
 /// Waits until what is asked for is in a run's journal, or in that of a scope of it.
 async fn until(store: &Arc<dyn Store>, id: &str, is_there: impl Fn(&[Event]) -> bool) {
-    for _ in 0..4_000 {
+    for _ in 0..20_000 {
         let events: Vec<Event> = history(store, id).await.into_iter().map(|recorded| recorded.event).collect();
         if is_there(&events) {
             return;
@@ -223,7 +223,7 @@ async fn ends_there(engine: &Engine) {
     }
     for (flow, gives) in flows(&Gate::open()).into_iter().map(|(flow, gives)| (flow.name().to_string(), gives)) {
         let run = engine.handle(&flow).await.unwrap();
-        let output = tokio::time::timeout(10.secs(), run.output::<u32>()).await;
+        let output = tokio::time::timeout(60.secs(), run.output::<u32>()).await;
         let output = output.unwrap_or_else(|_| panic!("{flow} does not end"));
         assert_eq!(output.ok(), gives, "{flow}");
     }

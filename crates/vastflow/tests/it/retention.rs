@@ -21,7 +21,7 @@ async fn until(store: &dyn Store, wanted: &[&str]) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), is_so).await.expect("old runs to go");
+    tokio::time::timeout(Duration::from_secs(60), is_so).await.expect("old runs to go");
 }
 
 #[test]
