@@ -61,7 +61,11 @@ async fn a_slow_store_gets_larger_batches_and_not_more_of_them() {
 async fn a_single_run_waits_for_nobody() {
     let delay = Duration::from_millis(20);
     let mut best = Duration::MAX;
-    for _ in 0..5 {
+    // On a machine that is busy besides, a try says nothing; one that succeeds says that it waits for nobody.
+    for _ in 0..100 {
+        if best < delay * 5 {
+            break;
+        }
         let (stats, took) = many(1, 0, delay).await;
         assert_eq!((stats.commits, stats.batches), (4, 4));
         best = best.min(took);

@@ -93,10 +93,15 @@ fn waiting_for_a_finished_run_takes_no_time() {
         let flow = Flow::dag("add", |dag, n: Node<u32>| dag.node("add", add, (n, n))).unwrap();
         let engine = place.engine().await.flow(flow).start().await.unwrap();
         engine.run("add", 2_u32).id("a").await.unwrap().wait().await.unwrap();
-        let began = Instant::now();
-        let run = engine.handle("a").await.unwrap();
-        assert_eq!(run.output::<u32>().await.unwrap(), 4);
-        assert!(began.elapsed() < Duration::from_millis(500), "it took {:?}", began.elapsed());
+        // The best of many: a machine that does other things meanwhile says nothing about a run.
+        let mut best = Duration::MAX;
+        for _ in 0..20 {
+            let began = Instant::now();
+            let run = engine.handle("a").await.unwrap();
+            assert_eq!(run.output::<u32>().await.unwrap(), 4);
+            best = best.min(began.elapsed());
+        }
+        assert!(best < Duration::from_millis(100), "it took {best:?}");
     });
 }
 
@@ -169,7 +174,7 @@ fn a_view_says_which_calls_nobody_has_begun() {
 
         let lacking = place.engine().await.start().await.unwrap();
         let run = lacking.handle(&id).await.unwrap();
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         while words(&run).await.0 != ["no code", "no code"] {
             assert!(Instant::now() < until, "{:?}", words(&run).await);
             tokio::time::sleep(5.ms()).await;
