@@ -63,7 +63,7 @@ impl Receiver {
     }
 
     async fn next(&mut self) -> Got {
-        tokio::time::timeout(Duration::from_secs(20), self.got.recv()).await.unwrap().unwrap()
+        tokio::time::timeout(Duration::from_secs(60), self.got.recv()).await.unwrap().unwrap()
     }
 }
 
@@ -108,7 +108,7 @@ fn callbacks() -> Callbacks {
     Callbacks::signed(SECRET)
         .unwrap()
         .retry(retry)
-        .timeout(Duration::from_millis(300))
+        .timeout(Duration::from_secs(2))
         .look_every(Duration::from_millis(50))
 }
 
@@ -142,7 +142,7 @@ async fn start(engine: &Engine, id: &str, input: &str) -> Run {
 
 async fn ended(engine: &Engine, id: &str) -> RunStatus {
     let run = engine.handle(id).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(20), run.wait()).await.unwrap().unwrap().status
+    tokio::time::timeout(Duration::from_secs(60), run.wait()).await.unwrap().unwrap().status
 }
 
 fn is_signed(got: &Got) -> bool {
