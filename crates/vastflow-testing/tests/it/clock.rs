@@ -30,7 +30,8 @@ async fn a_month_of_sleeps_and_retries_takes_milliseconds() {
     engine.advance(29.days()).await.unwrap();
     assert_eq!(engine.output(&run).unwrap(), 7);
     assert_eq!(engine.calls("weak"), 30);
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    // Milliseconds; and on a busy machine still no month.
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
