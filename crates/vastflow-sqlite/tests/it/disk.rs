@@ -56,7 +56,8 @@ async fn tables_that_cannot_follow_slow_the_answers_down() {
     let late = loop {
         let store = Arc::clone(&store);
         let mut waiting = tokio::spawn(async move { done(&*store, large(answered)).await });
-        if timeout(Duration::from_millis(500), &mut waiting).await.is_err() {
+        // No disk takes so long for one that need not wait.
+        if timeout(Duration::from_secs(3), &mut waiting).await.is_err() {
             break waiting;
         }
         answered += 1;
@@ -248,7 +249,7 @@ async fn many_starts_of_finished_ids_are_answered() {
     let start = |n: usize| Story::new(plan(), &format!("r{n}")).start();
     let (said, heard) = tokio::sync::oneshot::channel();
     store.submit((0..300).map(start).collect(), Box::new(move |answer| drop(said.send(answer))));
-    let answer = timeout(Duration::from_secs(20), heard).await.unwrap().unwrap();
+    let answer = timeout(Duration::from_secs(120), heard).await.unwrap().unwrap();
     let taken = |answer: &Result<Committed, StoreError>| {
         matches!(answer, Ok(Committed::Conflict { .. } | Committed::Duplicate { .. }))
     };

@@ -10,7 +10,7 @@ use vastflow_testsuite::fixture::{Story, attempt, plan, root, run_id};
 /// Asks the `sqlite3` command until it says what is expected: the tables follow a moment later.
 fn says(place: &Place, sql: &str, expected: &str) {
     let mut last = String::new();
-    for _ in 0..500 {
+    for _ in 0..5_000 {
         let asked = Command::new("sqlite3").arg(place.path()).arg(sql).output();
         let asked = asked.expect("the sqlite3 command: install the package sqlite3");
         last = String::from_utf8(asked.stdout).unwrap() + &String::from_utf8(asked.stderr).unwrap();

@@ -9,7 +9,7 @@ use vastflow_testsuite::fixture::{Story, attempt, plan, root, run_id};
 /// Waits until the tables have caught up.
 async fn caught_up(reader: &SqliteReader, store: &dyn Store) {
     let all = RunQuery::default();
-    for _ in 0..1_000 {
+    for _ in 0..20_000 {
         if reader.runs(&all).await.unwrap() == store.runs(&all).await.unwrap() {
             return;
         }
