@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openTab } from "./support/browser";
 import { Showcase } from "./support/showcase";
-import { see, stage } from "./support/test";
+import { place, see, stage } from "./support/test";
 
 describe("below a path of the service", () => {
   const it = stage({ fill: true, basePath: "/ops/vastflow" });
@@ -13,7 +13,7 @@ describe("below a path of the service", () => {
     const page = await it.open("/flows/checkout/start");
     expect(page.url()).toContain("/ops/vastflow/flows/checkout/start");
     await see(page.getByLabel("customer"));
-    await page.getByRole("link", { name: "Attention", exact: true }).click();
+    await place(page, "Attention").click();
     await see(page.getByRole("link", { name: "import-0" }));
     expect(new URL(page.url()).pathname).toBe("/ops/vastflow/attention");
     await page.reload();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { read, see, stage } from "./support/test";
+import { place, read, see, stage } from "./support/test";
 
 const it = stage({ tokens: true, fill: true });
 
@@ -64,7 +64,7 @@ test("a viewer is not offered what the service would refuse, and is refused when
   await see(page.getByRole("heading", { name: "checkout" }));
   expect(await page.getByRole("link", { name: "Start a run" }).count()).toBe(0);
   expect(await page.getByRole("link", { name: "Audit" }).count()).toBe(0);
-  await page.getByRole("link", { name: "Attention", exact: true }).click();
+  await place(page, "Attention").click();
   await see(page.getByRole("link", { name: "order-7" }));
   expect(await page.getByRole("button", { name: /^Retry/ }).count()).toBe(0);
   const status = await page.evaluate(async () => {

@@ -54,6 +54,11 @@ export async function read(page: Page, text: string | RegExp): Promise<void> {
   await see(page.getByText(text));
 }
 
+/** A link of the navigation. It may say more than its title: how much waits there. */
+export function place(page: Page, title: string): Locator {
+  return page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: new RegExp(`^${title}`) });
+}
+
 /** Waits until an element is gone. */
 export async function gone(locator: Locator): Promise<void> {
   await locator.first().waitFor({ state: "detached" });
