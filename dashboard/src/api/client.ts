@@ -10,7 +10,8 @@ function isWorthAnotherTry(failures: number, error: Error): boolean {
 
 export const client = new QueryClient({
   defaultOptions: {
-    queries: { retry: isWorthAnotherTry, staleTime: 5_000, refetchOnWindowFocus: true },
-    mutations: { retry: false },
+    // A service on this machine is there without a network: what the browser thinks of that says nothing.
+    queries: { networkMode: "always", retry: isWorthAnotherTry, staleTime: 5_000, refetchOnWindowFocus: true },
+    mutations: { networkMode: "always", retry: false },
   },
 });

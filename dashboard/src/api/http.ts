@@ -1,4 +1,5 @@
 // Requests to the service. Every call goes through `send`; nothing else in the page calls `fetch`.
+import { hearTime } from "../time/now";
 import { apiBase } from "./base";
 import { Refused } from "./problem";
 import { authHeaders, tellSignedOut } from "./session";
@@ -24,6 +25,7 @@ export async function send(url: URL, init: RequestInit = {}): Promise<Response> 
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
     throw Refused.unreachable(cause);
   }
+  hearTime(response.headers.get("date"));
   if (response.ok) return response;
   if (response.status === 401) tellSignedOut();
   throw await Refused.of(response);

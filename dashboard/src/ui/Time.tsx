@@ -1,4 +1,4 @@
-import { ago, clock, duration, full } from "../time/format";
+import { ago, clock, date, duration, full } from "../time/format";
 import { useNow } from "../time/now";
 import { useZone } from "../time/zone";
 
@@ -15,10 +15,12 @@ export function At({ at }: { at: number }) {
   return <time className="num" dateTime={new Date(at).toISOString()}>{full(at, zone)}</time>;
 }
 
-/** A moment: the time of day, to the millisecond. */
-export function Clock({ at, withMillis = true }: { at: number; withMillis?: boolean }) {
+/** A moment: the time of day, to the millisecond; with `withDay` the day, too, if that is not today. */
+export function Clock({ at, withDay = false }: { at: number; withDay?: boolean }) {
   const zone = useZone();
-  return <time className="num" dateTime={new Date(at).toISOString()} title={full(at, zone)}>{clock(at, zone, withMillis)}</time>;
+  const now = useNow(false);
+  const day = withDay && date(at, zone) !== date(now, zone) ? `${date(at, zone)} ` : "";
+  return <time className="num" dateTime={new Date(at).toISOString()} title={full(at, zone)}>{day}{clock(at, zone, true)}</time>;
 }
 
 /** How long something took; of what goes on (no `to`) how long it has taken so far. */

@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { AskResolve } from "../../actions/AskResolve";
 import { AskSignal } from "../../actions/AskSignal";
@@ -6,13 +6,14 @@ import { AskVerb } from "../../actions/AskVerb";
 import { useRights } from "../../api/me";
 import { queries } from "../../api/queries";
 import type { AttentionItem } from "../../api/types";
+import { useStale } from "../../live/useAgain";
 import { useLive } from "../../live/useLive";
 import { splitAt } from "../../plan/scope";
 import { Link } from "../../router/Link";
 import { path } from "../../router/match";
 import { useSearch } from "../../router/router";
 import { count } from "../../time/format";
-import { Copyable } from "../../ui/Copy";
+import { Copy, Copyable } from "../../ui/Copy";
 import { Icon } from "../../ui/icons";
 import { Empty, Failed, Loading } from "../../ui/States";
 import { Ago } from "../../ui/Time";
@@ -22,6 +23,9 @@ import "./attention.css";
 
 /** How many runs of each kind are asked for; are there more, the answer says that it is of a part. */
 const MOST = 200;
+/** What news makes stale, and how often at most. */
+const STALE = [["attention"]];
+const EVERY = 500;
 
 interface Doing {
   remedy: Remedy;
@@ -31,8 +35,7 @@ interface Doing {
 /** What does not go on without a person. */
 export default function Attention() {
   const { data, error, refetch } = useQuery({ ...queries.attention(MOST), refetchInterval: 10_000 });
-  const client = useQueryClient();
-  useLive(null, () => void client.invalidateQueries({ queryKey: ["attention"] }));
+  useLive(null, useStale(STALE, EVERY));
   const [search, change] = useSearch();
   const [doing, setDoing] = useState<Doing | null>(null);
   const found = groups(data?.items ?? []);
@@ -93,7 +96,7 @@ function Item({ item, onDo }: { item: AttentionItem; onDo: (doing: Doing) => voi
     <li className="attention-item">
       <div className="grow">
         <p className="row wrap attention-where">
-          {item.run ? <Link to={path("runs", item.run)} className="attention-run">{item.run}</Link> : <b>{count(item.runs)} runs</b>}
+          {item.run ? <span className="copyable"><Link to={path("runs", item.run)} className="attention-run">{item.run}</Link><Copy text={item.run} what="id" /></span> : <b>{count(item.runs)} runs</b>}
           <span className="quiet">of <Link to={path("flows", item.flow)}>{item.flow}</Link></span>
           {item.at && <span className="quiet">at <Copyable text={item.at} what="place of the node" /></span>}
           {item.since_ms != null && <span className="quiet small"><Ago at={item.since_ms} /></span>}

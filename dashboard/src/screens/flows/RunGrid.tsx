@@ -1,6 +1,8 @@
-import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { queries } from "../../api/queries";
-import type { Grid, RunRow } from "../../api/types";
+import type { Grid, RunChanged, RunRow } from "../../api/types";
+import type { Told } from "../../live/sse";
+import { useStale } from "../../live/useAgain";
 import { useLive } from "../../live/useLive";
 import { Link } from "../../router/Link";
 import { path } from "../../router/match";
@@ -10,15 +12,22 @@ import { failures, percent } from "./grid";
 
 /** How many of a flow's newest runs are columns. */
 const COLUMNS = 25;
+/** The states of so many runs are many answers in one. */
+const EVERY = 1_000;
 
 /** The newest runs of a flow × its nodes. */
 export function RunGrid({ flow }: { flow: string }) {
   const { data, error, refetch } = useQuery({ ...queries.grid(flow, COLUMNS), placeholderData: keepPreviousData });
-  const client = useQueryClient();
-  useLive(null, () => void client.invalidateQueries({ queryKey: ["runs", "grid", flow] }));
+  const stale = useStale([["runs", "grid", flow], ["flows", flow, "stats"]], EVERY);
+  useLive(null, (news) => { if (news.some((one) => isOf(one, flow))) stale(); });
   if (error) return <Failed error={error} onRetry={() => void refetch()} />;
   if (!data) return <Loading />;
   return <Shown grid={data} />;
+}
+
+/** Whether news is of a run of this flow, or of any that was missed. */
+function isOf({ name, data }: Told, flow: string): boolean {
+  return name === "reset" || (name === "run" && (JSON.parse(data) as RunChanged).run.flow === flow);
 }
 
 function Shown({ grid }: { grid: Grid }) {
@@ -26,7 +35,7 @@ function Shown({ grid }: { grid: Grid }) {
   const columns = [...grid.runs].reverse();
   return (
     <>
-      <div className="grid-box" tabIndex={0} role="region" aria-label="The newest runs and their nodes">
+      <div ref={showNewest} className="grid-box" tabIndex={0} role="region" aria-label="The newest runs and their nodes">
         <table className="run-grid">
           <caption className="sr">The state of each node in the newest {columns.length} runs, the newest at the right</caption>
           <thead>
@@ -50,6 +59,11 @@ function Shown({ grid }: { grid: Grid }) {
       {grid.cut && <p className="card-foot quiet small">Only the first {grid.nodes.length} nodes are shown.</p>}
     </>
   );
+}
+
+/** Where there is not room for all, the newest are in sight. */
+function showNewest(box: HTMLDivElement | null): void {
+  if (box) box.scrollLeft = box.scrollWidth;
 }
 
 function RunHead({ run }: { run: RunRow }) {

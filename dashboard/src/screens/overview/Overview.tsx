@@ -1,11 +1,12 @@
 // How the whole stands: what runs, what came of it lately, what waits, and what waits for somebody.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useRef, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
 import { isForbidden } from "../../api/problem";
 import { queries } from "../../api/queries";
 import { RUN_STATUSES, type Figures, type RunStatus } from "../../api/types";
+import { useStale } from "../../live/useAgain";
 import { useLive } from "../../live/useLive";
 import { Link } from "../../router/Link";
+import { useSearch } from "../../router/router";
 import { clock, count, duration } from "../../time/format";
 import { useZone } from "../../time/zone";
 import { Bars } from "../../ui/chart/Bars";
@@ -25,17 +26,13 @@ const WINDOWS = [
 /** How often the figures are asked for. */
 const FIGURES_EVERY = 5_000;
 /** What the stream says makes these stale, so often at most. */
+const STALE = [["counts"], ["attention"], ["queues"]];
 const EVERY = 1_000;
 
 export default function Overview() {
-  const client = useQueryClient();
-  const [window, setWindow] = useState<(typeof WINDOWS)[number]>(WINDOWS[1]);
-  const last = useRef(0);
-  useLive(null, () => {
-    if (performance.now() - last.current < EVERY) return;
-    last.current = performance.now();
-    for (const queryKey of [["counts"], ["attention"], ["queues"]]) void client.invalidateQueries({ queryKey });
-  });
+  const [search, change] = useSearch();
+  const window = WINDOWS.find(({ key }) => key === search.get("window")) ?? WINDOWS[1];
+  useLive(null, useStale(STALE, EVERY));
   const found = useQuery({ ...queries.figures(window.minutes, window.buckets), refetchInterval: FIGURES_EVERY });
   return (
     <div className="screen stack">
@@ -43,7 +40,7 @@ export default function Overview() {
         <h1 className="grow">Overview</h1>
         <div className="row" role="group" aria-label="Time">
           {WINDOWS.map((one) => (
-            <button key={one.key} type="button" className="chip" aria-pressed={one.key === window.key} onClick={() => { setWindow(one); }}>{one.label}</button>
+            <button key={one.key} type="button" className="chip" aria-pressed={one.key === window.key} onClick={() => { change((next) => { next.set("window", one.key); }); }}>{one.label}</button>
           ))}
         </div>
       </header>

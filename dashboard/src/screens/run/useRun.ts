@@ -1,12 +1,13 @@
 // A run as it goes on: what the service says of it, its plan, its journal; and the stream that tells when to ask again.
 import { useQueries, useQuery } from "@tanstack/react-query";
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { client } from "../../api/client";
 import { get } from "../../api/http";
 import { queries } from "../../api/queries";
 import { isOver, type AttentionItem, type EventRow, type Page, type RunRow, type RunView } from "../../api/types";
 import { draw, type Drawn } from "../../graph/model";
 import type { Told } from "../../live/sse";
+import { useAgain } from "../../live/useAgain";
 import { useLive } from "../../live/useLive";
 import { asPlan, type Plan } from "../../plan/spec";
 import { Log } from "./log";
@@ -14,8 +15,6 @@ import { openedScopes } from "./looks";
 
 /** What is asked again at most so often, and less often when the answer takes its time. */
 const SOONEST = 400;
-const PATIENCE = 10;
-const LATEST = 5_000;
 /** Views of scopes inside that are asked for with that of the run; each is one question. */
 const MOST_SCOPES = 24;
 const PAGE = 1000;
@@ -92,64 +91,29 @@ function useFollow(id: string, run: RunRow | undefined, log: Log): void {
   useLive(id, hear, follows === true, log.next > 0 ? String(log.next - 1) : null);
 }
 
-interface Looking {
-  timer: ReturnType<typeof setTimeout> | undefined;
-  isAsking: boolean;
-  /** Whether another look is wanted when this one is done. */
-  next: "none" | "soon" | "now";
-  soonest: number;
-}
-
-/** Looks at the run again: soon, and at once when it is over. While one look is under way, the next waits for it. */
+/** Looks at the run again: soon, and at once when it is over. */
 function useRefresh(id: string): (isLast: boolean) => void {
-  const state = useRef<Looking>({ timer: undefined, isAsking: false, next: "none", soonest: 0 });
-  useEffect(() => {
-    const { current } = state;
-    return () => { clearTimeout(current.timer); };
-  }, []);
-  return useCallback((isLast: boolean) => {
-    const { current } = state;
-    const ask = async () => {
-      current.timer = undefined;
-      current.isAsking = true;
-      current.next = "none";
-      const before = performance.now();
-      const asks = [
-        client.refetchQueries({ queryKey: ["run", id, "view"], type: "active" }),
-        client.refetchQueries({ queryKey: ["run", id], exact: true }),
-        client.refetchQueries({ queryKey: ["run", id, "attention"], type: "active" }),
-      ];
-      await Promise.allSettled(asks);
-      const took = performance.now() - before;
-      current.soonest = performance.now() + Math.min(LATEST, Math.max(SOONEST, took * PATIENCE));
-      current.isAsking = false;
-      if (current.next !== "none") plan(current.next === "now");
-    };
-    const plan = (isNow: boolean) => {
-      if (current.isAsking) {
-        current.next = isNow || current.next === "now" ? "now" : "soon";
-        return;
-      }
-      if (current.timer !== undefined && !isNow) return;
-      clearTimeout(current.timer);
-      current.timer = setTimeout(() => void ask(), isNow ? 0 : Math.max(0, current.soonest - performance.now()));
-    };
-    plan(isLast);
-  }, [id]);
+  return useAgain(() => Promise.allSettled([
+    client.refetchQueries({ queryKey: ["run", id, "view"], type: "active" }),
+    client.refetchQueries({ queryKey: ["run", id], exact: true }),
+    client.refetchQueries({ queryKey: ["run", id, "attention"], type: "active" }),
+  ]), SOONEST);
 }
 
 /** The events that are here. Asks for those that are not, page by page, while `isWanted`; a stream may bring them, too. */
-export function useEvents(log: Log, isWanted = true): { events: readonly EventRow[]; isWhole: boolean; error: unknown } {
+export function useEvents(log: Log, isWanted = true): { events: readonly EventRow[]; isWhole: boolean; error: unknown; again: () => void } {
   const events = useSyncExternalStore(log.subscribe, () => log.events);
   const isWhole = useSyncExternalStore(log.subscribe, () => log.isWhole);
   const [error, setError] = useState<unknown>(null);
+  const [round, setRound] = useState(0);
   useEffect(() => {
+    setError(null);
     if (!isWanted || log.isWhole) return;
     const cut = new AbortController();
     void readAll(log, cut.signal).catch((why: unknown) => { if (!cut.signal.aborted) setError(why); });
     return () => { cut.abort(); };
-  }, [log, isWanted]);
-  return { events, isWhole, error };
+  }, [log, isWanted, round]);
+  return { events, isWhole, error, again: () => { setRound(round + 1); } };
 }
 
 async function readAll(log: Log, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
-import { useQuery } from "@tanstack/react-query";
-import { useState, type FormEvent, type RefObject } from "react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useRef, useState, type FormEvent, type RefObject } from "react";
 import { queries } from "../../api/queries";
 import { RUN_STATUSES } from "../../api/types";
 import { path } from "../../router/match";
@@ -44,18 +44,24 @@ export function FilterBar({ filters, onChange, searchBox }: Props) {
   );
 }
 
-/** Words narrow what is shown; Enter opens the run of that id. */
+/** Words narrow what is shown; Enter opens the run of that id, if there is one. */
 function Search({ filters, onChange, box }: { filters: Filters; onChange: Props["onChange"]; box: Props["searchBox"] }) {
-  const open = (event: FormEvent) => {
+  const client = useQueryClient();
+  const latest = useRef("");
+  const open = async (event: FormEvent) => {
     event.preventDefault();
     const id = filters.words.trim();
-    if (id !== "" && !id.includes(" ")) navigate(path("runs", id));
+    latest.current = id;
+    if (id === "") return;
+    const isThere = await client.fetchQuery({ ...queries.run(id), retry: false }).then(() => true, () => false);
+    // Who typed on meanwhile wants something else.
+    if (isThere && latest.current === id) navigate(path("runs", id));
   };
   return (
-    <form className="search" role="search" onSubmit={open}>
+    <form className="search" role="search" onSubmit={(event) => void open(event)}>
       <Icon name="search" />
       <input ref={box} className="input" type="search" aria-label="Search runs" placeholder="Search; Enter opens an id" value={filters.words} spellCheck={false}
-        onChange={(event) => { onChange({ ...filters, words: event.target.value }); }}
+        onChange={(event) => { latest.current = ""; onChange({ ...filters, words: event.target.value }); }}
         onKeyDown={(event) => { if (event.key === "Escape") event.currentTarget.blur(); }} />
       <kbd>/</kbd>
     </form>

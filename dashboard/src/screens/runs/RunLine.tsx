@@ -2,6 +2,7 @@ import { memo } from "react";
 import type { RunRow } from "../../api/types";
 import { Link } from "../../router/Link";
 import { path } from "../../router/match";
+import { Copy } from "../../ui/Copy";
 import { Status } from "../../ui/Status";
 import { Ago, Took } from "../../ui/Time";
 import { failedAt, ownWords } from "../run/where";
@@ -33,7 +34,7 @@ export const RunLine = memo(function RunLine({ run, isPicked, isAt, onPick }: Pr
     <div className="run-line" data-at={isAt} data-picked={isPicked}>
       <span role="cell" className="run-pick"><input type="checkbox" aria-label={`Pick ${run.id}`} checked={isPicked} onChange={() => { onPick(run.id); }} /></span>
       <span role="cell" className="run-status"><Status of={run.status} /></span>
-      <span role="cell" className="run-id cut"><Link to={path("runs", run.id)} title={run.id}>{run.id}</Link></span>
+      <span role="cell" className="run-id"><Link className="cut" to={path("runs", run.id)} title={run.id}>{run.id}</Link><Copy text={run.id} what="id" /></span>
       <span role="cell" className="run-flow cut" title={run.flow}>{run.flow}</span>
       <span role="cell" className="run-said cut"><What run={run} /></span>
       <span role="cell" className="run-began quiet"><Ago at={run.started_at_ms} /></span>

@@ -8,6 +8,7 @@ import { Link } from "../../router/Link";
 import { path } from "../../router/match";
 import { navigate, useSearch } from "../../router/router";
 import { count } from "../../time/format";
+import { serviceNow } from "../../time/now";
 import { Icon } from "../../ui/icons";
 import { Empty, Failed, Loading } from "../../ui/States";
 import { VirtualList } from "../../ui/VirtualList";
@@ -15,7 +16,7 @@ import { BulkBar } from "./BulkBar";
 import { FilterBar } from "./FilterBar";
 import { asked as askedFor, fromUrl, toUrl, type Filters } from "./filters";
 import { RunHeadings, RunLine } from "./RunLine";
-import { useRuns, type Further } from "./useRuns";
+import { MOST_NEW, useRuns, type Further } from "./useRuns";
 import "./runs.css";
 
 const ROW = 42;
@@ -28,7 +29,7 @@ export default function Runs() {
   const filters = useMemo(() => fromUrl(new URLSearchParams(key)), [key]);
   const { flow, status, since } = filters;
   // "The last hour" is the one before it was asked for: a list that is read does not begin anew by itself.
-  const [moment, setMoment] = useState(() => Date.now());
+  const [moment, setMoment] = useState(serviceNow);
   const labels = filters.labels.join("\n");
   const words = useSettled(filters.words);
   const asked = useMemo(
@@ -38,11 +39,12 @@ export default function Runs() {
   const [isHeld, setHeld] = useState(false);
   const { rows: shown, waiting, release, more, query, further } = useRuns(asked, isHeld);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
-  const [cursor, setCursor] = useState(-1);
+  // The run that the keyboard is at. It stays at this run when others come above it.
+  const [at, setAt] = useState<string | null>(null);
   const [asking, setAsking] = useState<RunRow | null>(null);
   const list = useRef<{ top: () => void } | null>(null);
 
-  const setFilters = useCallback((next: Filters) => { change((into) => { toUrl(next, into); }); setMoment(Date.now()); setPicked(new Set()); setCursor(-1); }, [change]);
+  const setFilters = useCallback((next: Filters) => { change((into) => { toUrl(next, into); }); setMoment(serviceNow()); setPicked(new Set()); setAt(null); }, [change]);
   const pick = useCallback((id: string) => {
     setPicked((before) => {
       const next = new Set(before);
@@ -50,7 +52,8 @@ export default function Runs() {
       return next;
     });
   }, []);
-  const box = useRunsKeys({ shown, cursor, setCursor, pick, retry: setAsking });
+  const cursor = useMemo(() => (at === null ? -1 : shown.findIndex(({ id }) => id === at)), [shown, at]);
+  const box = useRunsKeys({ shown, cursor, setAt, pick, retry: setAsking });
 
   return (
     <div className="runs">
@@ -69,7 +72,7 @@ export default function Runs() {
         )}
       {shown.length > 0 && further.isOffered && <div className="runs-further row wrap small"><LookOn of={further} isFailed={query.isFetchNextPageError} /></div>}
       {waiting > 0 && (
-        <button type="button" className="button primary runs-new" onClick={() => { release(); list.current?.top(); }}>{count(waiting)} new</button>
+        <button type="button" className="button primary runs-new" onClick={() => { release(); list.current?.top(); }}>{count(waiting)}{waiting < MOST_NEW ? "" : "+"} new</button>
       )}
       <BulkBar picked={picked} asked={asked} shown={shown} isMore={query.hasNextPage} onDone={() => { setPicked(new Set()); }} />
       {asking && <AskVerb run={asking} verb="retry" onClose={() => { setAsking(null); }} />}
@@ -122,15 +125,18 @@ function LookOn({ of: { isLooking, looks, look, stop }, isFailed }: Looking) {
 interface KeysOf {
   shown: readonly RunRow[];
   cursor: number;
-  setCursor: (at: number) => void;
+  setAt: (id: string) => void;
   pick: (id: string) => void;
   retry: (run: RunRow) => void;
 }
 
-function useRunsKeys({ shown, cursor, setCursor, pick, retry }: KeysOf) {
+function useRunsKeys({ shown, cursor, setAt, pick, retry }: KeysOf) {
   const box = useRef<HTMLInputElement>(null);
   const at = shown[cursor];
-  const go = (by: number) => { setCursor(Math.max(0, Math.min(shown.length - 1, cursor + by))); };
+  const go = (by: number) => {
+    const next = shown[Math.max(0, Math.min(shown.length - 1, cursor + by))];
+    if (next) setAt(next.id);
+  };
   useKeys("Runs", [
     { keys: "/", says: "Search", run: () => { box.current?.focus(); } },
     { keys: "j", says: "Next run", run: () => { go(1); } },

@@ -1,8 +1,9 @@
-import { useInfiniteQuery, useQueryClient, type InfiniteData, type UseInfiniteQueryResult } from "@tanstack/react-query";
+import { useInfiniteQuery, useQueryClient, type InfiniteData, type QueryClient, type UseInfiniteQueryResult } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { queries, type RunsAsked } from "../../api/queries";
 import type { Page, RunChanged, RunRow } from "../../api/types";
 import type { Told } from "../../live/sse";
+import { useStale } from "../../live/useAgain";
 import { useLive } from "../../live/useLive";
 import { isEmptyHanded, patched } from "./patch";
 
@@ -10,12 +11,16 @@ type List = InfiniteData<Page<RunRow>, string | undefined>;
 
 /** The counts are of the whole store: often enough is every few seconds. */
 const COUNT_EVERY = 3_000;
+const COUNTS = [["counts"]];
 
 /** So many pages are read again at once; who was farther down reads on from there. */
 const PAGES_AGAIN = 10;
 
-function shortened({ pages, pageParams }: List): List {
-  return { pages: pages.slice(0, PAGES_AGAIN), pageParams: pageParams.slice(0, PAGES_AGAIN) };
+/** So many new runs are put into the list, or wait for who reads. A page may be open for days: are there more, the list is read anew. */
+export const MOST_NEW = 1_000;
+
+function shortened({ pages, pageParams }: List, most: number): List {
+  return { pages: pages.slice(0, most), pageParams: pageParams.slice(0, most) };
 }
 
 /** Runs, as they are now: pages of the list, and what the stream says since. While the reader is down in the list what is new waits. */
@@ -23,40 +28,53 @@ export function useRuns(asked: RunsAsked, isHeld: boolean) {
   const client = useQueryClient();
   const query = useInfiniteQuery(queries.runs(asked));
   const held = useRef(new Map<string, RunRow>());
+  // What came while the list was asked for: the answer may be older than that.
+  const meanwhile = useRef(new Map<string, RunRow>());
   const [waiting, setWaiting] = useState(0);
-  const counted = useRef(0);
-
-  const apply = useCallback((news: readonly RunRow[]) => {
-    client.setQueryData<List>(["runs", asked], (list) => (list ? (patched(list, news, asked) as List) : list));
-  }, [client, asked]);
+  const staleCounts = useStale(COUNTS, COUNT_EVERY);
+  const list = useMemo(() => listOf(client, asked), [client, asked]);
 
   const release = useCallback(() => {
-    apply([...held.current.values()]);
+    if (held.current.size < MOST_NEW) list.patch([...held.current.values()]);
+    else list.readAgain(1);
     held.current.clear();
     setWaiting(0);
-  }, [apply]);
+  }, [list]);
 
-  const hear = (news: Told[]) => {
-    if (news.some(({ name }) => name === "reset")) {
-      client.setQueryData<List>(["runs", asked], (list) => (list ? shortened(list) : list));
-      void client.invalidateQueries({ queryKey: ["runs"] });
-    }
-    const rows = news.filter(({ name }) => name === "run").map(({ data }) => (JSON.parse(data) as RunChanged).run);
-    if (isHeld) {
-      const known = new Set(client.getQueryData<List>(["runs", asked])?.pages.flatMap(({ items }) => items.map(({ id }) => id)));
-      apply(rows.filter(({ id }) => known.has(id)));
-      for (const row of rows) if (!known.has(row.id)) held.current.set(row.id, row);
-      setWaiting(held.current.size);
-    } else {
-      apply(rows);
+  const take = useCallback((rows: readonly RunRow[]) => {
+    if (!isHeld) {
+      list.patch(rows);
       if (held.current.size > 0) release();
+      if (list.isLong() && !list.isAsked()) list.readAgain(1);
+      return;
     }
-    if (performance.now() - counted.current > COUNT_EVERY) {
-      counted.current = performance.now();
-      void client.invalidateQueries({ queryKey: ["counts"] });
-    }
-  };
-  useLive(null, hear);
+    const known = list.ids();
+    list.patch(rows.filter(({ id }) => known.has(id)));
+    for (const row of rows) if (!known.has(row.id) && (held.current.size < MOST_NEW || held.current.has(row.id))) held.current.set(row.id, row);
+    known.forEach((id) => held.current.delete(id));
+    setWaiting(held.current.size);
+  }, [isHeld, list, release]);
+
+  useLive(null, (news: Told[]) => {
+    if (news.some(({ name }) => name === "reset")) list.readAgain(PAGES_AGAIN);
+    const rows = news.filter(({ name }) => name === "run").map(({ data }) => (JSON.parse(data) as RunChanged).run);
+    if (list.isAsked()) for (const row of rows) meanwhile.current.set(row.id, row);
+    take(rows);
+    staleCounts();
+  });
+
+  useEffect(() => {
+    if (query.isFetching || meanwhile.current.size === 0) return;
+    const rows = [...meanwhile.current.values()];
+    meanwhile.current.clear();
+    take(rows);
+  }, [query.isFetching, take]);
+  // What waits belongs to the list that was asked for.
+  useEffect(() => () => {
+    held.current.clear();
+    meanwhile.current.clear();
+    setWaiting(0);
+  }, [list]);
 
   const rows = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data]);
   const further = useFurther(asked, query);
@@ -64,6 +82,25 @@ export function useRuns(asked: RunsAsked, isHeld: boolean) {
   const mayGoOn = hasNextPage && !isFetchingNextPage && !further.isOffered;
   const more = useCallback(() => { if (mayGoOn) void fetchNextPage(); }, [fetchNextPage, mayGoOn]);
   return { rows, waiting, release, more, query, further };
+}
+
+/** The list that was asked for, as it is kept. */
+function listOf(client: QueryClient, asked: RunsAsked) {
+  const queryKey = ["runs", asked];
+  const get = () => client.getQueryData<List>(queryKey);
+  return {
+    ids: () => new Set(get()?.pages.flatMap(({ items }) => items.map(({ id }) => id))),
+    isLong: () => (get()?.pages[0]?.items.length ?? 0) > MOST_NEW,
+    isAsked: () => client.isFetching({ queryKey, exact: true }) > 0,
+    patch: (rows: readonly RunRow[]) => {
+      if (rows.length > 0) client.setQueryData<List>(queryKey, (list) => (list ? (patched(list, rows, asked) as List) : list));
+    },
+    /** Keeps so many pages, and asks for these anew. */
+    readAgain: (pages: number) => {
+      client.setQueryData<List>(queryKey, (list) => (list ? shortened(list, pages) : list));
+      void client.invalidateQueries({ queryKey: ["runs"] });
+    },
+  };
 }
 
 type Query = UseInfiniteQueryResult<InfiniteData<Page<RunRow>>>;

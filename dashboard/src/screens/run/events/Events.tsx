@@ -3,6 +3,7 @@ import type { EventRow } from "../../../api/types";
 import { useKeys } from "../../../keyboard/keys";
 import { useSearch } from "../../../router/router";
 import { count, duration } from "../../../time/format";
+import { Icon } from "../../../ui/icons";
 import { Clock } from "../../../ui/Time";
 import { Empty, Failed } from "../../../ui/States";
 import { VirtualList } from "../../../ui/VirtualList";
@@ -16,7 +17,7 @@ const ROW = 30;
 
 /** What is recorded of the run, to read. Choosing an event shows the graph as it was then. */
 export default function Events({ data, chosen, choose }: ViewProps) {
-  const { events, isWhole, error } = useEvents(data.log);
+  const { events, isWhole, error, again } = useEvents(data.log);
   const [search, change] = useSearch();
   const box = useRef<HTMLInputElement>(null);
   const [kind, words] = [asKind(search.get("kind")), search.get("q") ?? ""];
@@ -31,7 +32,7 @@ export default function Events({ data, chosen, choose }: ViewProps) {
     { keys: "/", says: "Search", run: () => { box.current?.focus(); } },
   ]);
   const began = data.run?.started_at_ms ?? 0;
-  if (error && events.length === 0) return <Failed error={error} />;
+  if (error && events.length === 0) return <Failed error={error} onRetry={again} />;
   return (
     <div className="events" data-split={at !== null}>
       <div className="events-list">
@@ -41,7 +42,8 @@ export default function Events({ data, chosen, choose }: ViewProps) {
           {KINDS.map((one) => (
             <button key={one.kind} type="button" className="chip" aria-pressed={one.kind === kind} onClick={() => { change((next) => { next.set("kind", one.kind); }); }}>{one.label}</button>
           ))}
-          <span className="quiet small num" role="status">{count(shown.length)}{shown.length < events.length ? ` of ${count(events.length)}` : ""}{isWhole ? "" : ", reading"}</span>
+          <span className="quiet small num" role="status">{count(shown.length)}{shown.length < events.length ? ` of ${count(events.length)}` : ""}{isWhole || error ? "" : ", reading"}</span>
+          {error !== null && !isWhole && <button type="button" className="button small-button" onClick={again}><Icon name="retry" />Not all could be read: try again</button>}
         </div>
         {shown.length === 0 && isWhole ? <Empty title="No event is like that" /> : (
           <VirtualList items={shown} height={ROW} keyOf={({ seq }) => String(seq)} label="Events" chosen={place < 0 ? undefined : place}
