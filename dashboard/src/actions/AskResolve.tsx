@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { actions } from "../api/actions";
+import { resolve } from "../api/actions";
 import type { Resolve } from "../api/types";
 import { say } from "../ui/say";
 import { Ask } from "./Ask";
@@ -30,8 +30,7 @@ export function AskResolve({ run, at, choice, onClose }: Props) {
   const isDone = choice === "done";
   const problem = isDone ? badJson(text) : null;
   const act = async (why: string) => {
-    const output = isDone ? { output: JSON.parse(text) as Record<string, never> } : {};
-    changed(await actions.resolve(run, { at, choice, why, ...output }));
+    changed(await resolve(run, { at, choice, why }, isDone ? text : undefined));
     say(`${at}: ${title.toLowerCase()}`);
   };
   return (

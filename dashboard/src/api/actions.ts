@@ -8,7 +8,6 @@ export type Verb = "pause" | "resume" | "stop" | "kill" | "retry" | "rerun";
 export const actions = {
   verb: (id: string, verb: Verb, why: string) => ask<RunRow>("POST", ["runs", id, verb], { why }),
   delete: (id: string, why: string) => ask<null>("DELETE", ["runs", id], undefined, { why: why || undefined }),
-  resolve: (id: string, body: Resolve) => ask<RunRow>("POST", ["runs", id, "resolve"], body),
   signal: (id: string, name: string, body: string, scope = "") =>
     sendBytes(["runs", id, "signals", name], body, { scope: scope || undefined }),
   bulk: (body: Bulk) => ask<BulkDone>("POST", ["runs", "bulk"], body),
@@ -26,6 +25,12 @@ export function startWith(body: Omit<StartRun, "input">, input: string): Promise
 export function fork(id: string, body: Omit<ForkRun, "input" | "output">, which?: "input" | "output", typed = ""): Promise<RunRow> {
   const path = ["runs", id, "fork"];
   return which === undefined ? ask<RunRow>("POST", path, body) : askWith(path, body, which, typed);
+}
+
+/** Decides about a node that waits for an operator; what it gave was typed as JSON, if it was done by hand. */
+export function resolve(id: string, body: Omit<Resolve, "output">, output?: string): Promise<RunRow> {
+  const path = ["runs", id, "resolve"];
+  return output === undefined ? ask<RunRow>("POST", path, body) : askWith(path, body, "output", output);
 }
 
 /** Asks with a value that was typed as JSON. It is sent as it stands: numbers keep all their digits. */

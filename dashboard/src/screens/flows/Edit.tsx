@@ -1,5 +1,7 @@
 import { useId, useState } from "react";
 import { Icon } from "../../ui/icons";
+import { isRounded } from "../../ui/json/exact";
+import { parsed } from "./start";
 import { blank, isObject, UNREAD, variantOf, type Field, type Shape } from "./shape";
 
 interface Props<S extends Shape = Shape> {
@@ -72,22 +74,19 @@ function Bool({ value, onChange, label }: Plain) {
 function AsJson({ value, onChange, label, isNeeded }: Plain) {
   const id = useId();
   const [typed, setTyped] = useState(() => (value === UNREAD ? "" : JSON.stringify(value, null, 2)));
-  const [isBad, setBad] = useState(false);
+  const [bad, setBad] = useState<string | null>(null);
   const take = (text: string) => {
     setTyped(text);
-    try {
-      onChange(JSON.parse(text) as unknown);
-      setBad(false);
-    } catch {
-      onChange(UNREAD);
-      setBad(true);
-    }
+    const found = parsed(text);
+    const why = !found.isJson ? "This is no JSON yet." : isRounded(text) ? "It has a whole number that is too large for a form: give all of the input as JSON." : null;
+    setBad(why);
+    onChange(found.isJson && why === null ? found.value : UNREAD);
   };
   return (
     <div className="field">
       <Label id={id} label={`${label} (JSON)`} isNeeded={isNeeded} />
-      <textarea id={id} className="input" value={typed} spellCheck={false} aria-invalid={isBad} onChange={(event) => { take(event.target.value); }} />
-      {isBad && <span className="field-bad">This is no JSON yet.</span>}
+      <textarea id={id} className="input" value={typed} spellCheck={false} aria-invalid={bad !== null} onChange={(event) => { take(event.target.value); }} />
+      {bad !== null && <span className="field-bad">{bad}</span>}
     </div>
   );
 }

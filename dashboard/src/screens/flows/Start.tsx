@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useId, useMemo, useState } from "react";
+import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { startWith, startWithBytes } from "../../api/actions";
 import { useRights } from "../../api/me";
 import { told } from "../../api/problem";
@@ -13,6 +13,7 @@ import { Copy } from "../../ui/Copy";
 import { Icon } from "../../ui/icons";
 import { Menu } from "../../ui/Menu";
 import { say } from "../../ui/say";
+import { isRounded } from "../../ui/json/exact";
 import { shown } from "../../ui/json/payload";
 import { Edit } from "./Edit";
 import { Options } from "./Options";
@@ -21,6 +22,8 @@ import { blank, problemOf, shapeOf } from "./shape";
 import { asCommand, parsed, textOf } from "./start";
 
 type Mode = "form" | "json" | "bytes";
+
+const TOO_LARGE = "It has a whole number that is too large for a form.";
 
 const modes: readonly [Mode, string][] = [["form", "Form"], ["json", "JSON"], ["bytes", "Bytes"]];
 
@@ -43,7 +46,7 @@ export function Start({ flow }: { flow: FlowView }) {
     setText(input);
     setWrong(null);
     setFilled((count) => count + 1);
-    if (found.isJson && shape.kind !== "any" && problemOf(shape, found.value) === null) {
+    if (found.isJson && shape.kind !== "any" && !isRounded(input) && problemOf(shape, found.value) === null) {
       setValue(found.value);
       setMode("form");
     } else {
@@ -56,7 +59,7 @@ export function Start({ flow }: { flow: FlowView }) {
     if (mode === "form" && next !== "form" && problemOf(shape, value) === null) setText(textOf(value));
     if (next === "form") {
       const found = parsed(text);
-      const problem = found.isJson ? problemOf(shape, found.value) : null;
+      const problem = !found.isJson ? null : isRounded(text) ? TOO_LARGE : problemOf(shape, found.value);
       if (problem !== null && text !== "") { setWrong(`This JSON is not what the form can show. ${problem}`); return; }
       if (found.isJson) setValue(found.value);
     }
@@ -144,12 +147,15 @@ function LastInputs({ flow, onTake }: { flow: string; onTake: (text: string) => 
   const now = useNow();
   const canSee = may("payload:read");
   const { data } = useQuery({ ...queries.newest(flow, 10), enabled: canSee });
+  // Of two that were asked for, the last counts, whichever comes first.
+  const wanted = useRef("");
   const take = async (run: string) => {
+    wanted.current = run;
     try {
       const { bytes } = await client.fetchQuery(queries.payload(run, "input"));
-      onTake(shown(bytes).text);
+      if (wanted.current === run) onTake(shown(bytes).text);
     } catch (error) {
-      say(`The input of ${run} cannot be had. ${told(error).detail}`, true);
+      if (wanted.current === run) say(`The input of ${run} cannot be had. ${told(error).detail}`, true);
     }
   };
   useEffect(() => {

@@ -3,6 +3,7 @@ import { isForbidden } from "../../api/problem";
 import { queries } from "../../api/queries";
 import { bytes } from "../../time/format";
 import { Copy } from "../../ui/Copy";
+import { parseExact } from "../../ui/json/exact";
 import { Json } from "../../ui/json/Json";
 import { Empty, Failed, Loading } from "../../ui/States";
 import { Hidden } from "./Payloads";
@@ -25,7 +26,7 @@ export default function Context({ data }: { data: RunData }) {
               <tr key={item.key}>
                 <td><code>{item.key}</code></td>
                 <td className="context-value"><Value text={item.text ?? null} name={item.key} isCut={item.cut === true} /></td>
-                <td className="num quiet">{bytes(item.bytes)}</td>
+                <td data-label="Size" className="num quiet">{bytes(item.bytes)}</td>
               </tr>
             ))}
           </tbody>
@@ -48,7 +49,7 @@ function Value({ text, name, isCut }: { text: string | null; name: string; isCut
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseExact(text);
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 // A viewer for JSON. Everything it shows is a text node.
 import { useState } from "react";
 import { Icon } from "../icons";
+import { Exact } from "./exact";
 import "./json.css";
 
 /** Deeper values are shown as text; longer lists a part at a time. */
@@ -21,7 +22,7 @@ interface At {
 }
 
 function Value({ value, depth, name }: At) {
-  const isNested = typeof value === "object" && value !== null;
+  const isNested = typeof value === "object" && value !== null && !(value instanceof Exact);
   if (isNested && depth < DEEPEST) return <Nested value={value} depth={depth} name={name} />;
   return (
     <div className="json-line">
@@ -37,7 +38,7 @@ function Name({ name }: { name: string }) {
 
 function Scalar({ value }: { value: unknown }) {
   if (typeof value === "string") return <span className="json-text">{JSON.stringify(value)}</span>;
-  return <span className="json-plain">{String(value)}</span>;
+  return <span className="json-plain">{value instanceof Exact ? value.text : String(value)}</span>;
 }
 
 function Nested({ value, depth, name }: At & { value: object }) {

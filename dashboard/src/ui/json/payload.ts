@@ -1,4 +1,5 @@
 // What runs carry, made ready to be shown. It was written by others: it is bytes first, and JSON only if it parses.
+import { parseExact } from "./exact";
 
 export type Shown =
   | { kind: "json"; value: unknown; text: string }
@@ -13,7 +14,7 @@ export function shown(bytes: Uint8Array): Shown {
   if (text === null) return { kind: "bytes", text: hex(bytes.subarray(0, 4096)) };
   if (bytes.length <= MOST_SHOWN) {
     try {
-      return { kind: "json", value: JSON.parse(text), text };
+      return { kind: "json", value: parseExact(text), text };
     } catch {
       // Then it is text.
     }
