@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef } from "react";
 import { command } from "../../../actions/cli";
 import { useRights } from "../../../api/me";
@@ -13,11 +13,12 @@ import { Icon } from "../../../ui/icons";
 import { Clock } from "../../../ui/Time";
 import { VirtualList } from "../../../ui/VirtualList";
 import { lineOf, placeOf, plain } from "./lines";
+import { NO_LINES, readOn, type Lines } from "./readOn";
 
 /** So high that a finger hits it. */
 const ROW = 24;
 const MOST_ROWS = 14;
-const MOST_LINES = 5_000;
+const A_PAGE = 5_000;
 const EVERY = 2_000;
 
 type Line = RunLogs["lines"][number] & { number: number };
@@ -30,11 +31,16 @@ export function Logs({ run, at, isOn }: { run: string; at: string; isOn: boolean
   const { scope, node } = splitAt(at);
   const { may } = useRights();
   const [search, change] = useSearch();
+  const client = useQueryClient();
   const { data } = useQuery({
     queryKey: ["run", run, "logs", at],
-    queryFn: ({ signal }) => get<RunLogs>(["runs", run, "logs"], { scope: scope || undefined, node, limit: MOST_LINES }, signal),
+    queryFn: ({ queryKey, signal }) => readOn(
+      client.getQueryData<Lines>(queryKey) ?? NO_LINES,
+      (after) => get<RunLogs>(["runs", run, "logs"], { scope: scope || undefined, node, after, limit: A_PAGE }, signal),
+    ),
     enabled: may("payload:read"),
     retry: false,
+    structuralSharing: false,
     refetchInterval: (query) => (isOn && !query.state.error ? EVERY : false),
   });
   const lines = useMemo(() => (data?.lines ?? []).map((line, before): Line => ({ ...line, number: before + 1 })), [data]);
@@ -44,7 +50,7 @@ export function Logs({ run, at, isOn }: { run: string; at: string; isOn: boolean
   // A link to a line leads to the line, not to the top of the panel.
   useEffect(() => { if (isLinked) box.current?.scrollIntoView({ block: "nearest" }); }, [isLinked]);
   if (lines.length === 0) return null;
-  const left = [data?.next != null && "more follow", data !== undefined && data.dropped > 0 && `${String(data.dropped)} were not kept`].filter(Boolean);
+  const left = [data?.isMore === true && "more follow: the command shows them", data !== undefined && data.dropped > 0 && `${String(data.dropped)} were not kept`].filter(Boolean);
   const last = isOn ? lines.length - 1 : undefined;
   return (
     <section ref={box}>
