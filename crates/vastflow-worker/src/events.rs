@@ -130,7 +130,11 @@ impl Events {
             };
         }
         let plan = self.plan.as_ref();
-        let node = recorded.event.node().and_then(|node| Some(plan?.node(node)?.name.clone()));
+        let node = match &recorded.event {
+            Event::Said { task, .. } => task.node(),
+            event => event.node(),
+        };
+        let node = node.and_then(|node| Some(plan?.node(node)?.name.clone()));
         Ok(RunEvent { recorded, node })
     }
 }
@@ -238,7 +242,8 @@ fn word_line(f: &mut fmt::Formatter<'_>, node: &str, event: &Event) -> fmt::Resu
         Event::WordsIgnored => f.write_str("… words came that nobody waits for any more"),
         Event::Said { said, .. } => {
             let all = said.lines.len() as u64 + u64::from(said.dropped);
-            write!(f, "“ said {all} line{}", if all == 1 { "" } else { "s" })
+            let node = if node.is_empty() { "a call" } else { node };
+            write!(f, "“ {node} said {all} line{}", if all == 1 { "" } else { "s" })
         }
         other => f.write_str(other.name()),
     }

@@ -57,7 +57,7 @@ class Fold {
     if (event.kind === "RunStarted") this.nodes.forEach((_, name) => { this.#begin(name); });
     else if (event.kind === "RunEnded") this.#end();
     else if (event.kind === "SignalReceived") this.#signal(event.text);
-    else if (event.node) this.#node(event.node, event);
+    else if (event.node && event.kind !== "Said") this.#node(event.node, event);
   }
 
   #node(name: string, event: EventRow): void {
