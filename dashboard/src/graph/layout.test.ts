@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Plan, PlanNode } from "../plan/spec";
 import { layers } from "./layered";
-import { layout, NODE, type Layout } from "./layout";
+import { layout, layoutFor, NODE, type Layout } from "./layout";
 import { draw } from "./model";
 
 function task(name: string, ...after: string[]): PlanNode {
@@ -74,4 +74,11 @@ test("the arms of a branch stand between it and what follows", () => {
 test("a foreach is one node", () => {
   const each: PlanNode = { name: "each", kind: { for_each: { body: plan(task("a"), task("b", "a")) } }, inputs: [{ from: "input" }] };
   expect(draw(plan(each)).nodes).toHaveLength(1);
+});
+
+test("a large graph runs the way in which it is drawn larger", () => {
+  // Fifty chains of ten, side by side: to the right it is high, down it is wide.
+  const chains = draw(plan(...Array.from({ length: 500 }, (_, n) => task(`n${n}`, ...(n < 50 ? [] : [`n${n - 50}`])))));
+  expect(layoutFor(chains, { width: 360, height: 600 }).way).toBe("right");
+  expect(layoutFor(chains, { width: 1_400, height: 300 }).way).toBe("down");
 });

@@ -1,5 +1,6 @@
 // Where everything of a graph lies.
 import dagre from "@dagrejs/dagre";
+import { fit, type Size } from "./camera";
 import { layered, type Point } from "./layered";
 import { simple, type Drawn, type DrawnEdge, type DrawnNode } from "./model";
 
@@ -52,6 +53,18 @@ export function layout(drawn: Drawn, way: Way): Layout {
     height = Math.max(height, node.y + NODE.height);
   }
   return { nodes, edges: shifted, byId, width, height, way };
+}
+
+/** A narrow window is high: a graph runs down in it. */
+const NARROW = 640;
+
+/** The layout for a window. A graph that is a picture first runs the way in which it is drawn larger. */
+export function layoutFor(drawn: Drawn, window: Size): Layout {
+  const way = window.width < NARROW ? "down" : "right";
+  const first = layout(drawn, way);
+  if (drawn.nodes.length <= MOST_FOR_DAGRE) return first;
+  const other = layout(drawn, way === "right" ? "down" : "right");
+  return fit(other, window).k > fit(first, window).k ? other : first;
 }
 
 /** Where the first corner of all nodes lies on an axis. */

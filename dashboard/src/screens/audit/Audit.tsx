@@ -6,6 +6,7 @@ import { useKeys } from "../../keyboard/keys";
 import { Link } from "../../router/Link";
 import { path } from "../../router/match";
 import { useSearch } from "../../router/router";
+import { Copy } from "../../ui/Copy";
 import { Icon } from "../../ui/icons";
 import { Empty, Failed, Loading } from "../../ui/States";
 import { At } from "../../ui/Time";
@@ -59,13 +60,14 @@ function Line({ row }: { row: AuditRow }) {
   return (
     <div className="audit-row">
       <span role="cell" className="audit-at quiet small"><At at={row.at_ms} /></span>
-      <span role="cell" className="audit-what cut">
+      <span role="cell" className="audit-what cut" title={`${said(row.operation)}${run === null ? "" : ` of ${run}`}${row.why ? `: ${row.why}` : ""}`}>
         <b>{row.who ?? "nobody known"}</b> <span className="quiet">asked to</span> {said(row.operation)}
         {run !== null && <> <span className="quiet">of</span> <Link to={path("runs", run)}>{run}</Link></>}
         {row.why && <span className="quiet"> · “{row.why}”</span>}
       </span>
       <span role="cell" className="audit-path mono quiet cut" title={row.path}>{row.path}{row.from ? ` from ${row.from}` : ""}</span>
       <span role="cell" className="audit-status num" data-tone={row.status < 400 ? "ok" : "bad"}>
+        {row.request_id != null && <Copy text={row.request_id} what="request id" />}
         <span aria-hidden="true">{row.status < 400 ? "✓" : "✗"}</span> {row.status}
       </span>
     </div>

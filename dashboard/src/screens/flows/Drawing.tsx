@@ -1,15 +1,18 @@
-import { useMemo, useState } from "react";
+import { useCallback, useMemo } from "react";
 import { Graph } from "../../graph/Graph";
-import { layout } from "../../graph/layout";
+import { layoutFor } from "../../graph/layout";
 import { draw } from "../../graph/model";
 import { KIND_SAYS, type Plan, type PlanNode } from "../../plan/spec";
+import { useSearch } from "../../router/router";
 import { Icon } from "../../ui/icons";
 import { Json } from "../../ui/json/Json";
 
 /** A plan, and what it says of the node that is chosen. */
 export default function Drawing({ plan }: { plan: Plan }) {
-  const [chosen, setChosen] = useState<string | null>(null);
-  const placed = useMemo(() => layout(draw(plan), innerWidth < 860 ? "down" : "right"), [plan]);
+  const [search, change] = useSearch();
+  const chosen = search.get("node");
+  const setChosen = useCallback((at: string | null) => { change((next) => { if (at === null) next.delete("node"); else next.set("node", at); }); }, [change]);
+  const placed = useMemo(() => layoutFor(draw(plan), { width: innerWidth < 860 ? 600 : innerWidth, height: innerHeight }), [plan]);
   const node = chosen === null ? undefined : placed.byId.get(chosen);
   return (
     <div className="drawing">

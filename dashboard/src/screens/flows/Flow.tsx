@@ -8,7 +8,7 @@ import { Link } from "../../router/Link";
 import { path } from "../../router/match";
 import { useSearch } from "../../router/router";
 import { count, duration } from "../../time/format";
-import { Copyable } from "../../ui/Copy";
+import { Copy, Copyable } from "../../ui/Copy";
 import { Icon } from "../../ui/icons";
 import { Failed, Loading } from "../../ui/States";
 import { Tabs } from "../../ui/Tabs";
@@ -67,7 +67,7 @@ function Head({ flow, canStart }: { flow: FlowView; canStart: boolean }) {
         <p className="quiet small"><Link to="/flows" className="crumb">Flows</Link></p>
         <h1><Copyable text={name} what="name" /></h1>
         <p className="quiet small row wrap">
-          {plan ? <>plan <code title={plan}>{plan.slice(0, 8)}</code></> : "nobody says which plan new runs follow"}
+          {plan ? <>plan <span className="copyable"><code title={plan}>{plan.slice(0, 8)}</code><Copy text={plan} what="plan hash" /></span></> : "nobody says which plan new runs follow"}
           <span>·</span>{workers === 0 ? <span className="flow-idle" data-tone="warn">no worker has its code</span> : `${workers} ${workers === 1 ? "worker" : "workers"}`}
           {flow.signals.length > 0 && <><span>·</span>waits for {flow.signals.join(", ")}</>}
         </p>

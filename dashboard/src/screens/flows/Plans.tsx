@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { queries } from "../../api/queries";
 import type { FlowView } from "../../api/types";
 import { asPlan } from "../../plan/spec";
 import { Link } from "../../router/Link";
 import { path } from "../../router/match";
+import { useSearch } from "../../router/router";
 import { Copyable } from "../../ui/Copy";
 import { Loading } from "../../ui/States";
 import { difference } from "./plans";
@@ -13,7 +13,8 @@ import { difference } from "./plans";
 export function Plans({ flow }: { flow: FlowView }) {
   const { name, plan: current, plans } = flow.flow;
   const workers = useQuery(queries.workers());
-  const [compared, setCompared] = useState<string | null>(null);
+  const [search, change] = useSearch();
+  const compared = search.get("compared");
   const serving = (plan: string) => workers.data?.workers.filter((worker) => worker.is_alive && worker.serves.includes(plan)).length ?? 0;
   return (
     <section className="card">
@@ -24,13 +25,13 @@ export function Plans({ flow }: { flow: FlowView }) {
             {plans.map((plan) => (
               <tr key={plan}>
                 <td><Copyable text={plan} what="hash of the plan" /></td>
-                <td>{plan === current ? <b>new runs</b> : <span className="quiet">older runs, if any</span>}</td>
-                <td className="num">{serving(plan)}</td>
+                <td data-label="Followed by">{plan === current ? <b>new runs</b> : <span className="quiet">older runs, if any</span>}</td>
+                <td data-label="Workers that have its code" className="num">{serving(plan)}</td>
                 <td className="row plan-verbs">
                   <Link className="button small-button" to={`${path("flows", name, "graph")}?plan=${plan}`}>Graph</Link>
                   {current && plan !== current && (
                     <button type="button" className="button small-button" aria-pressed={compared === plan}
-                      onClick={() => { setCompared(compared === plan ? null : plan); }}>Compare</button>
+                      onClick={() => { change((next) => { if (compared === plan) next.delete("compared"); else next.set("compared", plan); }); }}>Compare</button>
                   )}
                 </td>
               </tr>
@@ -38,7 +39,7 @@ export function Plans({ flow }: { flow: FlowView }) {
           </tbody>
         </table>
       </div>
-      {compared && current && <Compared flow={name} before={compared} after={current} />}
+      {compared && current && plans.includes(compared) && <Compared flow={name} before={compared} after={current} />}
     </section>
   );
 }

@@ -50,11 +50,11 @@ function Row({ node }: { node: PlanNode }) {
   return (
     <tr>
       <td><code>{node.name}</code></td>
-      <td>{KIND_SAYS[kindName(node.kind)]}</td>
-      <td className="quiet">{parents(node).join(", ") || "the start"}</td>
-      <td className="num">{node.retry?.retries ?? 0}</td>
-      <td className="num">{limits.join(", ")}</td>
-      <td className="quiet">{notes.join(", ")}</td>
+      <td data-label="Kind">{KIND_SAYS[kindName(node.kind)]}</td>
+      <td data-label="After" className="quiet">{parents(node).join(", ") || "the start"}</td>
+      <td data-label="Retries" className="num">{node.retry?.retries ?? 0}</td>
+      <td data-label="Limits" className="num">{limits.join(", ")}</td>
+      <td data-label="Notes" className="quiet">{notes.join(", ")}</td>
     </tr>
   );
 }

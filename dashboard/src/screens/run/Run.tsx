@@ -47,14 +47,14 @@ function RunOf({ id, tab }: { id: string; tab: string }) {
   // Until somebody chose a node, or none, a run that failed is open on what it failed at.
   const chosen = search.has("node") ? search.get("node") || null : run && OPENS.has(tab) ? opensOn(run, waits) : null;
   const choose = (at: string | null) => { change((next) => { next.set("node", at ?? ""); next.delete("line"); }); };
-  useRunKeys(id, data, setVerb, () => { choose(null); });
+  const keep = search.has("node") ? `?node=${encodeURIComponent(search.get("node") ?? "")}` : "";
+  const to = (key: string) => path(...["runs", id, key].filter(Boolean)) + keep;
+  useRunKeys(to, data, setVerb, () => { choose(null); });
   if (data.error && !run) {
     if (isMissing(data.error)) return <div className="screen"><h1 className="cut">There is no run {id}</h1><Empty title="It may have been deleted, or its id may be cut short" /></div>;
     return <Failed error={data.error} onRetry={data.again} />;
   }
   if (!run) return <Loading lines={6} />;
-  const keep = search.has("node") ? `?node=${encodeURIComponent(search.get("node") ?? "")}` : "";
-  const to = (key: string) => path(...["runs", id, key].filter(Boolean)) + keep;
   return (
     <div className="run">
       <RunHead data={data} run={run} onVerb={setVerb} />
@@ -88,13 +88,13 @@ function View({ tab, ...props }: ViewProps & { tab: string }) {
   }
 }
 
-function useRunKeys(id: string, { run }: RunData, setVerb: (verb: RunVerb) => void, close: () => void): void {
+function useRunKeys(to: (key: string) => string, { run }: RunData, setVerb: (verb: RunVerb) => void, close: () => void): void {
   const ask = (verb: RunVerb) => () => { if (run && says(verb).fits(run.status)) setVerb(verb); };
   useKeys("This run", [
     { keys: "r", says: "Retry it, if it failed", run: ask("retry") },
     { keys: "p", says: run?.status === "paused" ? "Resume it" : "Pause it", run: ask(run?.status === "paused" ? "resume" : "pause") },
     { keys: "s", says: "Stop it", run: ask("stop") },
     { keys: "Escape", says: "Close the node", run: close },
-    ...TABS.map(({ key, label, hint }) => ({ keys: `v ${hint}`, says: label, run: () => { navigate(path(...["runs", id, key].filter(Boolean))); } })),
+    ...TABS.map(({ key, label, hint }) => ({ keys: `v ${hint}`, says: label, run: () => { navigate(to(key)); } })),
   ]);
 }

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Graph } from "../../graph/Graph";
-import { layout, type Way } from "../../graph/layout";
+import type { Size } from "../../graph/camera";
+import { layoutFor } from "../../graph/layout";
 import { useSearch } from "../../router/router";
 import { Clock } from "../../ui/Time";
 import { Icon } from "../../ui/icons";
@@ -15,18 +16,15 @@ interface Props {
   choose: (at: string | null) => void;
 }
 
-/** A narrow window is high: the graph runs down in it. */
-const NARROW = 640;
-
 /** The run as its graph: as it stands, or as it stood at an event (`?at=`). */
 export function RunGraph({ data, chosen, choose }: Props) {
   const box = useRef<HTMLDivElement>(null);
-  const [way, setWay] = useState<Way | null>(null);
+  const [room, setRoom] = useState<Size | null>(null);
   const [search, change] = useSearch();
   const then = search.get("at") === null ? null : Number(search.get("at"));
-  useEffect(() => { setWay((box.current?.clientWidth ?? 1000) < NARROW ? "down" : "right"); }, []);
+  useEffect(() => { setRoom({ width: box.current?.clientWidth ?? 1000, height: box.current?.clientHeight ?? 700 }); }, []);
   const { drawn, views, view } = data;
-  const placed = useMemo(() => (drawn && way ? layout(drawn, way) : null), [drawn, way]);
+  const placed = useMemo(() => (drawn && room ? layoutFor(drawn, room) : null), [drawn, room]);
   const tally = useSyncExternalStore(data.log.subscribe, () => data.log.tally);
   const now = useMemo(() => (drawn && then === null ? looksOf(drawn, views, tally) : null), [drawn, views, tally, then]);
   const past = usePast(data, then);

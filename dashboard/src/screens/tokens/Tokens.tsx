@@ -44,11 +44,11 @@ export default function Tokens() {
 function Line({ row, onEnd }: { row: TokenRow; onEnd: () => void }) {
   return (
     <tr>
-      <td><b>{row.name}</b> <code className="quiet">{row.id}</code></td>
-      <td>{row.scopes.join(", ")}</td>
-      <td>{row.flows.length === 1 && row.flows[0] === "*" ? <span className="quiet">all flows</span> : row.flows.join(", ")}</td>
-      <td><Ago at={row.created_at_ms} /></td>
-      <td>{row.expires_at_ms > 8.64e15 ? <span className="quiet">never</span> : <Ago at={row.expires_at_ms} />}</td>
+      <td><b>{row.name}</b> <Copyable text={row.id} what="id of the token" /></td>
+      <td data-label="May">{row.scopes.join(", ")}</td>
+      <td data-label="With">{row.flows.length === 1 && row.flows[0] === "*" ? <span className="quiet">all flows</span> : row.flows.join(", ")}</td>
+      <td data-label="Made"><Ago at={row.created_at_ms} /></td>
+      <td data-label="Ends">{row.expires_at_ms > 8.64e15 ? <span className="quiet">never</span> : <Ago at={row.expires_at_ms} />}</td>
       <td className="right"><button type="button" className="button small-button" data-tone="bad" aria-label={`Revoke ${row.name} ${row.id}`} onClick={onEnd}>Revoke…</button></td>
     </tr>
   );

@@ -5,7 +5,7 @@ import { Link } from "../../router/Link";
 import { path } from "../../router/match";
 import { count, duration } from "../../time/format";
 import { useNow } from "../../time/now";
-import { Copyable } from "../../ui/Copy";
+import { Copy, Copyable } from "../../ui/Copy";
 import { Empty, Failed, Loading } from "../../ui/States";
 import { flowsByPlan, isLate, sortedQueues, sortedWorkers, type FlowsByPlan } from "./workers";
 import "./workers.css";
@@ -72,11 +72,11 @@ function WorkerLine({ worker, flows }: { worker: WorkerRow; flows: FlowsByPlan }
   return (
     <tr data-gone={!worker.is_alive}>
       <td>{worker.name && <b>{worker.name} </b>}<Copyable text={worker.id} what="id of the worker" /></td>
-      <td className="num">{worker.host} <span className="quiet">pid {worker.pid}</span></td>
-      <td className="num">{worker.version}</td>
-      <td><Slots used={worker.in_hand} of={worker.slots} /></td>
-      <td>{worker.lanes.length === 0 ? <span className="quiet">common</span> : worker.lanes.join(", ")}</td>
-      <td>
+      <td data-label="Where" className="num">{worker.host} <span className="quiet">pid {worker.pid}</span></td>
+      <td data-label="Version" className="num">{worker.version}</td>
+      <td data-label="Slots"><Slots used={worker.in_hand} of={worker.slots} /></td>
+      <td data-label="Lanes">{worker.lanes.length === 0 ? <span className="quiet">common</span> : worker.lanes.join(", ")}</td>
+      <td data-label="Flows">
         <span title={serves.join(", ")}>{serves.length}</span>
         {worker.lacks && worker.lacks.length > 0 && (
           <span className="lacks" data-tone="warn" title={worker.lacks.map((lack) => `${flows.get(lack.plan) ?? lack.plan}: ${lack.first}`).join(", ")}>
@@ -84,7 +84,7 @@ function WorkerLine({ worker, flows }: { worker: WorkerRow; flows: FlowsByPlan }
           </span>
         )}
       </td>
-      <td><Heartbeat until={worker.until_ms} isAlive={worker.is_alive} /></td>
+      <td data-label="Heartbeat"><Heartbeat until={worker.until_ms} isAlive={worker.is_alive} /></td>
     </tr>
   );
 }
@@ -143,13 +143,13 @@ function QueueLine({ row }: { row: QueueRow }) {
   return (
     <tr>
       <td><Link to={path("flows", row.flow)}>{row.flow}</Link></td>
-      <td>{row.lane ?? <span className="quiet">common</span>}</td>
-      <td className="right num">{count(row.ready)}</td>
-      <td className="right num" data-tone={age !== null && isLate(age) ? "warn" : undefined}>{age === null ? "–" : duration(Math.max(0, age))}</td>
-      <td className="right num">{count(row.in_hand)}</td>
-      <td className="right num">{count(row.later)}</td>
-      <td className="right num">{count(row.held)}</td>
-      <td><code className="quiet" title={row.plan}>{row.plan.slice(0, 8)}</code></td>
+      <td data-label="Lane">{row.lane ?? <span className="quiet">common</span>}</td>
+      <td data-label="Ready" className="right num">{count(row.ready)}</td>
+      <td data-label="Oldest" className="right num" data-tone={age !== null && isLate(age) ? "warn" : undefined}>{age === null ? "–" : duration(Math.max(0, age))}</td>
+      <td data-label="In hand" className="right num">{count(row.in_hand)}</td>
+      <td data-label="Later" className="right num">{count(row.later)}</td>
+      <td data-label="Held" className="right num">{count(row.held)}</td>
+      <td data-label="Plan"><span className="copyable"><code className="quiet" title={row.plan}>{row.plan.slice(0, 8)}</code><Copy text={row.plan} what="plan hash" /></span></td>
     </tr>
   );
 }

@@ -112,7 +112,7 @@ function Facts({ node, spec, isStuck }: { node: NodeView; spec: PlanNode | null;
     <dl className="facts">
       {node.waits_for != null && !isStuck && <Fact name="Waits for">{node.waits_for}</Fact>}
       {node.worker != null && <Fact name="Worker"><Link to="/workers">{node.worker}</Link></Fact>}
-      {node.began_at_ms != null && <Fact name="Began"><Clock at={node.began_at_ms} /></Fact>}
+      {node.began_at_ms != null && <Fact name="Began"><Clock at={node.began_at_ms} withDay /></Fact>}
       {node.began_at_ms != null && <Fact name="Took"><Took from={node.began_at_ms} to={node.is_final ? (node.ended_at_ms ?? null) : null} /></Fact>}
       {node.calls > 0 && <Fact name="Calls"><span className="num">{node.calls}{retries ? ` of at most ${retries + 1} attempts` : ""} · {duration(node.busy_ms)} in its code</span></Fact>}
       {spec?.timeout_ms !== undefined && <Fact name="Limit"><span className="num">{duration(spec.timeout_ms)}</span></Fact>}

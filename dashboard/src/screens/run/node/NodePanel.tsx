@@ -22,7 +22,7 @@ export interface PanelProps {
 }
 
 export function NodePanel(props: PanelProps) {
-  const { at, onClose, onChoose } = props;
+  const { run, at, onClose, onChoose } = props;
   const isScope = at.endsWith("]");
   const { scope } = splitAt(at);
   const title = useRef<HTMLHeadingElement>(null);
@@ -31,6 +31,7 @@ export function NodePanel(props: PanelProps) {
   return (
     <aside className="panel" aria-label={`Node ${at}`}>
       <div className="panel-top row">
+        <span className="panel-run small quiet cut">{run.id}</span>
         <nav className="panel-way grow cut" aria-label="Where it is">
           {steps(scope).map((step) => (
             <span key={step.scope}><button type="button" className="as-link" onClick={() => { onChoose(step.scope); }}>{step.label}</button> / </span>

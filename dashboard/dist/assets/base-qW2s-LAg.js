@@ -1,0 +1,1 @@
+function e(){return new URL(`../`,import.meta.url)}var t=e(),n=(()=>{let e=document.querySelector(`meta[name="vastflow-api"]`)?.content??`./api/v1`;return new URL(e.endsWith(`/`)?e:`${e}/`,document.baseURI)})();export{t as n,n as t};

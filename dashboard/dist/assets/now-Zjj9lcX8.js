@@ -1,1 +1,0 @@
-import{o as e,r as t}from"./icons-CJNihBVs.js";var n=e(t(),1),r=new Set,i=Date.now(),a;function o(){document.hidden||(i=Date.now(),r.forEach(e=>{e()}))}function s(e){return r.add(e),a??=setInterval(o,1e3),()=>{r.delete(e),r.size>0||(clearInterval(a),a=void 0)}}var c=()=>()=>void 0;function l(e=!0){return(0,n.useSyncExternalStore)(e?s:c,()=>i)}export{l as t};
