@@ -1,5 +1,6 @@
 // A viewer for JSON. Everything it shows is a text node.
 import { useState } from "react";
+import { count } from "../../time/format";
 import { Icon } from "../icons";
 import { Exact } from "./exact";
 import "./json.css";
@@ -36,8 +37,23 @@ function Name({ name }: { name: string }) {
   return <span className="json-name">{name}<span className="quiet">: </span></span>;
 }
 
+/** Of a longer text the beginning is shown, until somebody wants all of it. */
+const LONG = 2_000;
+const BEGINNING = 400;
+
+function Text({ text }: { text: string }) {
+  const [isWhole, setWhole] = useState(text.length <= LONG);
+  if (isWhole) return <span className="json-text">{JSON.stringify(text)}</span>;
+  return (
+    <>
+      <span className="json-text">{JSON.stringify(text.slice(0, BEGINNING)).slice(0, -1)}…</span>{" "}
+      <button type="button" className="button small-button" onClick={() => { setWhole(true); }}>{count(text.length - BEGINNING)} more characters</button>
+    </>
+  );
+}
+
 function Scalar({ value }: { value: unknown }) {
-  if (typeof value === "string") return <span className="json-text">{JSON.stringify(value)}</span>;
+  if (typeof value === "string") return <Text text={value} />;
   return <span className="json-plain">{value instanceof Exact ? value.text : String(value)}</span>;
 }
 
