@@ -10,6 +10,7 @@ test("a tab says that it lost the service, and goes on by itself when that is ba
   await see(page.getByRole("link", { name: "import-0" }));
   await it.service.kill();
   await see(page.locator('[data-live="reconnecting"]'));
+  await see(page.locator(".stale").getByText("Reconnecting: what is shown may be old"));
   // What it knew stays in sight.
   await see(page.getByRole("link", { name: "import-0" }));
   await it.service.start();

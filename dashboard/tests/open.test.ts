@@ -77,6 +77,27 @@ test("the keyboard stays at its run when others come above it", async () => {
   expect(await page.getByRole("checkbox", { name: `Pick ${second}` }).isChecked()).toBe(false);
 });
 
+test("who comes back to a list is where they left it", async () => {
+  const page = await it.open("/workers");
+  await see(page.getByText("alive", { exact: true }));
+  await page.route(/\/api\/v1\/runs\?/, (route) => json(route, { items: Array.from({ length: 100 }, (_, n) => row(`r${n}`)) }));
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Runs" }).click();
+  const list = page.getByRole("table", { name: "Runs" });
+  const top = () => list.evaluate((element) => element.scrollTop);
+  await see(page.getByRole("link", { name: "r0", exact: true }));
+  await list.evaluate((element) => { element.scrollTop = 2_000; });
+  await page.getByRole("link", { name: "r50", exact: true }).click();
+  await read(page, "There is no run r50");
+  await page.goBack();
+  await see(page.getByRole("link", { name: "r50", exact: true }));
+  expect(await top()).toBe(2_000);
+  // Who goes there anew begins at its top.
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Workers" }).click();
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Runs" }).click();
+  await see(page.getByRole("link", { name: "r0", exact: true }));
+  expect(await top()).toBe(0);
+});
+
 test("Enter in the search opens a run of that id, and nothing that is not there", async () => {
   const id = await it.service.run("echo", { text: "a" }, { id: "exactly" });
   const page = await it.open("/runs");

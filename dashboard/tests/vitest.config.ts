@@ -2,8 +2,8 @@ import { defineConfig } from "vitest/config";
 
 // A browser against a real service with real flows. Where the store matters, the same tests run on each store.
 const common = {
-  testTimeout: 120_000,
-  hookTimeout: 60_000,
+  testTimeout: 240_000,
+  hookTimeout: 120_000,
   // One browser and one service at a time, a file its own: what waits for another's processor says nothing.
   fileParallelism: false,
   pool: "threads",

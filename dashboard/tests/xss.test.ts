@@ -72,7 +72,7 @@ test("the corpus is carried by runs", async () => {
   expect(corpus.length).toBeGreaterThanOrEqual(100);
   for (const [at, text] of corpus.entries()) await begin(text, at);
   expect(runs.size).toBe(corpus.length);
-}, 120_000);
+}, 240_000);
 
 test("errors, labels, keys and events", async () => {
   const page = await it.open("/runs", { as: "admin" });
@@ -87,7 +87,7 @@ test("errors, labels, keys and events", async () => {
     }
     expect(await foreign(page)).toEqual([]);
   }
-}, 120_000);
+}, 240_000);
 
 test("inputs, outputs and contexts", async () => {
   const page = await it.open("/runs", { as: "admin" });
@@ -99,7 +99,7 @@ test("inputs, outputs and contexts", async () => {
     await see(page.getByText("text", { exact: true }).first());
     expect(await foreign(page)).toEqual([]);
   }
-}, 120_000);
+}, 240_000);
 
 test("lists: runs, attention, audit, and the last inputs", async () => {
   for (const text of corpus) await it.service.ask("POST", "/runs/x0/stop", { why: text.slice(0, 400) }).catch(() => null);
@@ -119,7 +119,7 @@ test("lists: runs, attention, audit, and the last inputs", async () => {
     await expect.poll(() => page.getByLabel("text").inputValue()).not.toBe("");
     expect(await foreign(page)).toEqual([]);
   }
-}, 120_000);
+}, 240_000);
 
 test("names of tokens, and addresses", async () => {
   for (const name of corpus.slice(0, 60)) await it.service.ask("POST", "/tokens", { name: name.slice(0, 100), scopes: ["viewer"] }).catch(() => null);
@@ -134,7 +134,7 @@ test("names of tokens, and addresses", async () => {
       expect(await foreign(page)).toEqual([]);
     }
   }
-}, 120_000);
+}, 240_000);
 
 test("logs, keys and values of the context, items and their errors, what polls wait for", async () => {
   const texts = corpus.map((text, at) => `${at} ${text.slice(0, 200)}`);
@@ -162,7 +162,7 @@ test("logs, keys and values of the context, items and their errors, what polls w
   expect(await foreign(page)).toEqual([]);
   await goTo(page, id, "/events?node=");
   await scrolled(page, page.getByRole("table", { name: "Events" }), texts.length);
-}, 120_000);
+}, 240_000);
 
 test("reasons, signals and what was sent by hand", async () => {
   const page = await it.open("/runs", { as: "admin" });
@@ -180,4 +180,4 @@ test("reasons, signals and what was sent by hand", async () => {
     await see(page.getByRole("table", { name: "Events" }).getByText(/pause/i).first());
     expect(await foreign(page)).toEqual([]);
   }
-}, 120_000);
+}, 240_000);

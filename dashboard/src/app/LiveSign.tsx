@@ -14,6 +14,12 @@ const short: Record<LiveState, string> = {
   off: "still", connecting: "connecting", live: "live", paused: "paused", reconnecting: "reconnecting", over: "over",
 };
 
+/** Said over the page, where everybody looks, after a moment: most streams that break are there again at once. */
+export function Stale() {
+  if (useLiveState() !== "reconnecting") return null;
+  return <p className="stale" aria-hidden="true"><span className="live-dot" />{says.reconnecting}</p>;
+}
+
 /** Whether what is shown is how it is. */
 export function LiveSign() {
   const state = useLiveState();

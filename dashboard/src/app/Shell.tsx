@@ -13,7 +13,7 @@ import { setZone, useZone } from "../time/zone";
 import { Icon } from "../ui/icons";
 import { countEvery } from "./badge";
 import { Help } from "./Help";
-import { LiveSign } from "./LiveSign";
+import { LiveSign, Stale } from "./LiveSign";
 import { routes } from "./routes";
 import "./shell.css";
 
@@ -46,6 +46,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <Insecure />
         <main id="main" tabIndex={-1}>{children}</main>
       </div>
+      <Stale />
       {isHelpOpen && <Help onClose={() => { setHelpOpen(false); }} />}
     </div>
   );

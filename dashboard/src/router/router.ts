@@ -10,6 +10,7 @@ export interface Place {
 
 const listeners = new Set<() => void>();
 let place = read();
+let isBack = false;
 
 function read(): Place {
   const mount = base.pathname;
@@ -25,7 +26,15 @@ function changed(): void {
   listeners.forEach((listener) => { listener(); });
 }
 
-addEventListener("popstate", changed);
+addEventListener("popstate", () => {
+  isBack = true;
+  changed();
+});
+
+/** Whether somebody came here by going back (or forth again): what they had in sight is what they expect. */
+export function cameBack(): boolean {
+  return isBack;
+}
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
@@ -42,6 +51,7 @@ export function href(to: string): string {
 }
 
 export function navigate(to: string, how: { replace?: boolean } = {}): void {
+  if (!how.replace) isBack = false;
   if (how.replace) history.replaceState(null, "", href(to));
   else history.pushState(null, "", href(to));
   changed();

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from "react";
+import { cameBack } from "../router/router";
 import { inSight } from "./window";
 
 interface Props<T> {
@@ -18,7 +19,12 @@ interface Props<T> {
   /** Called with how far down the list is. */
   onScroll?: (top: number) => void;
   handle?: Ref<{ top: () => void }>;
+  /** The name under which it is remembered how far down it was, for who comes back. */
+  keep?: string;
 }
+
+/** How far down lists were. */
+const kept = new Map<string, number>();
 
 /** So near to the end, more is asked for. */
 const NEAR_END = 80;
@@ -26,7 +32,7 @@ const NEAR_END = 80;
 /**
  * A list of any length. All rows are of one height, so which ones are in sight is a division; only they are on the page.
  */
-export function VirtualList<T>({ items, height, keyOf, row, label, chosen, onEnd, head, foot, onScroll, handle }: Props<T>) {
+export function VirtualList<T>({ items, height, keyOf, row, label, chosen, onEnd, head, foot, onScroll, handle, keep }: Props<T>) {
   const box = useRef<HTMLDivElement>(null);
   const rows = useRef<HTMLDivElement>(null);
   const [sight, setSight] = useState({ from: 0, to: 40 });
@@ -38,6 +44,10 @@ export function VirtualList<T>({ items, height, keyOf, row, label, chosen, onEnd
     setSight((before) => (before.from === next.from && before.to === next.to ? before : next));
   }, [height, items.length]);
 
+  useLayoutEffect(() => {
+    if (keep !== undefined && cameBack()) box.current?.scrollTo({ top: kept.get(keep) ?? 0 });
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when somebody comes back
+  }, []);
   useLayoutEffect(look, [look]);
   useEffect(() => {
     if (!box.current) return;
@@ -56,7 +66,7 @@ export function VirtualList<T>({ items, height, keyOf, row, label, chosen, onEnd
 
   return (
     <div ref={box} className="virtual" role="table" aria-label={label} aria-rowcount={items.length} tabIndex={0}
-      onScroll={(event) => { look(); onScroll?.(event.currentTarget.scrollTop); }}>
+      onScroll={(event) => { look(); if (keep !== undefined) kept.set(keep, event.currentTarget.scrollTop); onScroll?.(event.currentTarget.scrollTop); }}>
       {head}
       <div ref={rows} className="virtual-rows" role="rowgroup" style={{ height: items.length * height }}>
         {items.slice(sight.from, sight.to).map((item, index) => {

@@ -37,7 +37,8 @@ export async function openTab(origin: string, options: BrowserContextOptions = {
     });
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  // For a machine that does much else: no test waits so long for what it does not get.
+  page.setDefaultTimeout(60_000);
   page.on("dialog", (dialog) => {
     wrong.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();

@@ -96,8 +96,9 @@ function Line({ flow }: { flow: FlowRow }) {
 
 /** The newest runs as small marks, the newest at the right. */
 function Strip({ flow }: { flow: string }) {
-  const { data } = useQuery(queries.newest(flow, STRIP));
+  const { data, error } = useQuery(queries.newest(flow, STRIP));
   const runs = [...(data?.items ?? [])].reverse();
+  if (error && !data) return <span className="field-bad">cannot be read now</span>;
   if (data && runs.length === 0) return <span className="quiet small">no runs yet</span>;
   const failed = runs.filter((run) => run.status === "failed").length;
   return (

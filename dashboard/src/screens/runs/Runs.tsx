@@ -6,7 +6,7 @@ import { says } from "../../actions/verbs";
 import { useKeys } from "../../keyboard/keys";
 import { Link } from "../../router/Link";
 import { path } from "../../router/match";
-import { navigate, useSearch } from "../../router/router";
+import { cameBack, navigate, useSearch } from "../../router/router";
 import { count } from "../../time/format";
 import { serviceNow } from "../../time/now";
 import { Icon } from "../../ui/icons";
@@ -22,6 +22,9 @@ import "./runs.css";
 const ROW = 42;
 const NARROW_ROW = 64;
 const isNarrow = matchMedia("(max-width: 860px)");
+
+/** Where the keyboard was, for who comes back. */
+let lastAt: string | null = null;
 
 export default function Runs() {
   const [search, change] = useSearch();
@@ -40,7 +43,8 @@ export default function Runs() {
   const { rows: shown, waiting, release, more, query, further } = useRuns(asked, isHeld);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   // The run that the keyboard is at. It stays at this run when others come above it.
-  const [at, setAt] = useState<string | null>(null);
+  const [at, setAt] = useState(() => (cameBack() ? lastAt : null));
+  useEffect(() => { lastAt = at; }, [at]);
   const [asking, setAsking] = useState<RunRow | null>(null);
   const list = useRef<{ top: () => void } | null>(null);
 
@@ -66,7 +70,7 @@ export default function Runs() {
         : shown.length === 0 && !query.hasNextPage ? <Nothing isNarrowed={key !== ""} onAll={() => { setFilters(fromUrl(new URLSearchParams())); }} />
         : (
           <VirtualList items={shown} height={isNarrow.matches ? NARROW_ROW : ROW} keyOf={({ id }) => id} label="Runs" chosen={cursor < 0 ? undefined : cursor} onEnd={more}
-            handle={list} onScroll={(top) => { setHeld(top > ROW); }}
+            handle={list} keep={`runs?${key}`} onScroll={(top) => { setHeld(top > ROW); }}
             head={<RunHeadings isAll={shown.length > 0 && picked.size >= shown.length} onAll={() => { setPicked(picked.size >= shown.length ? new Set() : new Set(shown.map(({ id }) => id))); }} />}
             row={(run, at) => <RunLine run={run} isPicked={picked.has(run.id)} isAt={at === cursor} onPick={pick} />} />
         )}
