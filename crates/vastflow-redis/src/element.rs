@@ -5,7 +5,7 @@ use crate::task;
 use crate::wire::{Column, Pack, Raw, told};
 use rustc_hash::FxHashMap;
 use vastflow_core::run::RunSummary;
-use vastflow_core::{Name, Seq, Task, Timestamp};
+use vastflow_core::{Name, PlanHash, Seq, Task, Timestamp};
 use vastflow_store::{Commit, Message, NewTask, StoreError, WorkerId};
 
 /// One commit of a batch.
@@ -43,16 +43,32 @@ struct Letter<'a> {
 
 /// What lists show of a run, and how it began.
 struct Short<'a> {
-    flow: &'a str,
-    /// What runs of the flow are counted together by.
-    key: Option<&'a str>,
-    plan: String,
-    priority: i8,
+    kind: Kind<'a>,
     status: String,
     /// When it ended; empty while it has not.
     ended: String,
     tail: Raw,
+}
+
+/// What a run begins with besides its name and input; mostly many begin with the same.
+#[derive(PartialEq, Eq, Hash)]
+struct Kind<'a> {
+    flow: &'a str,
+    plan: PlanHash,
+    priority: i8,
+    /// What runs of the flow are counted together by.
+    key: Option<&'a str>,
+    /// How it began, if its first commit does not tell it.
     started: Option<Raw>,
+}
+
+impl Pack for Kind<'_> {
+    fn pack(&self, out: &mut Vec<u8>) {
+        let key = self.key.map_or(Cell::Nothing, Cell::Text);
+        let started = self.started.clone().map_or(Cell::Nothing, Cell::Bytes);
+        let (plan, priority) = (Cell::Own(self.plan.to_string()), Cell::Own(self.priority.to_string()));
+        [Cell::Text(self.flow), plan, priority, key, started].pack(out);
+    }
 }
 
 /// What stands in a list: texts, numbers, bytes, and nothing.
@@ -88,8 +104,11 @@ told! {
         record: Vec<Raw>,
         worker: Column<String>,
         at: Vec<String>,
-        begun: Column<List<'a>>,
-        shown: Column<List<'a>>,
+        begun: Column<usize>,
+        kinds: Vec<Kind<'a>>,
+        status: Column<String>,
+        ended: Column<String>,
+        tail: Column<Raw>,
         /// Of links of a chain: how the root's head stands and will stand, and the field of the record.
         was: Column<String>,
         will: Column<String>,
@@ -109,23 +128,25 @@ told! {
 impl<'a> Columns<'a> {
     pub(crate) fn of(elements: Vec<Element<'a>>) -> Self {
         let (mut columns, mut times) = (Columns::default(), FxHashMap::<&str, usize>::default());
+        let mut numbers = FxHashMap::default();
         for element in &elements {
             *times.entry(element.run).or_default() += 1;
         }
         for element in elements {
             let is_alone = times.get(element.run) == Some(&1);
-            columns.add(element, is_alone);
+            columns.add(element, is_alone, &mut numbers);
         }
+        let mut kinds: Vec<_> = numbers.into_iter().collect();
+        kinds.sort_unstable_by_key(|(_, number)| *number);
+        columns.kinds = kinds.into_iter().map(|(kind, _)| kind).collect();
         columns
     }
 
     /// Adds a commit; one that is the only one of its run may be a link of a chain.
-    fn add(&mut self, element: Element<'a>, is_alone: bool) {
+    fn add(&mut self, element: Element<'a>, is_alone: bool, numbers: &mut FxHashMap<Kind<'a>, usize>) {
         self.run.push(element.run);
         self.at.extend(element.at.clone());
         let is_link = element.is_link && is_alone;
-        let is_first = element.expected == Seq::ZERO;
-        self.begun.push(element.summary.as_ref().filter(|_| is_first).map(Short::begun));
         if is_link {
             self.link(&element)
         } else {
@@ -134,7 +155,8 @@ impl<'a> Columns<'a> {
         // Who has the call says so in the head.
         let goes_on = is_link && element.summary.is_none();
         self.worker.push((!goes_on).then_some(element.worker));
-        self.shown.push(element.summary.map(Short::shown));
+        let is_first = element.expected == Seq::ZERO;
+        self.show(element.summary, is_first, numbers);
         self.record.push(element.record);
         let flat = |list: List<'a>| (!list.is_empty()).then_some(list);
         let (mut settle, mut queue) = (List::new(), List::new());
@@ -151,6 +173,21 @@ impl<'a> Columns<'a> {
         self.queue.push(flat(queue));
         self.obsolete.push(flat(element.obsolete.into_iter().map(Cell::Own).collect()));
         self.messages.push(flat(element.messages.into_iter().flat_map(letter).collect()));
+    }
+
+    /// What is new in lists. Kinds of runs that begin have numbers, from 1 on.
+    fn show(&mut self, short: Option<Short<'a>>, is_first: bool, numbers: &mut FxHashMap<Kind<'a>, usize>) {
+        let Some(Short { kind, status, ended, tail }) = short else {
+            self.begun.push(None);
+            self.status.push(None);
+            self.ended.push(None);
+            return self.tail.push(None);
+        };
+        let next = numbers.len() + 1;
+        self.begun.push(is_first.then(|| *numbers.entry(kind).or_insert(next)));
+        self.status.push(Some(status));
+        self.ended.push((!ended.is_empty()).then_some(ended));
+        self.tail.push(Some(tail));
     }
 
     /// A link of a chain: nothing is said of it but what is compared and what is set.
@@ -179,19 +216,6 @@ impl<'a> Columns<'a> {
         self.expected.push(Some(element.expected.to_string()));
         self.after.push(Some(element.expected.after(element.count).to_string()));
         self.control.push(element.control);
-    }
-}
-
-impl<'a> Short<'a> {
-    fn begun(&self) -> List<'a> {
-        let key = self.key.map_or(Cell::Nothing, Cell::Text);
-        let started = self.started.clone().map_or(Cell::Nothing, Cell::Bytes);
-        let (plan, priority) = (Cell::Own(self.plan.clone()), Cell::Own(self.priority.to_string()));
-        vec![Cell::Text(self.flow), plan, priority, key, started]
-    }
-
-    fn shown(self) -> List<'a> {
-        vec![Cell::Own(self.status), Cell::Own(self.ended), Cell::Bytes(self.tail)]
     }
 }
 
@@ -230,7 +254,7 @@ impl Element<'_> {
 
 impl Short<'_> {
     fn size(&self) -> usize {
-        256 + self.tail.0.len() + self.started.as_ref().map_or(0, |started| started.0.len())
+        256 + self.tail.0.len() + self.kind.started.as_ref().map_or(0, |started| started.0.len())
     }
 }
 
@@ -296,15 +320,19 @@ fn letter(message: &Message) -> Letter<'_> {
 
 fn short<'a>(commit: &Commit, summary: &'a RunSummary) -> Result<Short<'a>, StoreError> {
     let ended = summary.ended_at.unwrap_or_default();
+    let started = &summary.started;
+    let kind = Kind {
+        flow: &started.flow,
+        plan: started.plan,
+        priority: started.info.priority,
+        key: started.info.key.as_ref().map(Name::as_str),
+        started: started_of(commit, summary)?,
+    };
     Ok(Short {
-        flow: &summary.started.flow,
-        key: summary.started.info.key.as_ref().map(Name::as_str),
-        plan: summary.started.plan.to_string(),
-        priority: summary.started.info.priority,
+        kind,
         status: digit_of_status(summary.status),
         ended: if summary.status.is_final() { text_of(ended) } else { String::new() },
         tail: tail_of(summary)?,
-        started: started_of(commit, summary)?,
     })
 }
 

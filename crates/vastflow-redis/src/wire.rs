@@ -125,6 +125,13 @@ impl<T: Pack> Pack for Option<T> {
     }
 }
 
+impl<T: Pack, const N: usize> Pack for [T; N] {
+    fn pack(&self, out: &mut Vec<u8>) {
+        list(out, N);
+        self.iter().for_each(|one| one.pack(out));
+    }
+}
+
 impl<T: Pack> Pack for Vec<T> {
     fn pack(&self, out: &mut Vec<u8>) {
         list(out, self.len());
@@ -240,7 +247,7 @@ pub(crate) struct Reply<B> {
 }
 
 /// Raw bytes. Lua has only one kind of string, so they come back as text or as bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Raw(pub(crate) Vec<u8>);
 
 impl Pack for Raw {

@@ -31,9 +31,10 @@ local NONE = {}
 local function column(name) return ask[name] or NONE end
 
 local RUNS, RECORDS, WORKERS, AT = ask.run, ask.record, column('worker'), column('at')
--- Of those that begin: flow, plan, priority, key, and how they began where the record does not say it. Of those of which
--- lists show something new: status, when it ended or nothing, the rest.
-local BEGUN, SHOWN = column('begun'), column('shown')
+-- Of those that begin: which of `kinds` they are, each with its flow, plan, priority, key, and how its runs began where the
+-- record does not say it. Of those of which lists show something new: status, when it ended, the rest.
+local BEGUN, KINDS = column('begun'), column('kinds')
+local STATUS, ENDED, TAILS = column('status'), column('ended'), column('tail')
 -- Of those that `chain` is for: how the root's head must stand and will stand, and where the record goes.
 local WAS, WILL, FIELDS = column('was'), column('will'), column('field')
 -- Of all others.
@@ -42,7 +43,8 @@ local SETTLE, OBSOLETE, QUEUE, LETTERS = column('settle'), column('obsolete'), c
 
 local function commit_at(i)
   local c = {
-    run = RUNS[i], record = RECORDS[i], worker = WORKERS[i], at = AT[i], begun = BEGUN[i], shown = SHOWN[i],
+    run = RUNS[i], record = RECORDS[i], worker = WORKERS[i], at = AT[i], begun = KINDS[BEGUN[i]],
+    status = STATUS[i], ended = ENDED[i], tail = TAILS[i],
     path = PATHS[i] or '', expected = EXPECTED[i], after = AFTER[i], control = CONTROL[i],
     settle = SETTLE[i] or NONE, obsolete = OBSOLETE[i] or NONE, queue = QUEUE[i] or NONE, letters = LETTERS[i] or NONE,
   }
@@ -60,7 +62,7 @@ end
 -- Reads at once what a commit needs of its run; gives that and the length of its journal.
 local function load(rkey, c)
   local fields, size = { 'k', 'c', 'p', 'l', nil, nil, nil, nil, nil, nil, nil, nil }, 4
-  if c.shown then
+  if c.status then
     fields[5], fields[6], fields[7], fields[8], size = 't', 'f', 'x', 'n', 8
   end
   for at = 1, #c.settle, 2 do
@@ -144,12 +146,6 @@ local function admit(run, begun)
   zset(P .. 'runs:of:' .. flow, run, key)
   if not hget(P .. 'flows', flow) then hset(P .. 'flows', flow, '1') end
   return { k = key, c = '0', p = plan, y = priority, f = flow, x = keyed or nil, s = started or nil }
-end
-
--- What lists show of a run that stood as `r` says.
-local function show(run, r, shown)
-  move(run, r, shown[1], shown[2])
-  if shown[2] ~= '' then news = news or counted(LINES, '') > 0 end
 end
 
 -- Changes a run's word. What was held back becomes claimable again when the word allows it.
@@ -251,10 +247,11 @@ local function apply(i)
     if not fields then return { why, 0, 0 } end
     for field, value in pairs(fields) do hset(rkey, field, value) end
   end
-  if c.shown then
-    show(c.run, r, c.shown)
-    hset(rkey, 't', c.shown[1])
-    hset(rkey, 'z', c.shown[3])
+  if c.status then
+    move(c.run, r, c.status, c.ended)
+    if c.ended then news = news or counted(LINES, '') > 0 end
+    hset(rkey, 't', c.status)
+    hset(rkey, 'z', c.tail)
   end
   if c.control then set_control(r, rkey, c) end
   local key, field = record_at(c.run, c.path, tonumber(c.expected))
@@ -273,22 +270,118 @@ end
 -- stands in its hash and written past the tables of the step. Each of these gives false, and has done nothing, when
 -- anything is otherwise: then it is a commit like others.
 
-local function begin(i, run, rkey)
-  local began, shown, worker = BEGUN[i], SHOWN[i], WORKERS[i]
-  if redis.call('HEXISTS', rkey, 'k') == 1 then return false end
-  local r = admit(run, began)
-  if not r then return false end
-  show(run, r, shown)
-  r.t, r.z, r.l, r[FIELDS[i]] = shown[1], shown[3], WILL[i], RECORDS[i]
-  local set = { rkey }
-  for field, value in pairs(r) do
-    set[#set + 1] = field
-    set[#set + 1] = value
+-- A table that makes what is not in it: what is the same for many runs of a step is made once.
+local function once(make)
+  return setmetatable({}, {
+    __index = function(made, of)
+      local one = make(of)
+      made[of] = one
+      return one
+    end,
+  })
+end
+
+-- Moves of runs in the lists, by flow, by key or nothing, by how they stood (`-` when they begin) and by how they stand: how
+-- many there were, and the arguments of what puts the runs in and takes them out.
+local NEW = '-'
+local MOVES = once(function(flow)
+  return once(function(keyed)
+    return once(function(was)
+      return once(function(is)
+        return {
+          times = 0, of = { f = flow, x = keyed or nil },
+          begun = was == NEW and args_of('ZADD', P .. 'runs:of:' .. flow),
+          out = was ~= NEW and args_of('ZREM', P .. 'runs:is:' .. was),
+          into = is ~= UNLISTED and args_of('ZADD', P .. 'runs:is:' .. is),
+          ended = FINAL:find(is, 1, true) and args_of('ZADD', P .. 'runs:ended:' .. flow),
+        }
+      end)
+    end)
+  end)
+end)
+-- What workers take into their hands and let go of, and how many calls of each plan they have more than before.
+local HANDS = once(function(worker)
+  local key = P .. 'w:' .. worker
+  return { takes = args_of('HSET', key), lets_go = args_of('HDEL', key), calls = once(function() return 0 end) }
+end)
+
+local function put(args, first, second)
+  local size = #args
+  args[size + 1], args[size + 2] = first, second
+end
+
+-- What `move` does, for a run that is open and stood as `was` says.
+local function move_straight(run, key, move, ended_at)
+  local begun, out, into, ended = move.begun, move.out, move.into, move.ended
+  move.times = move.times + 1
+  if begun then put(begun, key, run) end
+  if out then out[#out + 1] = run end
+  if into then put(into, key, run) end
+  if ended then put(ended, ended_at, run) end
+end
+
+-- Counts what was moved and what was taken and let go.
+local function count_straight()
+  local function count_moves(was, is, move)
+    local opens = (was == NEW and 1 or 0) - (move.ended and 1 or 0)
+    if was == NEW and not hget(P .. 'flows', move.of.f) then hset(P .. 'flows', move.of.f, '1') end
+    if was ~= NEW then count(P .. 'counts', was, -move.times) end
+    count(P .. 'counts', is, move.times)
+    if opens ~= 0 then count_crowds(P .. 'open', move.of, opens * move.times) end
+    if move.ended then
+      make_room(move.of)
+      news = news or counted(LINES, '') > 0
+    end
   end
+  for _, by_key in pairs(MOVES) do
+    for _, by_was in pairs(by_key) do
+      for was, by_is in pairs(by_was) do
+        for is, move in pairs(by_is) do count_moves(was, is, move) end
+      end
+    end
+  end
+  for worker, hand in pairs(HANDS) do
+    if hand.takes[1] and not hget(P .. 'workers', worker) then hset(P .. 'strangers', worker, '1') end
+    for plan, by in pairs(hand.calls) do count(P .. 'w:' .. worker, 'c' .. plan, by) end
+  end
+end
+
+-- The runs of all links that begin, as far as they are there already.
+local function begun_before()
+  local runs, known = {}, {}
+  for i = 1, #RUNS do
+    if BEGUN[i] and WAS[i] then runs[#runs + 1] = RUNS[i] end
+  end
+  local keys = #runs > 0 and redis.call('ZMSCORE', P .. 'runs', unpack(runs)) or NONE
+  for i = 1, #keys do known[runs[i]] = keys[i] end
+  return known
+end
+
+local KNOWN, ALL = begun_before(), args_of('ZADD', P .. 'runs')
+-- What runs that begin need to know of their kind.
+local KIND = once(function(number)
+  local flow, hash_of_plan, priority, keyed, started = unpack(KINDS[number], 1, 5)
+  local kind = { flow = flow, plan = hget(P .. 'plans', hash_of_plan), priority = priority, keyed = keyed, started = started }
+  kind.moves = MOVES[flow][keyed][NEW]
+  return kind
+end)
+
+local function begin(i, run, rkey)
+  local kind, status, hand = KIND[BEGUN[i]], STATUS[i], HANDS[WORKERS[i]]
+  local plan = kind.plan
+  if KNOWN[run] or not plan then return false end
+  local key = whole(next_of('key'))
+  local set = {
+    rkey, FIELDS[i], RECORDS[i], 'l', WILL[i], 't', status, 'z', TAILS[i],
+    'k', key, 'c', '0', 'p', plan, 'y', kind.priority, 'f', kind.flow,
+  }
+  if kind.keyed then set[#set + 1], set[#set + 2] = 'x', kind.keyed end
+  if kind.started then set[#set + 1], set[#set + 2] = 's', kind.started end
   straight[#straight + 1] = set
-  if not hget(P .. 'workers', worker) then hset(P .. 'strangers', worker, '1') end
-  hset(P .. 'w:' .. worker, 'r' .. run, '1')
-  count(P .. 'w:' .. worker, 'c' .. r.p, 1)
+  put(ALL, key, run)
+  move_straight(run, key, kind.moves[status], ENDED[i])
+  put(hand.takes, 'r' .. run, '1')
+  hand.calls[plan] = hand.calls[plan] + 1
   return true
 end
 
@@ -301,13 +394,14 @@ end
 
 -- It ends, or waits for what is not a call.
 local function let_go(i, run, rkey)
-  local shown, worker = SHOWN[i], WORKERS[i]
+  local status, hand = STATUS[i], HANDS[WORKERS[i]]
   local v = redis.call('HMGET', rkey, 'l', 'c', 'n', 'k', 'p', 'f', 'x', 't')
   if v[1] ~= WAS[i] or v[2] ~= '0' or v[3] then return false end
-  show(run, { k = v[4], f = v[6], x = v[7] or nil, t = v[8] }, shown)
-  straight[#straight + 1] = { rkey, FIELDS[i], RECORDS[i], 'l', WILL[i], 't', shown[1], 'z', shown[3] }
-  hset(P .. 'w:' .. worker, 'r' .. run, false)
-  count(P .. 'w:' .. worker, 'c' .. v[5], -1)
+  local key, plan, flow, keyed, was = unpack(v, 4, 8)
+  if was ~= status then move_straight(run, key, MOVES[flow][keyed][was][status], ENDED[i]) end
+  straight[#straight + 1] = { rkey, FIELDS[i], RECORDS[i], 'l', WILL[i], 't', status, 'z', TAILS[i] }
+  hand.lets_go[#hand.lets_go + 1] = 'r' .. run
+  hand.calls[plan] = hand.calls[plan] - 1
   return true
 end
 
@@ -316,7 +410,7 @@ local function chain(i)
   local rkey = P .. 'r:' .. run
   if BEGUN[i] then
     is_done = begin(i, run, rkey)
-  elseif SHOWN[i] then
+  elseif STATUS[i] then
     is_done = let_go(i, run, rkey)
   else
     is_done = go_on(i, rkey)
@@ -337,6 +431,7 @@ local function main()
     end
     writes = writes or answer[1] == 'done' or answer[1] == 'fenced'
   end
+  count_straight()
   return { done = done, others = others, writes = writes }
 end
 

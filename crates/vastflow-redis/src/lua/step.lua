@@ -120,8 +120,28 @@ end
 
 -- Keys that this step takes away whole.
 local gone = {}
--- What this step sets in hashes that nothing else of it touches: for each the arguments of HSET.
-local straight = {}
+-- What this step writes past its tables, because nothing else of it touches that: into hashes of runs, each with the
+-- arguments of HSET, and into hashes and sorted sets of all runs, where nobody else writes what it writes.
+local straight, shared = {}, { HSET = {}, ZADD = {}, HDEL = {}, ZREM = {} }
+
+-- The arguments of a command for such a key, to put others behind them.
+local function args_of(command, key)
+  local args = shared[command][key]
+  if not args then
+    args = {}
+    shared[command][key] = args
+  end
+  return args
+end
+
+local function write_straight()
+  for i = 1, #straight do redis.call('HSET', unpack(straight[i])) end
+  for _, command in ipairs({ 'HSET', 'ZADD', 'HDEL', 'ZREM' }) do
+    for key, args in pairs(shared[command]) do
+      if #args > 0 then call(command, key, args) end
+    end
+  end
+end
 
 -- Everything that is set first, then everything that is taken out: a server without memory refuses the first. A step that
 -- makes room does it the other way round: such a server takes it, and what is set after it, too.
@@ -158,7 +178,7 @@ local function write_all(makes_room)
     if #out > 0 then outs[#outs + 1] = { 'ZREM', key, out } end
   end
   for _, key in ipairs(gone) do outs[#outs + 1] = { 'UNLINK', key, {} } end
-  for i = 1, #straight do redis.call('HSET', unpack(straight[i])) end
+  write_straight()
   for _, list in ipairs(makes_room and { outs, sets } or { sets, outs }) do
     for _, w in ipairs(list) do call(w[1], w[2], w[3]) end
   end
