@@ -101,7 +101,8 @@ pub(crate) fn exit_of(code: &str) -> Exit {
         | "too-many-signals" | "inner-fork" | "store-refused" | "flow-not-served" | "deleted-nothing" | "no-output" => {
             Exit::Conflict
         }
-        "invalid-id" | "input-mismatch" | "signal-mismatch" | "data" | "setting" | "store-unsupported" => Exit::Usage,
+        "invalid-id" | "input-mismatch" | "signal-mismatch" | "value-mismatch" | "data" | "setting"
+        | "store-unsupported" => Exit::Usage,
         "store-unavailable" | "store-closed" | "unreachable" | "busy" | "shutting-down" | "timed-out" => {
             Exit::Unreachable
         }

@@ -62,6 +62,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("unknown-run", 404),
     ("unknown-signal", 404),
     ("unknown-token", 404),
+    ("value-mismatch", 422),
 ];
 
 /// A problem as the answer to a request, with how long to wait before the next try. The guard writes it out, with the id of

@@ -2,7 +2,7 @@
 
 use crate::claim::started_of;
 use crate::error::Error;
-use crate::form::outer_of;
+use crate::form::{check_given, check_taken, outer_of};
 use crate::run::Run;
 use crate::start::StartRun;
 use std::sync::Arc;
@@ -94,17 +94,20 @@ impl Past {
     ///
     /// # Errors
     /// [`Error::RunNotEnded`]; [`Error::UnknownPlace`]; [`Error::InnerFork`] when the node stands inside of another;
-    /// [`Error::Data`]; [`Error::Corrupt`].
+    /// [`Error::ValueMismatch`] when the node cannot get or give what it is to; [`Error::Data`]; [`Error::Corrupt`].
     pub fn fork(&self, fork: Fork, history: &[Recorded], by_why: (&str, &str)) -> Result<Start, Error> {
         self.must_be_over()?;
         let node = self.plan.find(&fork.node).ok_or_else(|| self.no_fork_at(&fork.node))?;
         let legacy = self.legacy(history, &[node])?;
         let mut origin = self.origin("fork", by_why, legacy.kept, legacy.scopes);
-        if let Some(output) = fork.output {
-            origin.kept.push((node, output?));
+        let spec = self.plan.node(node).ok_or_else(|| self.no_fork_at(&fork.node))?;
+        if let Some(output) = fork.output.transpose()? {
+            check_given(&self.id, spec, &output)?;
+            origin.kept.push((node, output));
         }
-        if let Some(input) = fork.input {
-            origin.input = Some((node, input?));
+        if let Some(input) = fork.input.transpose()? {
+            check_taken(&self.id, spec, &input)?;
+            origin.input = Some((node, input));
         }
         self.start(fork.id, origin, legacy.context)
     }
@@ -182,7 +185,7 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::RunNotEnded`]; [`Error::UnknownPlace`]; [`Error::InnerFork`] when the node stands inside of another;
-    /// [`Error::UnknownRun`]; [`Error::Data`]; store errors.
+    /// [`Error::ValueMismatch`] when the node cannot get or give what it is to; [`Error::UnknownRun`]; [`Error::Data`]; store errors.
     pub async fn fork(&self, fork: Fork, by: &str, why: &str) -> Result<Run, Error> {
         let past = self.past().await?;
         self.go_on(&past, past.fork(fork, &self.history().await?, (by, why))?).await

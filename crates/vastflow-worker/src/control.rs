@@ -4,7 +4,7 @@ use crate::cell::Cell;
 use crate::child::{Ask, children, reach, reach_all};
 use crate::claim::{load, started_of};
 use crate::error::Error;
-use crate::form::check_signal;
+use crate::form::{check_given, check_signal};
 use crate::mend::catch_up;
 use crate::run::Run;
 use crate::shared::Shared;
@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 use vastflow_core::event::Choice;
 use vastflow_core::run::Input;
-use vastflow_core::{Name, RunId, ScopeId, State};
+use vastflow_core::{Name, NodeIx, RunId, ScopeId, State};
 use vastflow_sdk::{Bound, Data};
 use vastflow_store::{QueuedTask, TaskState};
 
@@ -55,7 +55,7 @@ impl<T: Data> Signal<'_, T> {
         };
         let (name, payload) = (Name::new(&self.name)?, self.payload.encode()?);
         let cell = self.run.cell_at(&self.scope).await?;
-        if let Err(error) = check_signal(&cell.scope, cell.bound.plan(), &name, &T::schema()) {
+        if let Err(error) = check_signal(&cell.scope, cell.bound.plan(), &name, (&T::schema(), &payload)) {
             cell.after(self.run.shared());
             return Err(error);
         }
@@ -123,7 +123,8 @@ impl Run {
     /// `outer[key]/node`.
     ///
     /// # Errors
-    /// [`Error::NothingToResolve`]; [`Error::UnknownPlace`]; [`Error::RunEnded`]; [`Error::UnknownRun`]; store errors.
+    /// [`Error::NothingToResolve`]; [`Error::UnknownPlace`]; [`Error::ValueMismatch`] when the node cannot have given what is
+    /// said; [`Error::RunEnded`]; [`Error::UnknownRun`]; store errors.
     pub async fn resolve(&self, at: &str, choice: Choice, by: &str, why: &str) -> Result<(), Error> {
         let (path, name) = at.rsplit_once('/').unwrap_or(("", at));
         let cell = self.cell_at(path).await?;
@@ -131,6 +132,10 @@ impl Run {
             cell.after(self.shared());
             return Err(Error::UnknownPlace { id: self.id().clone(), at: at.to_owned() });
         };
+        if let Err(error) = self.check_choice(&cell, node, &choice) {
+            cell.after(self.shared());
+            return Err(error);
+        }
         let told = self.tell(&cell, Input::Resolve { node, choice, by: by.into(), why: why.into() }).await;
         told.map_err(|error| match error {
             Error::NothingToResolve { id, .. } => Error::NothingToResolve { id, at: at.to_owned() },
@@ -160,6 +165,15 @@ impl Run {
             cell.after(self.shared());
         }
         Ok(found)
+    }
+
+    /// Whether a node can have given what an operator says. What takes it back gives nothing.
+    fn check_choice(&self, cell: &Cell, node: NodeIx, choice: &Choice) -> Result<(), Error> {
+        let is_call = cell.lock().state.stuck_undo() != Some(node);
+        match (choice, cell.bound.plan().node(node)) {
+            (Choice::MarkDone(gave), Some(spec)) if is_call => check_given(self.id(), spec, gave),
+            _ => Ok(()),
+        }
     }
 
     async fn tell(&self, cell: &Arc<Cell>, input: Input) -> Result<(), Error> {

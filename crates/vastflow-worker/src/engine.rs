@@ -370,9 +370,10 @@ impl Engine {
     /// read back into. It travels as JSON, so a handler that takes [`Bytes`](vastflow_sdk::Bytes) sees a `String` in
     /// quotes; give such a flow a `Bytes`, which travels as it is: `Bytes::from("text")`.
     ///
-    /// A value that the flow cannot read is refused ([`Error::InputMismatch`]), as far as the types tell.
+    /// A value that the flow cannot read is refused ([`Error::InputMismatch`]), as far as the types tell; of what has none,
+    /// as JSON that came from elsewhere, the value itself is looked at.
     pub fn run<In: Data>(&self, flow: &str, input: In) -> StartRun {
-        StartRun::new(self.clone(), self.flow_plan(flow, &In::schema()), input.encode().map_err(Error::from))
+        StartRun::given(self.clone(), self.flow_plan(flow, &In::schema()), input)
     }
 
     /// Starts a run of a flow, with its types. The flow must be registered.

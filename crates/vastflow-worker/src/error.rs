@@ -117,9 +117,7 @@ pub enum Error {
         known: Vec<Name>,
     },
     /// A signal carries something that the node which waits for it cannot read.
-    #[error(
-        "signal {name:?} of run {id:?} carries {takes}, and {given} was given; nothing was sent: send what it takes"
-    )]
+    #[error("signal {name:?} of run {id:?} carries {takes}, and {given}; nothing was sent: send what it takes")]
     SignalMismatch {
         /// The run.
         id: RunId,
@@ -127,17 +125,29 @@ pub enum Error {
         name: Name,
         /// What the node takes.
         takes: String,
-        /// What was given.
+        /// What was given, and where it does not fit.
         given: String,
     },
     /// A flow was given something that it cannot read.
-    #[error("flow {flow:?} takes {takes}, and {given} was given; nothing was started: give it what it takes")]
+    #[error("flow {flow:?} takes {takes}, and {given}; nothing was started: give it what it takes")]
     InputMismatch {
         /// The flow.
         flow: String,
         /// What it takes.
         takes: String,
-        /// What was given.
+        /// What was given, and where it does not fit.
+        given: String,
+    },
+    /// A node cannot get, or cannot have given, what was given for it.
+    #[error("node {node:?} of run {id:?} {wants}, and {given}; nothing was done: give what fits")]
+    ValueMismatch {
+        /// The run.
+        id: RunId,
+        /// The node.
+        node: Name,
+        /// What it takes, or what it gives.
+        wants: String,
+        /// What was given, and where it does not fit.
         given: String,
     },
     /// A run cannot be forked inside of one of its nodes.
@@ -262,6 +272,7 @@ impl Error {
             Error::UnknownSignal { .. } => "unknown-signal",
             Error::SignalMismatch { .. } => "signal-mismatch",
             Error::InputMismatch { .. } => "input-mismatch",
+            Error::ValueMismatch { .. } => "value-mismatch",
             Error::InnerFork { .. } => "inner-fork",
             Error::NothingToResolve { .. } => "nothing-to-resolve",
             Error::UnknownPlace { .. } => "unknown-place",

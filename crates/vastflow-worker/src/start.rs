@@ -4,6 +4,7 @@ use crate::cell::Cell;
 use crate::claim::started_of;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::form::readable;
 use crate::run::Run;
 use crate::shared::Shared;
 use crate::stored;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use vastflow_core::run::{Changes, Input, Start, StepError};
 use vastflow_core::{Name, Payload, PlanHash, RunId, ScopeId, Seq, State, Timestamp, Writes};
-use vastflow_sdk::{Bound, Temporary};
+use vastflow_sdk::{Bound, Data, Temporary};
 use vastflow_store::{Commit, NewTask};
 
 /// A run about to start. Await it.
@@ -41,6 +42,8 @@ pub struct StartRun {
     temporary: Option<Temporary>,
     /// Whether the plan was drawn for this start: then what stands in it belongs to what is asked for.
     is_drawn: bool,
+    /// Whether nothing is known of the input, so that it is looked at.
+    is_untyped: bool,
 }
 
 /// The plan that a run is about to follow.
@@ -56,9 +59,19 @@ impl StartRun {
         StartRun::following(engine, Follows::Known(plan), input)
     }
 
+    /// The same with what somebody gave.
+    pub(crate) fn given<In: Data>(engine: Engine, plan: Result<PlanHash, Error>, input: In) -> Self {
+        StartRun::of_value(engine, Follows::Known(plan), input)
+    }
+
     /// A run of a flow that the store knows.
-    pub(crate) fn of_stored(engine: Engine, flow: String, input: Result<Payload, Error>) -> Self {
-        StartRun::following(engine, Follows::OfStore(flow), input)
+    pub(crate) fn of_stored<In: Data>(engine: Engine, flow: String, input: In) -> Self {
+        StartRun::of_value(engine, Follows::OfStore(flow), input)
+    }
+
+    fn of_value<In: Data>(engine: Engine, plan: Follows, input: In) -> Self {
+        let start = StartRun::following(engine, plan, input.encode().map_err(Error::from));
+        StartRun { is_untyped: In::schema().is_any(), ..start }
     }
 
     fn following(engine: Engine, plan: Follows, input: Result<Payload, Error>) -> Self {
@@ -66,12 +79,13 @@ impl StartRun {
             let id = engine.shared.ids.next(engine.shared.now())?;
             Ok(Start { input, ..Start::new(id) })
         });
-        StartRun { engine, plan, start, temporary: None, is_drawn: false }
+        StartRun { engine, plan, start, temporary: None, is_drawn: false, is_untyped: false }
     }
 
     /// A start that is known in all its parts.
     pub(crate) const fn from_start(engine: Engine, plan: PlanHash, start: Start) -> Self {
-        StartRun { engine, plan: Follows::Known(Ok(plan)), start: Ok(start), temporary: None, is_drawn: false }
+        let plan = Follows::Known(Ok(plan));
+        StartRun { engine, plan, start: Ok(start), temporary: None, is_drawn: false, is_untyped: false }
     }
 
     fn change(mut self, change: impl FnOnce(&mut Start)) -> Self {
@@ -183,6 +197,9 @@ impl StartRun {
         let mut start = self.start?;
         let bound = self.plan.bound(shared).await?;
         let plan = bound.plan();
+        if self.is_untyped {
+            start.input = readable(shared, plan, start.input)?;
+        }
         start.queued = shared.windows.concern(plan.flow(), start.info.key.as_ref());
         let (scope, at) = (ScopeId::root(start.run.clone()), shared.now());
         let (mut state, mut changes) = (State::default(), Changes::default());
@@ -211,6 +228,9 @@ impl StartRun {
         let bound = self.plan.bound(shared).await?;
         if shared.draining.is_off() {
             return Err(shared.why_stopped());
+        }
+        if self.is_untyped {
+            start.input = readable(shared, bound.plan(), start.input)?;
         }
         start.queued = shared.windows.concern(bound.plan().flow(), start.info.key.as_ref());
         let id = start.run.clone();

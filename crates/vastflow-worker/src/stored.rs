@@ -2,12 +2,13 @@
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::form::Reads;
 use crate::shared::{Shared, lock};
 use crate::start::StartRun;
 use rustc_hash::FxHashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use vastflow_core::{Name, PlanHash};
+use vastflow_core::{Name, Plan, PlanHash};
 use vastflow_sdk::Data;
 use vastflow_store::{RunQuery, StoreError};
 
@@ -16,17 +17,26 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// The plans that new runs follow of flows without code here, as they were found last.
 #[derive(Debug, Default)]
-pub(crate) struct Catalogue(Mutex<FxHashMap<Box<str>, (Instant, PlanHash)>>);
+pub(crate) struct Catalogue {
+    plans: Mutex<FxHashMap<Box<str>, (Instant, PlanHash)>>,
+    /// What runs that follow a plan read, once somebody asked.
+    reads: Mutex<FxHashMap<PlanHash, Arc<Reads>>>,
+}
 
 impl Catalogue {
     fn get(&self, flow: &str) -> Option<PlanHash> {
-        lock(&self.0).get(flow).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, plan)| *plan)
+        lock(&self.plans).get(flow).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, plan)| *plan)
     }
 
     fn put(&self, flow: &str, plan: PlanHash) {
-        let mut known = lock(&self.0);
+        let mut known = lock(&self.plans);
         known.retain(|_, (since, _)| since.elapsed() < FRESH);
         known.insert(flow.into(), (Instant::now(), plan));
+    }
+
+    /// What a run's input is read as that follows `plan`.
+    pub(crate) fn reads(&self, plan: &Plan) -> Arc<Reads> {
+        Arc::clone(lock(&self.reads).entry(plan.hash()).or_insert_with(|| Arc::new(Reads::of(plan))))
     }
 }
 
@@ -34,9 +44,10 @@ impl Engine {
     /// Starts a run of a flow that the store knows, whether this program has its code or not: some engine on the store that
     /// has it does the work. Await it, as that of [`Engine::run`].
     ///
-    /// New runs follow the plan that [`Engine::plan_of`] finds.
+    /// New runs follow the plan that [`Engine::plan_of`] finds. An input without a type of its own is held against what
+    /// their nodes read ([`Error::InputMismatch`]).
     pub fn run_stored<In: Data>(&self, flow: &str, input: In) -> StartRun {
-        StartRun::of_stored(self.clone(), flow.to_owned(), input.encode().map_err(Error::from))
+        StartRun::of_stored(self.clone(), flow.to_owned(), input)
     }
 
     /// The plan that new runs of a flow follow: that of the flow as it is registered here, else as a worker that is alive

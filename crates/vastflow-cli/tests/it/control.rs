@@ -12,6 +12,9 @@ fn what_a_flow_cannot_read_is_refused_before_anything_starts() {
     place.shop(&["start", "trible", "-i", "1"]).fails(3);
     // The store has learned the flows, so who has no code is told the same.
     assert!(place.vastflow(&["start", "double", "-i", "\"x\""]).fails(2).contains("takes int"));
+    let order = place.vastflow(&["start", "order", "-i", r#"{"id":1,"items":[1,"2"]}"#]).fails(2);
+    assert!(order.contains(r#"text was given at "/items/1", which takes int; nothing was started"#), "{order}");
+    assert!(order.contains("vastflow flows show order"), "{order}");
     assert_eq!(place.vastflow(&["runs", "ls", "-o", "json"]).json()["runs"], json!([]));
 }
 
@@ -104,6 +107,8 @@ fn runs_that_failed_are_retried_begun_again_forked_and_deleted() {
     let forked = place.vastflow(&["runs", "fork", "o", "--at", "each", "--gives", "[5]", "--new-id", "o5"]).ok();
     assert_eq!(forked, "o5\n");
     assert!(place.vastflow(&["runs", "fork", "o", "--at", "charge"]).fails(4).contains("each"));
+    let wrong = place.vastflow(&["runs", "fork", "o", "--at", "items", "--gives", "[1,true]"]).fails(2);
+    assert!(wrong.contains(r#"gives [int], and bool was given at "/1""#), "{wrong}");
     let worker = place.worker();
     assert_eq!(place.vastflow(&["runs", "result", "o5", "--wait"]).ok(), "\"shipped\"");
     place.vastflow(&["runs", "result", "o.rerun1", "--wait"]).fails(1);
@@ -124,6 +129,8 @@ fn runs_that_failed_are_retried_begun_again_forked_and_deleted() {
 fn a_signal_reaches_the_node_that_waits_for_it() {
     let place = Place::new();
     place.shop(&["start", "article", "-i", "\"news\"", "--id", "a"]).ok();
+    let wrong = place.vastflow(&["runs", "signal", "a", "approved", "-i", "\"yes\""]).fails(2);
+    assert!(wrong.contains("carries bool, and text was given; nothing was sent"), "{wrong}");
     let complaint = place.vastflow(&["runs", "signal", "a", "denied"]).fails(3);
     assert!(complaint.contains("\"approved\""), "{complaint}");
     let sent =

@@ -459,9 +459,14 @@ impl State {
             NodeState::Parked { failure, .. } => Some((super::evolve::node_ix(at), failure.to_string())),
             _ => None,
         });
+        parked.chain(self.stuck_undo().map(|node| (node, "its undo action failed".into())))
+    }
+
+    /// The node whose undo action failed for good, and waits for an operator.
+    #[must_use]
+    pub fn stuck_undo(&self) -> Option<NodeIx> {
         let more = self.more();
-        let stuck = matches!(more.undoing, Some(Undoing::Stuck { .. })).then(|| more.to_undo.last()).flatten();
-        parked.chain(stuck.map(|node| (*node, "its undo action failed".into())))
+        matches!(more.undoing, Some(Undoing::Stuck { .. })).then(|| more.to_undo.last().copied()).flatten()
     }
 
     /// The inner scopes in which something waits for an operator.

@@ -20,5 +20,6 @@ mod golden;
 mod graph;
 mod headwaters;
 mod library;
+mod misfit;
 mod rivers;
 mod size;

@@ -33,7 +33,7 @@ async fn a_typed_flow_reads_json_whatever_the_content_type() {
         let reply = at.post("/flow/double", "21").header("Content-Type", kind).send().await.is(200);
         assert_eq!((reply.text().as_str(), reply.header("content-type")), ("42", Some("application/json")));
     }
-    at.post("/flow/double", "many").send().await.problem(500, "run-failed");
+    at.post("/flow/double", "many").send().await.problem(422, "input-mismatch");
 }
 
 #[tokio::test]

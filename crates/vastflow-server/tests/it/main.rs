@@ -13,6 +13,7 @@ mod dashboard;
 mod documents;
 mod ends;
 mod gates;
+mod inputs;
 mod insides;
 mod lists;
 mod logs;

@@ -1,105 +1,104 @@
-//! What values of a type look like, found out from serde: the type is made to read a value that goes along with whatever
-//! it asks for, and what it asked for is noted.
-//!
-//! A few things serde does not tell: then the whole type looks like anything, and is not compared. So it is with types
-//! that look at a value before they say what they want (untagged and internally tagged enums, flattened fields), and with
-//! texts that have to be of a form that is not among [`TEXTS`].
+//! A value that is whatever it is asked to be, and what is noted of that.
 
+use super::{DEEP, DEEPEST, TEXTS};
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
-use std::any::TypeId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{LazyLock, Mutex, PoisonError};
 use vastflow_core::plan::Schema;
 
-/// Texts to try: one that is a time, a date, an id, an address or a number is mostly checked as it is read.
-const TEXTS: [&str; 8] = [
-    "",
-    "2026-01-01T00:00:00Z",
-    "2026-01-01",
-    "00:00:00",
-    "00000000-0000-0000-0000-000000000000",
-    "127.0.0.1",
-    "http://localhost/",
-    "1",
-];
-/// How often a type may refuse what it is given, and how many fields it may have, before it is given up.
-const TRIES: usize = 256;
-const FIELDS: usize = 512;
-/// How many structs and enums within each other are looked into, and how many there may be: types that hold themselves
-/// have no end.
-const DEEP: usize = 4;
-const DEEPEST: usize = 48;
-
-/// What values of a type look like.
-pub(crate) fn schema_of<T: DeserializeOwned + 'static>() -> Schema {
-    static KNOWN: LazyLock<Mutex<HashMap<TypeId, Schema>>> = LazyLock::new(Mutex::default);
-    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(schema) = known().get(&TypeId::of::<T>()) {
-        return schema.clone();
-    }
-    // Looked at without the lock: the type's own code runs.
-    let schema = look_at::<T>();
-    known().insert(TypeId::of::<T>(), schema.clone());
-    schema
-}
-
-fn look_at<T: DeserializeOwned>() -> Schema {
-    let mut trial = Trial::default();
-    let mut tries = 1;
-    while trial.run::<T>().is_none() {
-        if tries == TRIES || !trial.try_another() {
-            return Schema::Any;
-        }
-        tries += 1;
-    }
-    if trial.fields > FIELDS {
-        return Schema::Any;
-    }
-    // A field that it can do without is one that may be left out.
-    for field in 0..trial.fields {
-        trial.left_out = Some(field);
-        let can_do_without = trial.run::<T>().is_some();
-        trial.optional.push(can_do_without);
-    }
-    trial.left_out = None;
-    trial.run::<T>().unwrap_or_default()
-}
+/// The name of no variant.
+const STRANGE: &str = "\u{1}no variant\u{1}";
 
 /// One reading of a type after the other.
 #[derive(Default)]
-struct Trial {
+pub(super) struct Trial {
     /// What is given where there is a choice, in the order in which it is asked for; the first choice where it says
     /// nothing. With the number of choices.
-    choices: Vec<(usize, usize)>,
+    pub(super) choices: Vec<(usize, usize)>,
     asked: usize,
     /// How many fields were read so far.
-    fields: usize,
+    pub(super) fields: usize,
     /// The field that is not given.
-    left_out: Option<usize>,
+    pub(super) left_out: Option<usize>,
     /// Which fields it can do without, once that is known.
-    optional: Vec<bool>,
+    pub(super) optional: Vec<bool>,
     /// How often a choice was asked for within each field: one that is left out must not change what the others get.
     asked_within: Vec<usize>,
     depth: usize,
     /// Something was asked for that a schema cannot say.
     is_beyond: bool,
+    /// What was asked for so far, a value after the other.
+    pub(super) values: Vec<Kind>,
+    /// The value that is given in an unexpected way.
+    pub(super) twist: Option<(usize, Twist)>,
+    /// What is known of values since they were given so.
+    pub(super) known: BTreeMap<usize, Schema>,
+}
+
+/// What a value was asked to be, as far as it matters how else it may be given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Int,
+    /// With the place of its choice, and how many variants there are.
+    Enum {
+        choice: usize,
+        of: usize,
+    },
+    Other,
+}
+
+/// An unexpected way to give a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Twist {
+    /// As nothing that was asked for.
+    Wrong,
+    /// A number with a fraction where a whole one is asked for.
+    Fraction,
+    /// A variant that is not among those that are known.
+    Strange,
 }
 
 impl Trial {
     /// Lets the type read; gives what it asked for, if it took what it was given.
-    fn run<T: DeserializeOwned>(&mut self) -> Option<Schema> {
+    pub(super) fn run<T: DeserializeOwned>(&mut self) -> Result<Schema, Refused> {
         (self.asked, self.fields, self.depth, self.is_beyond) = (0, 0, 0, false);
+        self.values.clear();
         let mut schema = Schema::Any;
-        T::deserialize(Asked { trial: self, schema: &mut schema }).ok()?;
-        Some(if self.is_beyond { Schema::Any } else { schema })
+        self.ask(&mut schema, |asked| T::deserialize(asked))?;
+        Ok(if self.is_beyond { Schema::Any } else { schema })
     }
 
-    /// Chooses differently the next time, at the last place where that is possible; whether there is one.
-    fn try_another(&mut self) -> bool {
-        self.choices.truncate(self.asked);
-        while let Some((choice, of)) = self.choices.pop() {
+    /// Lets a value be read, and notes what it was asked to be.
+    fn ask<T>(
+        &mut self,
+        schema: &mut Schema,
+        read: impl FnOnce(Asked<'_>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        let number = self.values.len();
+        let value = read(Asked { trial: &mut *self, schema: &mut *schema })?;
+        if let Some(known) = self.known.get(&number) {
+            *schema = known.clone();
+        }
+        Ok(value)
+    }
+
+    /// Counts a value. Gives how it is to be given, if not as it is asked for.
+    fn begin(&mut self, kind: Kind) -> Result<Option<Twist>, Refused> {
+        let number = self.values.len();
+        self.values.push(kind);
+        match self.twist.filter(|(at, _)| *at == number) {
+            Some((_, Twist::Wrong)) => Err(Refused::Otherwise),
+            twist => Ok(twist.map(|(_, twist)| twist)),
+        }
+    }
+
+    /// Chooses differently the next time, at the last place where that is possible; whether there is one. The first `keep`
+    /// choices stay.
+    pub(super) fn try_another(&mut self, keep: usize) -> bool {
+        self.choices.truncate(self.asked.max(keep));
+        while self.choices.len() > keep {
+            let Some((choice, of)) = self.choices.pop() else { break };
             if choice + 1 < of {
                 self.choices.push((choice + 1, of));
                 return true;
@@ -118,21 +117,52 @@ impl Trial {
         self.choices[at].0
     }
 
-    fn is_deep(&self) -> bool {
+    const fn is_deep(&self) -> bool {
         self.depth >= DEEP
+    }
+
+    /// Whether the type can do without a field, as far as that was found out.
+    fn is_optional(&self, field: usize) -> bool {
+        self.optional.get(field).copied().unwrap_or_default()
+    }
+
+    /// Notes how many choices were made within a field.
+    fn note_within(&mut self, field: usize, asked_before: usize) {
+        if self.left_out.is_none() {
+            self.asked_within.resize(self.asked_within.len().max(field + 1), 0);
+            self.asked_within[field] = self.asked - asked_before;
+        }
+    }
+
+    /// Whether a field is the one that is not given; then what it would have chosen counts as chosen.
+    fn leaves_out(&mut self, field: usize) -> bool {
+        let is_it = self.left_out == Some(field);
+        if is_it {
+            self.asked += self.asked_within.get(field).copied().unwrap_or_default();
+        }
+        is_it
     }
 }
 
 /// A value that is whatever it is asked to be.
-struct Asked<'a> {
+pub(super) struct Asked<'a> {
     trial: &'a mut Trial,
     /// What it was asked to be.
     schema: &'a mut Schema,
 }
 
 /// The type did not take what it was given.
-#[derive(Debug)]
-struct Refused;
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// A field is missing, or a part at the end.
+    Missing,
+    /// There is no such variant.
+    Strange,
+    /// It is of another type.
+    Type,
+    /// It has another reason.
+    Otherwise,
+}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,30 +174,51 @@ impl std::error::Error for Refused {}
 
 impl de::Error for Refused {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Refused
+        Refused::Otherwise
+    }
+
+    fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Refused::Type
+    }
+
+    fn invalid_length(_: usize, _: &dyn de::Expected) -> Self {
+        Refused::Missing
+    }
+
+    fn missing_field(_: &'static str) -> Self {
+        Refused::Missing
+    }
+
+    fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
+        Refused::Strange
     }
 }
 
 impl Asked<'_> {
     fn int<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         *self.schema = Schema::Int;
-        visitor.visit_u64(self.trial.choose(2) as u64)
+        match self.trial.begin(Kind::Int)? {
+            Some(_) => visitor.visit_f64(0.5),
+            None => visitor.visit_u64(self.trial.choose(2) as u64),
+        }
     }
 
     fn float<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         *self.schema = Schema::Float;
+        self.trial.begin(Kind::Other)?;
         visitor.visit_f64(0.0)
     }
 
     fn nothing<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         *self.schema = Schema::Nothing;
+        self.trial.begin(Kind::Other)?;
         visitor.visit_unit()
     }
 
     /// Reads what stands in a struct or an enum.
     fn inside<T>(&mut self, read: impl FnOnce(&mut Trial) -> Result<T, Refused>) -> Result<T, Refused> {
         if self.trial.depth == DEEPEST {
-            return Err(Refused);
+            return Err(Refused::Otherwise);
         }
         self.trial.depth += 1;
         let value = read(self.trial);
@@ -176,6 +227,7 @@ impl Asked<'_> {
     }
 
     fn tuple<'de, V: Visitor<'de>>(self, left: usize, visitor: V) -> Result<V::Value, Refused> {
+        self.trial.begin(Kind::Other)?;
         let mut parts = Vec::new();
         let value = visitor.visit_seq(Parts { trial: self.trial, parts: &mut parts, left })?;
         *self.schema = Schema::Tuple(parts);
@@ -183,6 +235,7 @@ impl Asked<'_> {
     }
 
     fn fields<'de, V: Visitor<'de>>(mut self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Refused> {
+        self.trial.begin(Kind::Other)?;
         let mut fields = BTreeMap::new();
         let value = self.inside(|trial| visitor.visit_map(Fields { trial, fields: &mut fields, names, next: None }))?;
         *self.schema = Schema::Fields(fields);
@@ -206,11 +259,12 @@ impl<'de> Deserializer<'de> for Asked<'_> {
         deserialize_i128 => int, deserialize_u8 => int, deserialize_u16 => int, deserialize_u32 => int,
         deserialize_u64 => int, deserialize_u128 => int, deserialize_f32 => float, deserialize_f64 => float,
         deserialize_unit => nothing, deserialize_string => deserialize_str,
-        deserialize_byte_buf => deserialize_bytes, deserialize_ignored_any => nothing,
+        deserialize_byte_buf => deserialize_bytes,
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         *self.schema = Schema::Any;
+        self.trial.begin(Kind::Other)?;
         match self.trial.choose(4) {
             0 => visitor.visit_unit(),
             1 => visitor.visit_str(""),
@@ -219,31 +273,42 @@ impl<'de> Deserializer<'de> for Asked<'_> {
         }
     }
 
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        *self.schema = Schema::Any;
+        self.trial.begin(Kind::Other)?;
+        visitor.visit_unit()
+    }
+
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         *self.schema = Schema::Bool;
+        self.trial.begin(Kind::Other)?;
         visitor.visit_bool(false)
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         *self.schema = Schema::Text;
+        self.trial.begin(Kind::Other)?;
         visitor.visit_char('a')
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         *self.schema = Schema::Text;
+        self.trial.begin(Kind::Other)?;
         visitor.visit_str(TEXTS[self.trial.choose(TEXTS.len())])
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         *self.schema = Schema::Any;
+        self.trial.begin(Kind::Other)?;
         visitor.visit_bytes(&[])
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        self.trial.begin(Kind::Other)?;
         let mut inner = Schema::Any;
         let value = match self.trial.is_deep() {
             true => visitor.visit_none(),
-            false => visitor.visit_some(Asked { trial: self.trial, schema: &mut inner }),
+            false => self.trial.ask(&mut inner, |asked| visitor.visit_some(asked)),
         }?;
         *self.schema = inner.or_none();
         Ok(value)
@@ -254,10 +319,12 @@ impl<'de> Deserializer<'de> for Asked<'_> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Refused> {
+        // It is what it holds.
         visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        self.trial.begin(Kind::Other)?;
         let mut parts = Vec::new();
         let left = usize::from(!self.trial.is_deep());
         let value = visitor.visit_seq(Parts { trial: self.trial, parts: &mut parts, left })?;
@@ -275,10 +342,15 @@ impl<'de> Deserializer<'de> for Asked<'_> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        self.tuple(len, visitor)
+        self.trial.begin(Kind::Other)?;
+        let mut parts = Vec::new();
+        let value = visitor.visit_seq(Ordered { trial: self.trial, parts: &mut parts, left: len })?;
+        *self.schema = Schema::Tuple(parts);
+        Ok(value)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        self.trial.begin(Kind::Other)?;
         let mut value = Schema::Any;
         let left = usize::from(!self.trial.is_deep());
         let map = visitor.visit_map(Entries { trial: self.trial, value: &mut value, left })?;
@@ -301,11 +373,13 @@ impl<'de> Deserializer<'de> for Asked<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        let chosen = self.trial.choose(variants.len());
+        let of = variants.len();
+        let twist = self.trial.begin(Kind::Enum { choice: self.trial.asked, of })?;
+        let chosen = self.trial.choose(of);
         // Of an enum that holds itself, the last variant is mostly the one that does not.
         let names = &mut variants.iter();
         let name = if self.trial.is_deep() { names.rev().nth(chosen) } else { names.nth(chosen) };
-        let name = *name.ok_or(Refused)?;
+        let name = if twist.is_some() { STRANGE } else { *name.ok_or(Refused::Otherwise)? };
         let value = self.inside(|trial| visitor.visit_enum(Variant { trial, name }))?;
         *self.schema = Schema::OneOf(variants.iter().map(|name| (*name).into()).collect());
         Ok(value)
@@ -313,6 +387,7 @@ impl<'de> Deserializer<'de> for Asked<'_> {
 
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         // A struct that reads itself as a map has fields of others in it.
+        self.trial.begin(Kind::Other)?;
         self.trial.is_beyond = true;
         visitor.visit_str("")
     }
@@ -334,8 +409,37 @@ impl<'de> de::SeqAccess<'de> for Parts<'_> {
         }
         self.left -= 1;
         let mut schema = Schema::Any;
-        let value = seed.deserialize(Asked { trial: self.trial, schema: &mut schema })?;
+        let value = self.trial.ask(&mut schema, |asked| seed.deserialize(asked))?;
         self.parts.push(schema);
+        Ok(Some(value))
+    }
+}
+
+/// The parts of a struct without names, of which the last ones may have defaults.
+struct Ordered<'a> {
+    trial: &'a mut Trial,
+    parts: &'a mut Vec<Schema>,
+    left: usize,
+}
+
+impl<'de> de::SeqAccess<'de> for Ordered<'_> {
+    type Error = Refused;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
+        let number = self.trial.fields;
+        if self.left == 0 {
+            return Ok(None);
+        }
+        (self.left, self.trial.fields) = (self.left - 1, number + 1);
+        if self.trial.leaves_out(number) {
+            // It ends here.
+            self.left = 0;
+            return Ok(None);
+        }
+        let (mut schema, asked) = (Schema::Any, self.trial.asked);
+        let value = self.trial.ask(&mut schema, |asked| seed.deserialize(asked))?;
+        self.trial.note_within(number, asked);
+        self.parts.push(if self.trial.is_optional(number) { schema.or_none() } else { schema });
         Ok(Some(value))
     }
 }
@@ -355,11 +459,11 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
             return Ok(None);
         }
         self.left -= 1;
-        seed.deserialize(Asked { trial: self.trial, schema: &mut Schema::Any }).map(Some)
+        self.trial.ask(&mut Schema::Any, |asked| seed.deserialize(asked)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
-        seed.deserialize(Asked { trial: self.trial, schema: self.value })
+        self.trial.ask(self.value, |asked| seed.deserialize(asked))
     }
 }
 
@@ -377,10 +481,10 @@ impl<'de> de::MapAccess<'de> for Fields<'_> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
         while let Some((name, rest)) = self.names.split_first() {
-            (self.names, self.next) = (rest, Some((*name, self.trial.fields)));
+            let number = self.trial.fields;
+            (self.names, self.next) = (rest, Some((*name, number)));
             self.trial.fields += 1;
-            if self.trial.left_out == Some(self.trial.fields - 1) {
-                self.trial.asked += self.trial.asked_within.get(self.trial.fields - 1).copied().unwrap_or_default();
+            if self.trial.leaves_out(number) {
                 continue;
             }
             let name: StrDeserializer<'_, Refused> = (*name).into_deserializer();
@@ -390,16 +494,11 @@ impl<'de> de::MapAccess<'de> for Fields<'_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
-        let (name, number) = self.next.take().ok_or(Refused)?;
+        let (name, number) = self.next.take().ok_or(Refused::Otherwise)?;
         let (mut schema, asked) = (Schema::Any, self.trial.asked);
-        let value = seed.deserialize(Asked { trial: self.trial, schema: &mut schema })?;
-        if self.trial.left_out.is_none() {
-            let within = &mut self.trial.asked_within;
-            within.resize(within.len().max(number + 1), 0);
-            within[number] = self.trial.asked - asked;
-        }
-        let is_optional = self.trial.optional.get(number).copied().unwrap_or_default();
-        self.fields.insert(name.into(), if is_optional { schema.or_none() } else { schema });
+        let value = self.trial.ask(&mut schema, |asked| seed.deserialize(asked))?;
+        self.trial.note_within(number, asked);
+        self.fields.insert(name.into(), if self.trial.is_optional(number) { schema.or_none() } else { schema });
         Ok(value)
     }
 }
@@ -428,7 +527,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refused> {
-        seed.deserialize(Asked { trial: self.trial, schema: &mut Schema::Any })
+        self.trial.ask(&mut Schema::Any, |asked| seed.deserialize(asked))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refused> {
@@ -437,103 +536,5 @@ impl<'de> de::VariantAccess<'de> for Variant<'_> {
 
     fn struct_variant<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Refused> {
         Asked { trial: self.trial, schema: &mut Schema::Any }.fields(names, visitor)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde::Deserialize;
-
-    fn text<T: DeserializeOwned + 'static>() -> String {
-        schema_of::<T>().to_string()
-    }
-
-    #[derive(Deserialize)]
-    #[expect(dead_code, reason = "only its form matters")]
-    struct Order {
-        id: u64,
-        #[serde(rename = "totalCents")]
-        total: u32,
-        note: Option<String>,
-        #[serde(default)]
-        tags: Vec<String>,
-        paid: Paid,
-        at: Moment,
-        weight: std::num::NonZeroU8,
-        #[serde(skip)]
-        seen: bool,
-    }
-
-    #[derive(Deserialize)]
-    #[expect(dead_code, reason = "only its form matters")]
-    enum Paid {
-        Card { number: String },
-        Cash,
-    }
-
-    struct Moment;
-
-    impl<'de> Deserialize<'de> for Moment {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            let text = String::deserialize(deserializer)?;
-            if text.ends_with('Z') { Ok(Moment) } else { Err(de::Error::custom("no time")) }
-        }
-    }
-
-    #[derive(Deserialize)]
-    #[expect(dead_code, reason = "only its form matters")]
-    enum Tree {
-        Both(Box<Tree>, Box<Tree>),
-        Leaf(u32),
-    }
-
-    #[derive(Deserialize)]
-    #[expect(dead_code, reason = "only its form matters")]
-    struct Chain {
-        next: Option<Box<Chain>>,
-        others: Vec<Chain>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(tag = "kind")]
-    #[expect(dead_code, reason = "only its form matters")]
-    enum Tagged {
-        One { n: u32 },
-    }
-
-    #[derive(Deserialize)]
-    #[expect(dead_code, reason = "only its form matters")]
-    struct Wide {
-        n: u32,
-        #[serde(flatten)]
-        more: BTreeMap<String, u32>,
-    }
-
-    #[test]
-    fn simple_values() {
-        assert_eq!([text::<u8>(), text::<i128>(), text::<f32>(), text::<bool>()], ["int", "int", "float", "bool"]);
-        assert_eq!([text::<String>(), text::<char>(), text::<()>()], ["text", "text", "nothing"]);
-        assert_eq!(text::<Vec<(u32, Option<String>)>>(), "[(int, text?)]");
-        assert_eq!(text::<BTreeMap<String, [f64; 2]>>(), "{*: (float, float)}");
-        assert_eq!(text::<Result<u32, String>>(), "<Err, Ok>");
-        assert_eq!(text::<serde_json::Value>(), "anything");
-    }
-
-    #[test]
-    fn a_structs_fields_with_those_that_may_be_left_out() {
-        let order = "{at: text, id: int, note?: text, paid: <Card, Cash>, tags?: [text], totalCents: int, weight: int}";
-        assert_eq!(text::<Order>(), order);
-    }
-
-    #[test]
-    fn types_that_hold_themselves_have_an_end() {
-        assert_eq!(text::<Tree>(), "<Both, Leaf>");
-        assert!(text::<Chain>().starts_with("{next?: {next?: "), "{}", text::<Chain>());
-    }
-
-    #[test]
-    fn what_serde_does_not_tell_is_anything() {
-        assert_eq!([text::<Tagged>(), text::<Wide>(), text::<Vec<Tagged>>()], ["anything"; 3]);
     }
 }
