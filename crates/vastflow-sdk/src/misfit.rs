@@ -223,8 +223,7 @@ impl<'a> Held<'a> {
             }
             seen.push(name);
         }
-        let is_missed = |(name, takes): &(&Box<str>, &Schema)| !may_be_left_out(takes) && !seen.contains(&&***name);
-        match fields.iter().find(is_missed) {
+        match fields.iter().find(|(name, takes)| !may_be_left_out(takes) && !seen.contains(&&***name)) {
             None => Ok(()),
             Some((name, takes)) => {
                 let error = self.found.refuse(takes, "no value");
