@@ -101,8 +101,8 @@ struct Lenient {
     n: Option<u32>,
     #[serde(deserialize_with = "or_cash")]
     paid: Plain,
-    #[serde(deserialize_with = "whatever", skip_serializing)]
-    ignored: (),
+    #[serde(deserialize_with = "whatever", skip_serializing, rename = "ignored")]
+    _ignored: (),
     open: Open,
 }
 
