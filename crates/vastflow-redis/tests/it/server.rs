@@ -196,7 +196,7 @@ async fn a_claim_hands_out_eight_mebibytes_of_mail() {
 }
 
 /// How long leases are in tests that wait for their end.
-const SHORT: Duration = Duration::from_secs(1);
+const SHORT: Duration = Duration::from_secs(2);
 
 fn pulse(worker: WorkerId) -> Heartbeat {
     Heartbeat { worker, about: std::sync::Arc::new(WorkerInfo::here()), lease: SHORT, now: fixture::T0 }
@@ -305,7 +305,7 @@ async fn a_server_that_is_set_up_wrongly_later_is_unavailable_until_that_is_mend
     // The first calls may meet the end of the connection.
     let error = loop {
         let error = commit(&store, start.clone()).await.unwrap_err();
-        if error.to_string().contains("maxmemory-policy") || told.elapsed() > Duration::from_secs(10) {
+        if error.to_string().contains("maxmemory-policy") || told.elapsed() > Duration::from_secs(60) {
             break error;
         }
     };
@@ -317,14 +317,14 @@ async fn a_server_that_is_set_up_wrongly_later_is_unavailable_until_that_is_mend
 #[tokio::test]
 async fn a_call_that_is_never_answered_ends() {
     let server = Redis::start(Sync::Always);
-    let patience = Duration::from_millis(300);
+    let patience = Duration::from_secs(1);
     let store = RedisStore::open_with(&RedisOptions::new(server.url()).patience(patience)).await.unwrap();
     store.put_plan(fixture::plan()).await.unwrap();
     server.sigstop();
     let start = fixture::start_commit("r");
     let asked = Instant::now();
     let error = commit(&store, start.clone()).await.unwrap_err();
-    assert!(error.is_transient() && asked.elapsed() < Duration::from_secs(3), "{error} after {:?}", asked.elapsed());
+    assert!(error.is_transient() && asked.elapsed() < Duration::from_secs(20), "{error} after {:?}", asked.elapsed());
     server.sigcont();
     // Whether the first took effect is not known; repeating it is safe.
     let again = loop {
@@ -343,7 +343,7 @@ async fn hints_reach_other_processes_also_after_a_restart() {
     let mut hints = there.wakeups();
     commit(&here, fixture::start_commit("r")).await.unwrap();
     let hint = async |hints: &mut vastflow_store::Wakeups| {
-        tokio::time::timeout(Duration::from_secs(10), hints.next()).await.expect("a hint");
+        tokio::time::timeout(Duration::from_secs(60), hints.next()).await.expect("a hint");
     };
     hint(&mut hints).await;
     server.restart();
@@ -356,7 +356,7 @@ async fn hints_reach_other_processes_also_after_a_restart() {
 
 /// Waits for an answer that must come.
 pub(crate) async fn answered(answer: tokio::sync::oneshot::Receiver<Answer>) -> Answer {
-    tokio::time::timeout(Duration::from_secs(20), answer).await.expect("an answer in time").expect("an answer")
+    tokio::time::timeout(Duration::from_secs(60), answer).await.expect("an answer in time").expect("an answer")
 }
 
 #[test]
@@ -385,7 +385,7 @@ async fn a_caller_that_panics_at_its_answer_holds_nobody_up() {
     }
     let answer = answered(submit(&store, vec![fixture::start_commit("s")])).await;
     assert!(matches!(answer[..], [(_, Ok(Committed::Done { .. }))]), "{answer:?}");
-    tokio::time::timeout(Duration::from_secs(20), store.close()).await.expect("it is closed in time").unwrap();
+    tokio::time::timeout(Duration::from_secs(60), store.close()).await.expect("it is closed in time").unwrap();
 }
 
 #[tokio::test]

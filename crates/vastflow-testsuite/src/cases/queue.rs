@@ -261,6 +261,6 @@ pub async fn work_that_comes_back_is_hinted_at(probe: Probe) {
 }
 
 async fn hinted(hints: &mut vastflow_store::Wakeups, what: &str) {
-    let hint = tokio::time::timeout(Duration::from_secs(10), hints.next()).await;
+    let hint = tokio::time::timeout(Duration::from_secs(60), hints.next()).await;
     assert!(hint.is_ok(), "no hint after {what}");
 }
