@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 const common = {
   testTimeout: 240_000,
   hookTimeout: 120_000,
+  // What is polled for comes within seconds, not within the one second of the default.
+  expect: { poll: { timeout: 30_000 } },
   // One browser and one service at a time, a file its own: what waits for another's processor says nothing.
   fileParallelism: false,
   pool: "threads",
