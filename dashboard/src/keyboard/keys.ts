@@ -30,8 +30,8 @@ function isTyping(target: EventTarget | null): boolean {
 
 function pressed(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  // An open dialog has the keyboard to itself.
-  if (isTyping(event.target) || document.querySelector("dialog:modal") !== null) return;
+  // An open dialog has the keyboard to itself, and an open menu: Escape closes that, and nothing else.
+  if (isTyping(event.target) || document.querySelector("dialog:modal, :popover-open") !== null) return;
   const before = first !== null && event.timeStamp - first.at < PAUSE ? `${first.key} ${event.key}` : null;
   first = null;
   const all = [...groups].reverse().flatMap((group) => group.keys);
