@@ -17,6 +17,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("line", include_str!("../migrations/0005_line.sql")),
     ("keys", include_str!("../migrations/0006_keys.sql")),
     ("prune", include_str!("../migrations/0007_prune.sql")),
+    ("flight", include_str!("../migrations/0008_flight.sql")),
 ];
 
 /// The first number of the pair that names our advisory lock; the second is made of the schema's name.

@@ -34,7 +34,7 @@ impl Full {
         self.client.batch_execute(&sql.replace("{schema}", &self.schema)).await.unwrap();
     }
 
-    async fn number(&self, sql: &str) -> i64 {
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
         self.client.query_one(&sql.replace("{schema}", &self.schema), &[]).await.unwrap().get(0)
     }
 
