@@ -5,7 +5,7 @@ use crate::options::{Options, Tls};
 use crate::tls::Connector;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_postgres::types::{ToSql, Type};
@@ -29,12 +29,15 @@ pub(crate) struct Connections {
     begin: Option<String>,
     most: Duration,
     round_trips: AtomicU64,
+    /// The server was there once, and took us in.
+    was_open: AtomicBool,
 }
 
 impl Connections {
     pub(crate) fn new(options: &Options, tls: &Tls) -> Result<Self, StoreError> {
         let mut config = Config::from_str(&options.url).map_err(|error| {
-            refused("postgres-url", format!("the URL is not understood: {error}; write postgres://user@host/database"))
+            let why = shown(&error);
+            refused("postgres-url", format!("the URL is not understood{why}; write postgres://user@host/database"))
         })?;
         if config.get_hosts().is_empty() {
             return Err(refused("postgres-url", "the URL names no host; write postgres://user@host/database"));
@@ -71,19 +74,34 @@ impl Connections {
         let most = options.statement_timeout + GRACE;
         let begin = options.transaction_pooling.then(|| {
             let set: String = settings(options).map(|(name, value)| format!("; SET LOCAL {name} = {value}")).concat();
-            format!("BEGIN{set}")
+            format!("BEGIN ISOLATION LEVEL READ COMMITTED{set}")
         });
-        Ok(Connections { pool, config, connector, looks, begin, most, round_trips: AtomicU64::new(0) })
+        let (round_trips, was_open) = (AtomicU64::new(0), AtomicBool::new(false));
+        Ok(Connections { pool, config, connector, looks, begin, most, round_trips, was_open })
     }
 
     /// A connection, out of those that are open or a new one.
     pub(crate) async fn lend(&self) -> Result<Lent<'_>, StoreError> {
         let object = self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => driver("connecting to PostgreSQL", error),
+            PoolError::Backend(error) => self.not_let_in(driver("connecting to PostgreSQL", error)),
             PoolError::Timeout(_) => StoreError::unavailable("no connection to PostgreSQL came free in time"),
             other => StoreError::unavailable(format!("connecting to PostgreSQL: {other}")),
         })?;
         Ok(Lent { object: Some(object), of: self })
+    }
+
+    /// The store is open: the server is one that does.
+    pub(crate) fn are_good(&self) {
+        self.was_open.store(true, Ordering::Release);
+    }
+
+    /// Who was let in before is let in again when somebody has mended what is wrong now: a password that was changed, a
+    /// database that is being restored. Until then work waits.
+    fn not_let_in(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Refused(why) if self.was_open.load(Ordering::Acquire) => StoreError::unavailable(why),
+            other => other,
+        }
     }
 
     /// A connection is broken. What broke it mostly broke those that wait for work, too, and where the network is cut in
@@ -124,10 +142,19 @@ fn settings(options: &Options) -> [(&'static str, u128); 4] {
     ]
 }
 
+/// What the store stands on comes last, and before it the user's own, which win over the rest.
 fn session(options: &Options, given: Option<&str>) -> String {
     let set: String = settings(options).map(|(name, value)| format!("-c {name}={value} ")).concat();
-    // The user's own come last, so that they win.
-    format!("{set}{}", given.unwrap_or_default())
+    // The store's functions look again at what they have waited for: windows would let in too many otherwise.
+    format!("{set}{} -c default_transaction_isolation=read\\ committed", given.unwrap_or_default())
+}
+
+/// Why a URL is not understood, without what stands in it: that may be a password, or a part of one.
+fn shown(error: &tokio_postgres::Error) -> String {
+    let why = fail::plain(error);
+    let mut quoted = why.split('`').skip(1).step_by(2);
+    let is_a_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if quoted.all(is_a_name) { format!(": {why}") } else { String::new() }
 }
 
 /// A connection in use. When something broke it, or a call on it was given up, it does not go back.

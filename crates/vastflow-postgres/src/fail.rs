@@ -89,7 +89,7 @@ pub(crate) fn driver(doing: &str, error: tokio_postgres::Error) -> StoreError {
 }
 
 /// The error and its causes in one line.
-fn plain(error: &tokio_postgres::Error) -> String {
+pub(crate) fn plain(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

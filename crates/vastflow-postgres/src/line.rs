@@ -3,6 +3,7 @@
 use crate::shared::closed;
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use vastflow_core::{RunId, ScopeId};
 use vastflow_store::{Answer, Commit, Committed, Reply, StoreError};
@@ -70,8 +71,11 @@ impl Part {
         }
         let (reply, parts) = (sheet.reply.take(), std::mem::take(&mut sheet.parts));
         drop(sheet);
-        if let Some(reply) = reply {
-            reply(parts.into_iter().flatten().collect());
+        let Some(reply) = reply else { return };
+        let answer = parts.into_iter().flatten().collect();
+        // It must not panic; one that does must not keep others, and what comes of these runs later, from their answers.
+        if catch_unwind(AssertUnwindSafe(|| reply(answer))).is_err() {
+            tracing::error!("who made a commit panicked when it was answered");
         }
     }
 

@@ -82,9 +82,10 @@ impl Options {
         self
     }
 
-    /// How many batches may be on their way at once; 2 unless said otherwise. While they are, further commits gather.
+    /// How many batches may be on their way at once, at least one; 2 unless said otherwise. While they are, further commits
+    /// gather.
     pub const fn writers(mut self, count: usize) -> Self {
-        self.writers = count;
+        self.writers = if count == 0 { 1 } else { count };
         self
     }
 
@@ -133,12 +134,19 @@ impl Options {
     pub(crate) fn read_url(mut self) -> Result<(Self, Tls), StoreError> {
         let mut tls = Tls::default();
         let url = self.url.clone();
-        if let Some((place, query)) = url.split_once('?') {
+        if url.contains("://") && !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            // It is not shown: there may be a password in it.
+            return Err(fail::refused("postgres-url", "the URL does not begin with postgres:// or postgresql://"));
+        }
+        // There may be a question mark in the password.
+        let after_login = url.find('@').unwrap_or(0);
+        let at = url.get(after_login..).and_then(|rest| rest.find('?')).map(|at| after_login + at);
+        if let Some((place, query)) = at.and_then(|at| Some((url.get(..at)?, url.get(at + 1..)?))) {
             let mut kept = Vec::new();
             for pair in query.split('&').filter(|pair| !pair.is_empty()) {
                 match pair.split_once('=').unwrap_or((pair, "")) {
                     ("schema", name) => self.schema = name.to_owned(),
-                    ("pgbouncer", word) => self.transaction_pooling = matches!(word, "true" | "1" | "yes" | "on"),
+                    ("pgbouncer", word) => self.transaction_pooling = yes_or_no(word)?,
                     ("sslmode", mode) => {
                         tls.mode = Some(mode.to_owned());
                         kept.push(format!("sslmode={}", driver_mode(mode)));
@@ -146,6 +154,10 @@ impl Options {
                     ("sslrootcert", path) => tls.root_cert = Some(unescape(path)),
                     _ => kept.push(pair.to_owned()),
                 }
+            }
+            if tls.root_cert.is_some() && tls.mode.is_none() {
+                // Who says whom to trust does not want to talk to just anybody, nor in the open.
+                kept.push("sslmode=require".into());
             }
             self.url = if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join("&")) };
         }
@@ -175,6 +187,17 @@ fn driver_mode(mode: &str) -> &str {
         "verify-full" | "verify-ca" => "require",
         "allow" => "prefer",
         other => other,
+    }
+}
+
+fn yes_or_no(word: &str) -> Result<bool, StoreError> {
+    match word {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(fail::refused(
+            "postgres-url",
+            format!("pgbouncer={word} is not understood; write pgbouncer=true or false"),
+        )),
     }
 }
 
@@ -208,6 +231,28 @@ mod tests {
         assert_eq!(options.url, "postgres://u:p@h/db?sslmode=require&application_name=a");
         assert_eq!((options.schema.as_str(), options.transaction_pooling), ("orders", true));
         assert_eq!((tls.mode.as_deref(), tls.root_cert.as_deref()), (Some("verify-full"), Some("/ca.pem")));
+    }
+
+    #[test]
+    fn a_password_may_have_a_question_mark() {
+        let (options, _) = Options::new("postgres://u:p?q@h/db?schema=orders").read_url().unwrap();
+        assert_eq!((options.url.as_str(), options.schema.as_str()), ("postgres://u:p?q@h/db", "orders"));
+    }
+
+    #[test]
+    fn who_says_whom_to_trust_is_not_answered_in_the_open() {
+        let (options, _) = Options::new("postgres://h/db?sslrootcert=/ca.pem").read_url().unwrap();
+        assert_eq!(options.url, "postgres://h/db?sslmode=require");
+        let (options, _) = Options::new("postgres://h/db?sslrootcert=/ca.pem&sslmode=prefer").read_url().unwrap();
+        assert_eq!(options.url, "postgres://h/db?sslmode=prefer", "it was said");
+    }
+
+    #[test]
+    fn a_word_that_is_not_understood_is_not_taken_for_no() {
+        for (word, wanted) in [("true", Some(true)), ("off", Some(false)), ("True", None), ("", None)] {
+            let read = Options::new(format!("postgres://h/db?pgbouncer={word}")).read_url();
+            assert_eq!(read.ok().map(|(options, _)| options.transaction_pooling), wanted, "{word:?}");
+        }
     }
 
     #[test]

@@ -115,5 +115,6 @@ async fn begin(shared: &Shared) -> Result<Durability, StoreError> {
         migrate::migrate(lent.client()?, &shared.options.schema, shared.options.migrate).await?;
     }
     upkeep::partitions(shared).await?;
+    shared.connections.are_good();
     Ok(durability)
 }

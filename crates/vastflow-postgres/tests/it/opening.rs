@@ -4,7 +4,7 @@ use crate::races::client;
 use std::sync::Arc;
 use std::time::Duration;
 use vastflow_postgres::{Options, PostgresStore};
-use vastflow_store::{Claim, Commit, Store, StoreError, Wakeups};
+use vastflow_store::{Claim, Commit, Committed, Store, StoreError, Wakeups};
 use vastflow_testsuite::Probe;
 use vastflow_testsuite::fixture::{self, ALICE, LEASE, T0};
 use vastflow_testsuite::servers::Postgres;
@@ -73,10 +73,68 @@ async fn what_people_can_mend_has_a_code() {
     }
 }
 
+/// An error may end up in a log.
+#[tokio::test]
+async fn no_part_of_a_password_is_shown() {
+    for url in [
+        "Postgres://ann:secret@h/db?sslmode=require",
+        " postgres://ann:secret@h/db?sslmode=require",
+        "postgres://ann:x?secret@h/db?sslmode=always",
+        "postgres://ann:x@h/db?sslmode=require?secret=1",
+        "postgres://ann:x@127.0.0.1:1/db?password=secret&pasword=secret",
+        "postgres://ann:secret@h/db?pgbouncer=maybe",
+    ] {
+        let why = refused(Options::new(url)).await;
+        assert!(why.ends_with("(postgres-url)") && !why.contains("secret"), "{url}: {why}");
+    }
+    let why = refused(Options::new("postgres://h/db?sslmode=always")).await;
+    assert!(why.contains("sslmode"), "what is wrong is said where it is no secret: {why}");
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_is_not_available() {
     let error = PostgresStore::open("postgres://postgres@127.0.0.1:1/db").await.unwrap_err();
     assert!(error.is_transient() && error.to_string().contains("refused"), "{error}");
+}
+
+/// Who was let in before, and is not any more, waits until that is mended.
+#[tokio::test]
+async fn a_login_that_is_taken_away_and_given_back() {
+    let admin = client().await;
+    admin.batch_execute("DROP ROLE IF EXISTS coming; CREATE ROLE coming LOGIN SUPERUSER").await.unwrap();
+    let url = Postgres::shared().fresh_url().replace("postgres@", "coming@");
+    let store = PostgresStore::open(&url).await.unwrap();
+    store.put_plan(fixture::plan()).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'coming'";
+    admin.batch_execute(&format!("ALTER ROLE coming NOLOGIN; {end}")).await.unwrap();
+    let start = fixture::start_commit("r");
+    let mut said = String::new();
+    for _ in 0..4 {
+        // The first may meet the end of its connection.
+        let error = (&store as &dyn Store).commit(start.clone()).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        said = error.to_string();
+    }
+    assert!(said.contains("(postgres-login)"), "{said}");
+    admin.batch_execute("ALTER ROLE coming LOGIN").await.unwrap();
+    (&store as &dyn Store).commit(start).await.unwrap();
+}
+
+/// A reply that panics keeps neither others nor later commits of the same runs from their answers.
+#[tokio::test]
+async fn a_caller_that_panics_at_its_answer_holds_nobody_up() {
+    let store = Arc::new(PostgresStore::open(&Postgres::shared().fresh_url()).await.unwrap());
+    store.put_plan(fixture::plan()).await.unwrap();
+    for run in 0..4 {
+        store.submit(vec![fixture::start_commit(&format!("r{run}"))], Box::new(|_| panic!("on purpose")));
+    }
+    for run in 0..4 {
+        let again = store.as_ref() as &dyn Store;
+        let asked =
+            tokio::time::timeout(Duration::from_secs(20), again.commit(fixture::start_commit(&format!("r{run}"))));
+        let answer = asked.await.expect("it is answered").unwrap();
+        assert!(matches!(answer, Committed::Conflict { .. } | Committed::Duplicate { .. }), "{answer:?}");
+    }
 }
 
 /// What cannot be kept is refused alone; the others of its batch are none the worse.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use vastflow_core::Timestamp;
 use vastflow_postgres::tokio_postgres::{Client, NoTls, connect};
 use vastflow_postgres::{Options, PostgresStore};
-use vastflow_store::{Claim, Committed, Control, Doomed, Prune, Store};
+use vastflow_store::{Claim, Committed, Control, Doomed, Prune, Store, WindowOf};
 use vastflow_testsuite::fixture::{self, ALICE, BOB, LEASE, Story, T0, attempt};
 use vastflow_testsuite::servers::Postgres;
 use vastflow_testsuite::{Harness, Probe};
@@ -174,4 +174,43 @@ async fn leases_are_counted_anew_after_a_gap() {
     assert_eq!((swept.workers, swept.tasks), (1, 1), "only the one that was dead before the gap");
     other.batch_execute(&gap(ALICE.0, 50_000)).await.unwrap();
     assert_eq!(store.sweep(Timestamp::ZERO, 9).await.unwrap().tasks, 1, "once, and not for ever");
+}
+
+/// Two claims that wait for each other fill one place once, however careful the database is told to be: the second counts
+/// again what the first let in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_place_among_two_claims() {
+    let mut admin = client().await;
+    let role = "DROP ROLE IF EXISTS careful; CREATE ROLE careful LOGIN SUPERUSER; \
+                ALTER ROLE careful SET default_transaction_isolation = 'repeatable read'";
+    admin.batch_execute(role).await.unwrap();
+    let url = Postgres::shared().fresh_url().replace("postgres@", "careful@");
+    let schema = url.rsplit_once("schema=").unwrap().1.to_owned();
+    let store = Arc::new(PostgresStore::open(&url).await.unwrap());
+    store.put_plan(fixture::plan()).await.unwrap();
+    for run in ["a", "b"] {
+        let mut story = Story::new(fixture::plan(), run);
+        story.queued = true;
+        (&*store as &dyn Store).commit(story.start()).await.unwrap();
+    }
+    let gate = admin.transaction().await.unwrap();
+    let lock = format!("SELECT pg_advisory_xact_lock(hashtextextended('{schema}.admit', 0))");
+    gate.batch_execute(&lock).await.unwrap();
+    let claims = [ALICE, BOB].map(|worker| {
+        let (store, windows) = (Arc::clone(&store), vec![(WindowOf::All, 1)].into());
+        tokio::spawn(async move {
+            store.claim(Claim { windows, ..Claim::new(worker, 9, LEASE, T0) }).await.unwrap().tasks.len()
+        })
+    });
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'careful' AND wait_event = 'advisory'";
+    let other = client().await;
+    while other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    gate.rollback().await.unwrap();
+    let mut let_in = 0;
+    for claim in claims {
+        let_in += claim.await.unwrap();
+    }
+    assert_eq!(let_in, 1);
 }
