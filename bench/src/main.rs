@@ -17,6 +17,7 @@
 
 mod floor;
 mod flows;
+mod hop;
 mod load;
 mod postgres;
 mod redis;

@@ -5,12 +5,13 @@
 //! and ended on the way.
 
 use crate::flows::{chain, fan, payload};
+use crate::hop;
 use crate::load::{cpu_time, drive};
 use crate::scale::many as many_items;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use vastflow::{BoxError, Engine, Flow, Node, Result};
+use vastflow::{BoxError, Engine, Flow, Result};
 use vastflow_postgres::{Options, PostgresStore, tokio_postgres};
 use vastflow_testsuite::servers::Postgres;
 
@@ -45,7 +46,10 @@ pub(crate) async fn measure(asked: &[String]) -> Result<(), BoxError> {
             "W3" => throughput("W3", fan(100)?, 1_000 / scale, 64).await?,
             "W4" => latency("W4", 1_000 / scale, false).await?,
             "W5" => items(100_000 / scale as u64).await?,
-            _ => latency("W9", 1_000 / scale, true).await?,
+            _ => {
+                latency("W9", 1_000 / scale, true).await?;
+                hop_to_another(1_000 / scale).await?;
+            }
         }
     }
     Ok(())
@@ -120,17 +124,8 @@ async fn many(engine: &Engine, flow: &str, runs: usize, in_flight: usize) -> Res
 
 /// One run at a time: until its result, or until its first call, beside as many bare commits of one row.
 async fn latency(work: &str, runs: usize, until_called: bool) -> Result<(), BoxError> {
-    let called = Arc::new(std::sync::Mutex::new(None::<Instant>));
-    let noted = Arc::clone(&called);
-    let flow = if until_called {
-        let note = move |value: String| {
-            *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Instant::now());
-            async move { Ok::<_, vastflow::Error>(value) }
-        };
-        Flow::dag("noted", |dag, input: Node<'_, String>| dag.node("note", note, input))?
-    } else {
-        chain(3)?
-    };
+    let (noted, called) = hop::noted()?;
+    let flow = if until_called { noted } else { chain(3)? };
     let commits = if until_called { 1 } else { 4 };
     let name = flow.name().to_owned();
     let rig = Rig::new(flow, 64).await?;
@@ -141,7 +136,7 @@ async fn latency(work: &str, runs: usize, until_called: bool) -> Result<(), BoxE
     for run in 0..runs.max(10) {
         let began = Instant::now();
         let _: String = rig.engine.run(&name, payload()).await?.output().await?;
-        let ended = called.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let ended = called.take();
         let took = ended.map_or_else(|| began.elapsed(), |at| at.duration_since(began));
         let began = Instant::now();
         for _ in 0..commits {
@@ -165,6 +160,16 @@ async fn latency(work: &str, runs: usize, until_called: bool) -> Result<(), BoxE
         at(&ours, 50) / at(&floors, 50)
     );
     Ok(())
+}
+
+/// From a start at one engine to the first call at another's.
+async fn hop_to_another(runs: usize) -> Result<(), BoxError> {
+    let (flow, called) = hop::noted()?;
+    let rig = Rig::new(flow.clone(), 64).await?;
+    let store = Arc::new(PostgresStore::open(&rig.server.url()).await?);
+    let starter = Engine::on(store).flow(flow).concurrency(0).start().await?;
+    hop::to_another_worker("postgres", starter, &called, runs).await?;
+    Ok(rig.engine.shutdown().await?)
 }
 
 /// A foreach over many items that folds them, 256 of them at once.

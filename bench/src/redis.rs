@@ -5,13 +5,14 @@
 //! ended on the way, with the two lists that one wants of them.
 
 use crate::flows::{chain, fan, payload};
+use crate::hop;
 use crate::load::{cpu_time, drive};
 use crate::scale::many as many_items;
 use redis::aio::MultiplexedConnection;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use vastflow::{BoxError, Engine, Flow, Node};
+use vastflow::{BoxError, Engine, Flow};
 use vastflow_redis::{RedisOptions, RedisStore};
 use vastflow_testsuite::servers::{Redis, Sync};
 
@@ -57,7 +58,10 @@ pub(crate) async fn measure(asked: &[String]) -> Result<(), BoxError> {
             "W3" => throughput("W3", sync, fan(100)?, (2_000 / scale, 64)).await?,
             "W4" => latency("W4", sync, 2_000 / scale, false).await?,
             "W5" => items(sync, 100_000 / scale as u64).await?,
-            _ => latency("W9", sync, 2_000 / scale, true).await?,
+            _ => {
+                latency("W9", sync, 2_000 / scale, true).await?;
+                hop_to_another(sync, 2_000 / scale).await?;
+            }
         }
     }
     Ok(())
@@ -161,17 +165,8 @@ async fn many(engine: &Engine, flow: &str, runs: usize, in_flight: usize) -> Res
 
 /// One run at a time: until its result, or until its first call, beside as many bare writes that wait for each other.
 async fn latency(work: &str, sync: Sync, runs: usize, until_called: bool) -> Result<(), BoxError> {
-    let called = Arc::new(Mutex::new(None::<Instant>));
-    let noted = Arc::clone(&called);
-    let flow = if until_called {
-        let note = move |value: String| {
-            *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            async move { Ok::<_, vastflow::Error>(value) }
-        };
-        Flow::dag("noted", |dag, input: Node<'_, String>| dag.node("note", note, input))?
-    } else {
-        chain(3)?
-    };
+    let (noted, called) = hop::noted()?;
+    let flow = if until_called { noted } else { chain(3)? };
     let writes = if until_called { 1 } else { 4 };
     let name = flow.name().to_owned();
     let rig = Rig::new(sync, flow, 64).await?;
@@ -180,7 +175,7 @@ async fn latency(work: &str, sync: Sync, runs: usize, until_called: bool) -> Res
     for run in 0..runs.max(10) {
         let began = Instant::now();
         let _: String = rig.engine.run(&name, payload()).await?.output().await?;
-        let ended = called.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = called.take();
         let took = ended.map_or_else(|| began.elapsed(), |at| at.duration_since(began));
         let began = Instant::now();
         for _ in 0..writes {
@@ -205,6 +200,16 @@ async fn latency(work: &str, sync: Sync, runs: usize, until_called: bool) -> Res
         at(&ours, 50) / at(&floors, 50)
     );
     Ok(())
+}
+
+/// From a start at one engine to the first call at another's.
+async fn hop_to_another(sync: Sync, runs: usize) -> Result<(), BoxError> {
+    let (flow, called) = hop::noted()?;
+    let rig = Rig::new(sync, flow.clone(), 64).await?;
+    let store = Arc::new(RedisStore::open(&rig.server.url()).await?);
+    let starter = Engine::on(store).flow(flow).concurrency(0).start().await?;
+    hop::to_another_worker(&format!("redis aof={sync:?}"), starter, &called, runs).await?;
+    Ok(rig.engine.shutdown().await?)
 }
 
 /// A foreach over many items that folds them, 256 of them at once.
