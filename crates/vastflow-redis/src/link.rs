@@ -242,7 +242,8 @@ impl Link {
         if let Some(live) = self.working() {
             return Ok(live);
         }
-        let live = self.connect().await.inspect_err(|_| self.service.broke())?;
+        let live = self.connect().await.map_err(|error| self.not_let_in(error));
+        let live = live.inspect_err(|_| self.service.broke())?;
         self.keep(live.clone());
         // What was said while nobody listened was missed.
         self.hints.poke();
@@ -260,14 +261,18 @@ impl Link {
         Ok(Live { number: NUMBERS.fetch_add(1, Ordering::Relaxed), connection, hashes })
     }
 
-    /// Whether a server does, also one that took the place of the one that was there when the store was opened: then
-    /// somebody set it up wrongly while work goes on, and it goes on when that is mended.
-    fn look_at(&self, server: &Server) -> Result<(), StoreError> {
-        let looked = server.check(self.at_least);
-        match (looked, self.worth.get()) {
-            (Err(StoreError::Refused(why)), Some(_)) => return Err(StoreError::unavailable(why)),
-            (looked, _) => looked?,
+    /// Somebody set the server up wrongly, or another one that took its place, or changed a password, while work goes on:
+    /// it goes on when that is mended.
+    fn not_let_in(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Refused(why) if self.worth.get().is_some() => StoreError::unavailable(why),
+            other => other,
         }
+    }
+
+    /// Whether a server does, also one that took the place of the one that was there when the store was opened.
+    fn look_at(&self, server: &Server) -> Result<(), StoreError> {
+        server.check(self.at_least)?;
         if server.durability() < *self.worth.get_or_init(|| server.durability()) {
             tracing::warn!("an acknowledged commit is worth less than when the store was opened: {}", server.word());
         }

@@ -91,9 +91,10 @@ impl RedisOptions {
                 ("durability", "server") => at_least = Durability::Server,
                 ("durability", "lagging") => at_least = Durability::Lagging,
                 ("durability", "synced") => at_least = Durability::Synced,
+                // What it was told is not shown: it may be a password.
                 _ => {
                     return Err(StoreError::Refused(format!(
-                        "{name}={value} is nothing that a Redis store can be told in its URL; it knows namespace=NAME and \
+                        "{name:?} with this value is nothing that a Redis store can be told in its URL; it knows namespace=NAME and \
                          durability=server, lagging or synced"
                     )));
                 }
@@ -154,6 +155,10 @@ mod tests {
         let plain = format!("{:?}", RedisOptions::new("redis://h/3"));
         assert!(plain.contains("redis://h/3"), "{plain}");
         assert!(!format!("{:?}", RedisOptions::new("http://:secret@h")).contains("secret"));
+        for url in ["redis://h/?pass=secret", "redis+unix:///s?user=ann&pass=secret", "redis://ann:secret@h/x?y=1"] {
+            let why = RedisOptions::new(url).resolve().err().map(|why| why.to_string()).unwrap_or_default();
+            assert!(!why.is_empty() && !why.contains("secret"), "{url}: {why}");
+        }
     }
 
     #[test]

@@ -315,6 +315,28 @@ async fn a_server_that_is_set_up_wrongly_later_is_unavailable_until_that_is_mend
 }
 
 #[tokio::test]
+async fn a_password_that_is_changed_and_changed_back() {
+    let server = Redis::start(Sync::Always);
+    let url = server.url().replace("redis://", "redis://ann:one@");
+    server.command("ACL SETUSER ann on >one ~* &* +@all");
+    let store = RedisStore::open(&url).await.unwrap();
+    store.put_plan(fixture::plan()).await.unwrap();
+    server.command("ACL SETUSER ann resetpass >two");
+    server.command("CLIENT KILL USER ann");
+    let (start, mut said) = (fixture::start_commit("r"), String::new());
+    for _ in 0..4 {
+        // The first may meet the end of the connection.
+        let error = commit(&store, start.clone()).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        said = error.to_string();
+    }
+    assert!(said.contains("a user and a password in the URL"), "{said}");
+    assert!(matches!(RedisStore::open(&url).await, Err(StoreError::Refused(_))), "who opens now is told to mend it");
+    server.command("ACL SETUSER ann >one");
+    assert!(matches!(commit(&store, start).await, Ok(Committed::Done { .. })));
+}
+
+#[tokio::test]
 async fn a_call_that_is_never_answered_ends() {
     let server = Redis::start(Sync::Always);
     let patience = Duration::from_secs(1);
