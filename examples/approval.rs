@@ -95,7 +95,13 @@ async fn approve(args: Args) -> Result<()> {
     let beside = dashboard::beside(&engine, &args).await?;
     let run = match verdict {
         Some((id, approved)) => {
-            let run = engine.handle(id).await?;
+            let run = match engine.handle(id).await {
+                Err(Error::UnknownRun { .. }) => {
+                    let start = Args::default().again("approval", &[("--id", id), ("--store", url)]);
+                    return Err(format!("there is no run {id:?} in {url} to answer; begin one: {start}").into());
+                }
+                run => run?,
+            };
             answer(&run, approved, "the-boss").await?;
             run
         }

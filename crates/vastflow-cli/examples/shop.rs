@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
 use std::time::Duration;
-use vastflow_sdk::{Ctx, Dag, DurationExt as _, Flow, Node, NodeError, Result, TimesExt as _};
+use vastflow_sdk::{Ctx, Dag, DurationExt as _, Flow, Node, NodeError, OnExhausted, Result, TimesExt as _};
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Order {
@@ -97,5 +97,7 @@ fn main() -> Result<ExitCode> {
     let nap = Flow::dag("nap", |dag, n: Node<'_, u32>| {
         dag.node("double", double, dag.sleep("sleep", Duration::from_secs(3_600), n))
     })?;
-    Ok(vastflow_cli::app().flow(twice).flow(order()?).flow(article()?).flow(chatter()?).flow(nap).main())
+    let doubtful =
+        Flow::dag("doubtful", |dag, n: Node<'_, i64>| dag.node("charge", charge, n).on_exhausted(OnExhausted::Pause))?;
+    Ok(vastflow_cli::app().flow(twice).flow(doubtful).flow(order()?).flow(article()?).flow(chatter()?).flow(nap).main())
 }

@@ -127,7 +127,7 @@ pub(crate) struct Start {
 #[derive(Debug, Args)]
 pub(crate) struct Input {
     /// JSON; @FILE reads a file, - reads standard input [default: null]
-    #[arg(short, long, value_name = "JSON")]
+    #[arg(short, long, value_name = "JSON", allow_negative_numbers = true)]
     pub(crate) input: Option<String>,
 }
 
@@ -336,10 +336,10 @@ pub(crate) struct Fork {
     #[arg(long, value_name = "NODE")]
     pub(crate) at: String,
     /// What the node gets instead of what flows into it: JSON, @FILE or -
-    #[arg(short, long, value_name = "JSON", conflicts_with = "gives")]
+    #[arg(short, long, value_name = "JSON", conflicts_with = "gives", allow_negative_numbers = true)]
     pub(crate) input: Option<String>,
     /// What the node gave, so that it is not called: JSON, @FILE or -
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
     pub(crate) gives: Option<String>,
     /// The new run's id [default: the old one's with .fork1 behind it]
     #[arg(long, value_name = "ID")]
@@ -357,7 +357,7 @@ pub(crate) struct Resolve {
     /// How it goes on
     pub(crate) choice: ChoiceWord,
     /// With `done`: what the node gave: JSON, @FILE or -
-    #[arg(short, long, value_name = "JSON")]
+    #[arg(short, long, value_name = "JSON", allow_negative_numbers = true)]
     pub(crate) input: Option<String>,
     #[command(flatten)]
     pub(crate) reason: Reason,

@@ -156,6 +156,10 @@ impl Config {
                     None => continue,
                 }
             };
+            // One that is there and empty is how shells and compose files say that it is not set.
+            if value.is_empty() {
+                continue;
+            }
             let origin = Origin::Variable(name.clone());
             self.set(setting, value.clone(), origin).map_err(|why| Complaint::usage(format!("${name}: {why}")))?;
         }
@@ -396,7 +400,11 @@ fn is_span(text: &str) -> Result<(), String> {
 fn is_address(text: &str) -> Result<(), String> {
     let port =
         text.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then(|| port.parse::<u16>().ok()).flatten());
-    port.map(drop).ok_or_else(|| "write an address and a port: 127.0.0.1:8080".into())
+    port.map(drop).ok_or_else(|| {
+        "it is no address to listen on: write HOST:PORT, as 127.0.0.1:8080 for this machine, 0.0.0.0:8080 for others, too; \
+         port 0 takes a free one"
+            .into()
+    })
 }
 
 fn is_lanes(text: &str) -> Result<(), String> {
@@ -424,6 +432,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(FILE), file).unwrap();
         Config::read(common, &around(dir.path(), variables))
+    }
+
+    #[test]
+    fn an_empty_variable_is_not_set() {
+        let dir = tempfile::tempdir().unwrap();
+        let around = around(dir.path(), &[("VASTFLOW_TOKEN", ""), ("VASTFLOW_STORE", "")]);
+        let config = Config::read(&Common::default(), &around).unwrap();
+        assert_eq!((config.get("token"), config.get("store")), (None, None));
     }
 
     #[test]

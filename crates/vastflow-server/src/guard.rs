@@ -230,7 +230,8 @@ fn may_enter(app: &App, parts: &Parts) -> Answer<()> {
     if !app.hosts.allow(&parts.headers, &parts.uri) {
         return Err(Refusal::new(
             "host-not-allowed",
-            "the request was sent to a name that this service does not answer to; allow it by `.host(\"name\")`",
+            "the request was sent to a name that this service does not answer to; use localhost or the address, or allow the \
+             name: `vastflow serve --host NAME`, in a program `Service::host(\"name\")`",
         ));
     }
     if is_cross_site(&parts.method, &parts.headers, &parts.uri) {

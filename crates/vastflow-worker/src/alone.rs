@@ -5,13 +5,14 @@
 use crate::call::start_task;
 use crate::cell::Cell;
 use crate::claim::{Held, begin_later};
-use crate::shared::Shared;
+use crate::shared::{Shared, lock};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use vastflow_core::retry::mixed;
 use vastflow_core::run::Input;
+use vastflow_store::Claimed;
 
 /// How often timers and deliveries are looked for while nothing else is claimed.
 const LOOK: Duration = Duration::from_millis(20);
@@ -136,6 +137,12 @@ impl Aside {
 
     fn begin(&mut self, now: Instant, shared: &Shared) {
         self.mode = Mode::Emptying { until: now + self.patience(shared) };
+        if self.in_vain == 0 {
+            tracing::warn!(
+                "a call that was under way whenever its process ended is to run alone: nothing new begins here until what is under \
+                 way has ended"
+            );
+        }
         shared.is_aside.store(true, Ordering::Release);
     }
 
@@ -146,6 +153,7 @@ impl Aside {
 
     fn back_to(&mut self, mode: Mode, shared: &Shared) {
         self.mode = mode;
+        *lock(&shared.suspect) = None;
         shared.is_aside.store(false, Ordering::Release);
         shared.slots.give_back(std::mem::take(&mut self.held));
     }
@@ -156,6 +164,17 @@ impl Aside {
         let part = mixed(self.seed ^ self.turns) % 1_000;
         most / 1_000 * u32::try_from(part).unwrap_or(0)
     }
+}
+
+/// Notes and tells which call runs alone.
+pub(crate) fn suspect(shared: &Shared, claimed: &Claimed) {
+    let Claimed { scope, task, crashes, .. } = claimed;
+    tracing::warn!(
+        %scope, crashes,
+        "{task:?} was under way whenever its process ended, and runs alone now: nothing else is called meanwhile, and if it ends \
+         this process too it is to blame"
+    );
+    *lock(&shared.suspect) = Some((scope.clone(), *task));
 }
 
 /// A call that ended too many workers is not made: the run is told so.
@@ -174,6 +193,6 @@ pub(crate) fn quarantine(shared: &Arc<Shared>, cell: &Arc<Cell>, held: Held) {
     }
     shared.stats.quarantined.fetch_add(1, Ordering::Relaxed);
     let deaths = u32::from(held.crashes);
-    tracing::error!(scope = %held.scope, deaths, "{:?} is not called any more: it ended too many workers", held.task);
+    tracing::error!(scope = %held.scope, deaths, "{:?} is not called any more: it ended too many workers; `runs resolve` says how it goes on", held.task);
     cell.answer(shared, Input::Quarantine { task: held.task, deaths }, (held.task, held.token), 1);
 }

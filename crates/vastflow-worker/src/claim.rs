@@ -1,7 +1,7 @@
 //! Claiming: the way in for work that no commit of this engine kept: polls, retries, timers, the unfinished runs of a
 //! reopened store, other engines' work.
 
-use crate::alone::{Appetite, Aside, quarantine};
+use crate::alone::{Appetite, Aside, quarantine, suspect};
 use crate::beat::beat_once;
 use crate::call::start_task;
 use crate::cell::Cell;
@@ -127,6 +127,9 @@ async fn try_claim(shared: &Arc<Shared>, claiming: &mut Claiming) -> Result<Opti
         shared.slots.set_hungry(more || !is_usual);
         shared.slots.give_back(if is_usual { max - used } else { 0 });
         let is_all = tasks.is_empty() || (used == max && max < CLAIM);
+        if let (Appetite::Alone, Some(call)) = (appetite, tasks.iter().find(|claimed| claimed.task.takes_slot())) {
+            suspect(shared, call);
+        }
         aside.learn(shared, alone_waits, (appetite == Appetite::Alone).then_some(used > 0));
         if worker != shared.worker() {
             // It was given up while it claimed, and goes on as another: what the old one was given is nobody's yet.

@@ -10,7 +10,7 @@ use crate::observer::Observer;
 use crate::report::{Report, report};
 use crate::retention::{self, Retention, Rules};
 use crate::run::{Run, TypedRun};
-use crate::shared::{Room, Shared, Sight};
+use crate::shared::{Room, Shared, Sight, lock};
 use crate::start::StartRun;
 use crate::stats::Stats;
 use crate::turn::take_turns;
@@ -21,7 +21,7 @@ use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use vastflow_core::plan::Schema;
-use vastflow_core::{Name, RunId};
+use vastflow_core::{Name, RunId, ScopeId, Task};
 use vastflow_sdk::{Andes, Atlantic, BoxError, Data, Flow, Headwaters, Library, MissingCode, River};
 use vastflow_store::{RunQuery, Store, WindowOf};
 
@@ -481,6 +481,12 @@ impl Engine {
     /// Store errors.
     pub async fn report(&self) -> Result<Report, Error> {
         report(&self.shared).await
+    }
+
+    /// The call that runs alone here, because it was under way whenever its process ended, with its scope.
+    #[must_use]
+    pub fn suspect(&self) -> Option<(ScopeId, Task)> {
+        lock(&self.shared.suspect).clone()
     }
 
     /// What this engine has done since it started, in numbers.

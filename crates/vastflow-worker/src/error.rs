@@ -85,7 +85,7 @@ pub enum Error {
         id: RunId,
     },
     /// The run is not over, so there is nothing to begin again.
-    #[error("run {id:?} is not over: it is {status}; wait for its end, or cancel it first")]
+    #[error("run {id:?} is not over: it is {status}; wait for its end, or stop it first")]
     RunNotEnded {
         /// The run.
         id: RunId,

@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use vastflow_core::run::Input;
-use vastflow_core::{Name, Plan, PlanHash, RunId, RunStarted, ScopeId, Timestamp};
+use vastflow_core::{Name, Plan, PlanHash, RunId, RunStarted, ScopeId, Task, Timestamp};
 use vastflow_sdk::{Bound, BoxError, BoxFuture, ChildAsk, ChildState, EngineLink, Library, MissingCode, Temporary};
 use vastflow_store::{LaneLimit, Lease, OpId, Store, StoreError, WorkerId, WorkerInfo};
 
@@ -86,6 +86,8 @@ pub(crate) struct Shared {
     pub(crate) has_company: AtomicBool,
     /// Whether nothing new begins, so that a call can run alone.
     pub(crate) is_aside: AtomicBool,
+    /// The call under suspicion that runs alone here.
+    pub(crate) suspect: Mutex<Option<(ScopeId, Task)>>,
     /// After how many deaths of workers a call is not made any more; 0: it always is.
     max_crashes: u8,
     /// Told when the last active scope was let go of.
@@ -178,6 +180,7 @@ impl Shared {
             calling: AtomicUsize::new(0),
             has_company: AtomicBool::new(true),
             is_aside: AtomicBool::new(false),
+            suspect: Mutex::default(),
             max_crashes,
             at_rest: Notify::new(),
         })

@@ -675,8 +675,11 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Begins a session: the token of this request is good for a cookie, which the answer sets.
-         * @description The session lasts for 12 hours, ends when it was not used for one, and ends with its token. What changes something by it is
+         * Begins a session: the token of this request (`Authorization: Bearer TOKEN`) is good for a cookie, which the answer sets.
+         * @description A browser's page gets one over https only, or on the machine itself (`needs-tls`); who is no browser sends no `Origin`, and is
+         *     answered 201 over plain HTTP, too: whatever it does with the cookie is its own affair.
+         *
+         *     The session lasts for 12 hours, ends when it was not used for one, and ends with its token. What changes something by it is
          *     sent by a page of the service itself (`Sec-Fetch-Site`, else `Origin`), as `Content-Type: application/json` unless it is a
          *     `DELETE`. A service that asks nobody for a token sets no cookie. Where somebody else is signed in, it is refused (`signed-in`)
          *     unless `?instead=true` says that this is meant: a link that signs in must not make a browser somebody else's unasked.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use vastflow_core::RunStatus;
 use vastflow_core::view::Span;
+use vastflow_store::RunRow;
 
 /// The most runs that are looked at.
 const MOST: usize = 1_000_000;
@@ -18,6 +19,9 @@ const MOST: usize = 1_000_000;
 const SHOWN: usize = 50;
 /// The most dead workers that are given up in one go.
 const DEAD: usize = 1_000;
+/// What is true of a file while a program without flows has it.
+const IDLE: &str = "nobody works on them while this program has the file: start the program that has their flows; \
+    `vastflow flows check` says what each needs";
 
 /// Something that is wrong.
 struct Finding {
@@ -27,6 +31,8 @@ struct Finding {
     about: String,
     text: String,
     is_repaired: bool,
+    /// Whether `--repair` mends it.
+    can_be_repaired: bool,
     /// What to do.
     next: String,
 }
@@ -46,6 +52,8 @@ pub(super) async fn doctor(args: &Doctor, context: &Context) -> Result<(), Compl
     findings.extend(first_token(context));
     findings.extend(code(&desk, context).await?);
     let looked_at = runs(&desk, args.repair, context, &mut findings).await?;
+    // A file that is open here is open nowhere else.
+    let is_idle = !desk.store.capabilities().fleet && !context.own.has_code();
     desk.close().await?;
     let open = findings.iter().filter(|finding| !finding.is_repaired).count();
     if out.is_json() {
@@ -62,17 +70,22 @@ pub(super) async fn doctor(args: &Doctor, context: &Context) -> Result<(), Compl
         if open == 0 {
             let what = count(looked_at, "unfinished run");
             out.say(format!("{} {what} looked at, nothing is wrong", out.painted(Paint::Green, "✓")));
+            if looked_at > 0 && is_idle {
+                out.note(IDLE);
+            }
         }
     }
     if open == 0 {
         return Ok(());
     }
-    let next = if args.repair {
-        "what is left needs a decision: see each"
-    } else {
-        "vastflow doctor --repair mends what is safe to mend"
+    let mendable = findings.iter().filter(|finding| !finding.is_repaired && finding.can_be_repaired).count();
+    let next = match mendable {
+        0 => "each says above what to do; none of it is mended by itself".to_owned(),
+        some if some == open => "vastflow doctor --repair mends that".to_owned(),
+        some => format!("vastflow doctor --repair mends {some} of them; the others say above what to do"),
     };
-    let text = format!("{} wrong", if open == 1 { "1 thing is".into() } else { format!("{open} things are") });
+    let text =
+        format!("{} to be looked at", if open == 1 { "1 thing is".into() } else { format!("{open} things are") });
     Err(Complaint::new(Exit::Failed, "findings", text).next(next))
 }
 
@@ -158,7 +171,8 @@ async fn workers(desk: &Desk, repair: bool) -> Result<Vec<Finding>, Complaint> {
             count(worker.in_hand as u64, "call")
         ),
         is_repaired,
-        next: "any worker that starts takes them over".into(),
+        can_be_repaired: true,
+        next: "`vastflow doctor --repair` gives them back to the queue now; else the next worker does".into(),
     };
     Ok(dead.iter().map(finding).collect())
 }
@@ -171,6 +185,7 @@ fn first_token(context: &Context) -> Option<Finding> {
         about: super::serve::lying_about(&context.config)?,
         text: "the token of the first start still lies here, in clear text, and is good for everything".into(),
         is_repaired: false,
+        can_be_repaired: false,
         next: "take it, and delete the file".into(),
     })
 }
@@ -189,6 +204,7 @@ async fn code(desk: &Desk, context: &Context) -> Result<Vec<Finding>, Complaint>
             about: need.plan.hash().to_string(),
             text: format!("{} of {} can go on nowhere: nobody has {lacks}", count(need.runs, "run"), need.plan.flow()),
             is_repaired: false,
+            can_be_repaired: false,
             next: "start a program that has the code: `app worker`".into(),
         })
     };
@@ -201,6 +217,9 @@ async fn runs(desk: &Desk, repair: bool, context: &Context, findings: &mut Vec<F
     let (rows, _) = desk.list(&Filter { status: unfinished, ..Filter::default() }, None, MOST).await?;
     let bar = context.out.bar(rows.len() as u64, "runs");
     for row in &rows {
+        if row.summary.status == RunStatus::NeedsAttention {
+            findings.push(for_somebody(row));
+        }
         match law::check(desk, row).await {
             Ok(broken) => {
                 for broken in broken {
@@ -213,6 +232,7 @@ async fn runs(desk: &Desk, repair: bool, context: &Context, findings: &mut Vec<F
                 about: row.id.to_string(),
                 text: why.text,
                 is_repaired: false,
+                can_be_repaired: false,
                 next: "keep a copy of the store, and report it".into(),
             }),
             Err(why) => return Err(why),
@@ -225,15 +245,29 @@ async fn runs(desk: &Desk, repair: bool, context: &Context, findings: &mut Vec<F
 
 fn of_law(broken: &law::Broken, is_repaired: bool) -> Finding {
     let id = broken.scope.run();
-    let next = match broken.is_repairable() {
-        true => "vastflow doctor --repair".into(),
+    let can_be_repaired = broken.is_repairable();
+    let next = match can_be_repaired {
+        true => "`vastflow doctor --repair` puts the queue right".into(),
         false => format!("vastflow runs kill {id}, then vastflow runs retry {id}"),
     };
-    Finding { kind: "law-2", about: broken.scope.to_string(), text: broken.text(), is_repaired, next }
+    Finding { kind: "law-2", about: broken.scope.to_string(), text: broken.text(), is_repaired, can_be_repaired, next }
+}
+
+/// A run in which a node waits for somebody to say how it goes on.
+fn for_somebody(row: &RunRow) -> Finding {
+    let id = &row.id;
+    Finding {
+        kind: "needs-attention",
+        about: id.to_string(),
+        text: "it waits for somebody to say how it goes on".into(),
+        is_repaired: false,
+        can_be_repaired: false,
+        next: format!("vastflow runs show {id}, then vastflow runs resolve {id} NODE retry (or skip, or done)"),
+    }
 }
 
 fn as_json(finding: &Finding) -> Value {
-    let Finding { kind, about, text, is_repaired, next } = finding;
+    let Finding { kind, about, text, is_repaired, next, .. } = finding;
     json!({ "kind": kind, "about": about, "text": text, "repaired": is_repaired, "next": next })
 }
 

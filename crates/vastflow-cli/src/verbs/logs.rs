@@ -27,7 +27,8 @@ pub(super) async fn logs(args: &Logs, context: &Context) -> Result<(), Complaint
     let (mut read, mut all_dropped, mut count) = (Seq::ZERO, 0_u64, 0_u64);
     loop {
         // Asked before its journal is read: what was said until it ended is in there.
-        let ends = !args.follow || is_over(&desk, &row.id).await?;
+        let is_over = is_over(&desk, &row.id).await?;
+        let ends = !args.follow || is_over;
         let page = desk.store.history(&scope, read, PAGE).await?;
         read = read.after(page.len());
         for recorded in &page {
@@ -44,11 +45,13 @@ pub(super) async fn logs(args: &Logs, context: &Context) -> Result<(), Complaint
         }
         match page.len() {
             PAGE => {}
-            _ if ends => break,
+            _ if ends => {
+                note(context.out, (count, all_dropped), is_over);
+                break;
+            }
             _ => tokio::time::sleep(LOOK).await,
         }
     }
-    note(context.out, count, all_dropped);
     desk.close().await
 }
 
@@ -57,12 +60,17 @@ async fn is_over(desk: &Desk, id: &RunId) -> Result<bool, Complaint> {
 }
 
 /// What else there is to know about what was printed.
-pub(super) fn note(out: Out, count: u64, dropped: u64) {
+pub(super) fn note(out: Out, (count, dropped): (u64, u64), is_over: bool) {
     if dropped > 0 {
         out.note(format!("{} more were said and not kept", text::count(dropped, "line")));
     }
     if count == 0 {
-        out.note("nothing was said; calls under way are heard when they end");
+        out.note(if is_over {
+            "nothing was said by `ctx.log(…)`, nor by `tracing` where the layer of vastflow-logs is installed; nothing \
+             else is kept: what programs print goes to their own output"
+        } else {
+            "nothing was said; calls under way are heard when they end"
+        });
     }
 }
 

@@ -4,7 +4,9 @@ use super::{Context, desk, looking};
 use crate::args::Ls;
 use crate::complaint::Complaint;
 use crate::desk::Desk;
-use crate::out::status_cell;
+use crate::out::{Out, status_cell};
+
+use crate::text::meant;
 use crate::{convert, text};
 use comfy_table::{Cell, Table};
 use serde_json::json;
@@ -22,7 +24,24 @@ async fn page(args: &Ls, context: &Context, desk: &Desk) -> Result<(), Complaint
     let (rows, next) = desk.list(&args.filter, args.before, args.limit as usize).await?;
     let rows: Vec<_> = rows.iter().map(convert::run).collect();
     print(context, &rows, next, desk.now().await);
+    if let Some(flow) = args.filter.flow.as_deref().filter(|_| rows.is_empty()) {
+        let known = desk.flows().await?;
+        hint(context.out, flow, known.keys().map(|name| name.as_str()));
+    }
     Ok(())
+}
+
+/// Says so when there is no such flow at all.
+pub(super) fn hint<'a>(out: Out, flow: &str, known: impl Iterator<Item = &'a str>) {
+    let known: Vec<&str> = known.collect();
+    if known.contains(&flow) {
+        return;
+    }
+    match meant(flow, known.iter().copied()) {
+        Some(near) => out.note(format!("there is no flow {flow:?}; did you mean {near:?}?")),
+        None if known.is_empty() => out.note("no flow is known here yet"),
+        None => out.note(format!("there is no flow {flow:?}; there are {}", text::line(&known.join(", "), 200))),
+    }
 }
 
 /// Prints a page of runs.

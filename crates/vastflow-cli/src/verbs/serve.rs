@@ -15,6 +15,7 @@ use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
 use vastflow_api::access::{MadeToken, NewToken, Scope, TokenRow};
 use vastflow_core::Timestamp;
+use vastflow_core::plan::Schema;
 use vastflow_server::{Exporter, Limits, Service, ServiceError, TokenError, Tokens};
 
 /// Where `dev` keeps runs when nothing else is said.
@@ -63,6 +64,7 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
     context.config.set_flag("serve.metrics_addr", args.sight.metrics_addr.as_deref())?;
     context.config.set_flag("log", args.sight.log.as_deref())?;
     log::begin(&context.config)?;
+    may_listen(&context.config, true)?;
     let desk = Desk::make(&context.config).await?;
     let shows = !desk.store.capabilities().fleet && !has_work(&context)?;
     let mut service = service(&mut context, &desk, false).await?;
@@ -72,7 +74,7 @@ pub(super) async fn dev(args: Dev, mut context: Context) -> Result<(), Complaint
             .note("this program has no flows, and nobody else works on the file while it is open: it is only shown");
         service = service.read_only();
     }
-    listen(service, None, &context).await
+    listen(service, &Door { token: None, is_open: true, starts: !shows }, &context).await
 }
 
 /// For those who have a token.
@@ -81,6 +83,7 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
     context.config.set_flag("serve.metrics_addr", args.sight.metrics_addr.as_deref())?;
     context.config.set_flag("log", args.sight.log.as_deref())?;
     log::begin(&context.config)?;
+    may_serve(&args, &context)?;
     let desk = Desk::make(&context.config).await?;
     let mut service = service(&mut context, &desk, args.server_only).await?;
     let mut first = None;
@@ -105,7 +108,93 @@ pub(super) async fn serve(args: Serve, mut context: Context) -> Result<(), Compl
     if let (Some(chain), Some(key)) = (&args.tls_chain, &args.tls_key) {
         service = service.tls(chain, key);
     }
-    listen(service, first.as_deref(), &context).await
+    let door = Door { token: first, is_open: args.insecure_no_auth, starts: !args.read_only };
+    listen(service, &door, &context).await
+}
+
+/// Refuses what would be refused later, before anything is made: a store, a token.
+fn may_serve(args: &Serve, context: &Context) -> Result<(), Complaint> {
+    let url = context.config.store()?;
+    let is_alone = vastflow_open::file_of(url).is_some() || url.starts_with("memory:");
+    if is_alone && !args.read_only && (args.server_only || !has_work(context)?) {
+        return Err(ServiceError::Alone.into());
+    }
+    for path in args.tls_chain.iter().chain(&args.tls_key) {
+        std::fs::File::open(path).map_err(|why| {
+            Complaint::usage(format!("cannot read {}: {why}", path.display())).next("check --tls-chain and --tls-key")
+        })?;
+    }
+    may_listen(&context.config, false)
+}
+
+/// Whether the address can be listened on, and by somebody who lets all do everything.
+fn may_listen(config: &Config, is_open: bool) -> Result<(), Complaint> {
+    let at = config.listen();
+    let address = std::net::TcpListener::bind(at).and_then(|listener| listener.local_addr());
+    let address = address.map_err(|why| ServiceError::Bind { at: at.to_owned(), why })?;
+    if is_open && !address.ip().is_loopback() {
+        return Err(ServiceError::Open(address).into());
+    }
+    Ok(())
+}
+
+/// How people come in.
+struct Door {
+    /// The token that was just made and shown.
+    token: Option<String>,
+    /// Nobody is asked for one.
+    is_open: bool,
+    /// Whether runs can be started.
+    starts: bool,
+}
+
+impl Door {
+    /// A line that can be typed as it is printed.
+    fn try_it(&self, url: &str, context: &Context) -> String {
+        let token = match &self.token {
+            _ if self.is_open => String::new(),
+            Some(token) => format!("-H 'Authorization: Bearer {token}' "),
+            None => match lying_about(&context.config) {
+                Some(file) => format!("-H \"Authorization: Bearer $(cat '{file}')\" "),
+                None => "-H \"Authorization: Bearer $VASTFLOW_TOKEN\" ".to_owned(),
+            },
+        };
+        match context.own.flows.first().filter(|_| self.starts) {
+            Some(own) => {
+                let body = sample(&own.takes).unwrap_or_else(|| "@input.json".into());
+                format!("start a run: curl {token}-d {body} {url}/flow/{}", own.plan.flow())
+            }
+            None if self.starts => format!("start a run: curl {token}-d @input.json {url}/flow/FLOW"),
+            None => format!("list the runs: curl {token}{url}/api/v1/runs"),
+        }
+    }
+}
+
+/// A value that a flow takes, as a word of a shell; none where that cannot be told.
+fn sample(takes: &Schema) -> Option<String> {
+    fn value(takes: &Schema) -> Option<serde_json::Value> {
+        Some(match takes {
+            Schema::Nothing | Schema::Maybe(_) => json!(null),
+            Schema::Bool => json!(true),
+            Schema::Int => json!(1),
+            Schema::Float => json!(1.5),
+            Schema::Text => json!("text"),
+            Schema::List(of) => json!([value(of)?]),
+            Schema::Map(of) => json!({ "key": value(of)? }),
+            Schema::Tuple(parts) => parts.iter().map(value).collect::<Option<Vec<_>>>()?.into(),
+            Schema::Fields(fields) => {
+                let needed = fields.iter().filter(|(_, takes)| !matches!(takes, Schema::Maybe(_)));
+                let members = needed.map(|(name, takes)| Some((name.to_string(), value(takes)?)));
+                serde_json::Value::Object(members.collect::<Option<_>>()?)
+            }
+            _ => return None,
+        })
+    }
+    if takes.is_any() {
+        return Some("hallo".into());
+    }
+    let text = value(takes)?.to_string();
+    (!text.contains('\'')).then(|| format!("'{text}'"))
 }
 
 /// Without code there is nothing that it could do itself, but for telling how runs ended.
@@ -127,14 +216,14 @@ async fn service(context: &mut Context, desk: &Desk, server_only: bool) -> Resul
 }
 
 /// Listens, and says where. A token that was just made is in the address to open, behind the `#`: browsers send that to nobody.
-async fn listen(service: Service, token: Option<&str>, context: &Context) -> Result<(), Complaint> {
+async fn listen(service: Service, door: &Door, context: &Context) -> Result<(), Complaint> {
     let listening = service.bind(context.config.listen()).await?;
     let _exporter = match context.config.get("serve.metrics_addr") {
         Some(at) => Some(told(listening.export(at).await?, context)),
         None => None,
     };
     let url = listening.url();
-    let open = token.map(|token| format!("{url}/#token={token}"));
+    let open = door.token.as_ref().map(|token| format!("{url}/#token={token}"));
     if context.out.is_json() {
         context.out.json(json!({ "url": url, "sign_in": open }));
     } else {
@@ -142,10 +231,8 @@ async fn listen(service: Service, token: Option<&str>, context: &Context) -> Res
         if cfg!(feature = "dashboard") {
             context.out.note(format!("see it in a browser: {}", open.unwrap_or_else(|| format!("{url}/"))));
         }
-        let flow = context.own.flows.first().map_or("FLOW", |own| own.plan.flow().as_str());
-        context.out.note(format!(
-            "start a run: curl -d '…' {url}/flow/{flow}; all that can be asked: {url}/api/v1/docs; Ctrl-C ends it"
-        ));
+        context.out.note(door.try_it(&url, context));
+        context.out.note(format!("all that can be asked: {url}/api/v1/docs; Ctrl-C ends it"));
     }
     Ok(listening.run().await?)
 }

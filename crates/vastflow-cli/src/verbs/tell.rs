@@ -224,8 +224,10 @@ async fn delete(rows: Vec<RunRow>, desk: &Desk, context: &Context) -> Result<Don
     let mut done = Done::default();
     let (over, open): (Vec<RunRow>, Vec<RunRow>) = rows.into_iter().partition(|row| row.summary.status.is_final());
     for row in open {
-        let error = Error::RunNotEnded { id: row.id.clone(), status: row.summary.status };
-        done.failed.push((row.id, error.into()));
+        let (id, status) = (&row.id, row.summary.status);
+        let error = Complaint::from(Error::RunNotEnded { id: id.clone(), status })
+            .next(format!("vastflow runs stop {id}; where no worker runs: vastflow runs kill {id}"));
+        done.failed.push((row.id, error));
     }
     let bar = context.out.bar(over.len() as u64, "delete");
     for some in over.chunks(500) {

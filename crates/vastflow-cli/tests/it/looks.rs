@@ -81,7 +81,7 @@ fn flows_are_listed_shown_and_drawn_with_and_without_a_store() {
     let flows = place.vastflow(&["flows", "ls", "-o", "json"]).json();
     let names: Vec<&str> =
         flows["flows"].as_array().unwrap().iter().map(|flow| flow["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["article", "chatter", "double", "nap", "order"]);
+    assert_eq!(names, ["article", "chatter", "double", "doubtful", "nap", "order"]);
     let shown = place.vastflow(&["flows", "show", "order"]).ok();
     assert!(shown.contains("  3  each   ← items  for each"), "{shown}");
     assert!(shown.contains("charge   ← reserve"), "{shown}");

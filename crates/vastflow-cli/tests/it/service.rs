@@ -56,7 +56,7 @@ fn what_the_client_asks_a_service_does() {
         let page = client.runs(&failed).await.unwrap();
         assert_eq!((page.items.len(), page.next.is_some()), (1, true));
         assert!(client.counts().await.unwrap().runs[&Status::Succeeded] >= 3);
-        assert_eq!(client.flows().await.unwrap().items.len(), 5);
+        assert_eq!(client.flows().await.unwrap().items.len(), 6);
         assert!(client.flow("double").await.unwrap().flow.has_code);
         assert_eq!(client.plan("double", None).await.unwrap()["flow"], "double");
         assert_eq!(client.workers().await.unwrap().workers.len(), 1);

@@ -11,7 +11,7 @@ fn a_store_is_made_counted_verified_copied_and_backed_up() {
     place.failed_order("r");
     place.shop(&["start", "nap", "-i", "1", "--id", "n"]).ok();
     let stats = place.vastflow(&["store", "stats", "-o", "json"]).json();
-    assert_eq!((&stats["runs"]["failed"], &stats["unfinished"], &stats["flows"]), (&json!(1), &json!(1), &json!(5)));
+    assert_eq!((&stats["runs"]["failed"], &stats["unfinished"], &stats["flows"]), (&json!(1), &json!(1), &json!(6)));
     assert!(stats["bytes"].as_u64().unwrap() > 1_000);
     let verified = place.vastflow(&["store", "verify", "-o", "json"]).json();
     assert_eq!((&verified["runs"], &verified["wrong"]), (&json!(2), &json!([])));

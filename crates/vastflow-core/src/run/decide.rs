@@ -152,7 +152,10 @@ impl State {
         if !self.expects(task) || task.is_timer() {
             return Err(Rejection::Stale(task));
         }
-        let text = format!("calling it ended {deaths} processes, one after the other");
+        let text = format!(
+            "calling it ended {deaths} processes, one after the other, or somebody killed them from outside meanwhile, which looks \
+             the same: see why, then say how it goes on (runs resolve: retry, skip or done)"
+        );
         let failure = Failure::new(FailureKind::Quarantined, text);
         let call = |number| Call { number, ..Call::default() };
         Ok(match task {

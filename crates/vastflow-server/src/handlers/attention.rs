@@ -65,6 +65,7 @@ pub(crate) async fn list_attention(
     let mut asked = Asked { app: &app, who: &who, flow, kind, limit, effort, items: Vec::new(), partial: false };
     // What takes one question is asked first, and always: the time is for what is looked for run by run.
     asked.failed().await?;
+    asked.suspect().await?;
     asked.for_code().await?;
     asked.for_operators().await?;
     asked.for_signals(asks.parse("signal_after_ms")?.unwrap_or(SIGNAL_MS)).await?;
@@ -123,6 +124,30 @@ impl Asked<'_> {
             }
             let run = self.app.engine.handle(row.id.as_str()).await?;
             self.items.extend(parked(self.app, &run, &row).await?);
+        }
+        Ok(())
+    }
+
+    /// The call that runs alone in this process.
+    async fn suspect(&mut self) -> Answer<()> {
+        let Some((scope, task)) = self.app.engine.suspect().filter(|_| self.wants(&[Waits::Quarantined])) else {
+            return Ok(());
+        };
+        let store = self.app.engine.store();
+        let Some(row) = store.run(scope.run()).await?.filter(|row| self.who.sees(&row.summary.started.flow)) else {
+            return Ok(());
+        };
+        let is_asked = |flow: &Name| self.flow.as_ref().is_none_or(|own| own == flow);
+        if is_asked(&row.summary.started.flow) {
+            let plan = store.plan(row.summary.started.plan).await?.and_then(|plan| plan.of_scope(&scope));
+            let node = task.node().and_then(|node| Some(plan.as_ref()?.node(node)?.name.to_string()));
+            let node = node.unwrap_or_else(|| "a hook".to_owned());
+            let place = if scope.is_root() { node } else { format!("{}/{node}", scope.path()) };
+            let why = format!(
+                "its process ended whenever {place:?} was under way (a kill from outside looks the same): it runs alone now, and \
+                 nothing else is called here meanwhile"
+            );
+            self.items.push(about(&row, Waits::Quarantined, why));
         }
         Ok(())
     }

@@ -14,7 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vastflow_api::access::{KnownBy, Me};
 
-/// Begins a session: the token of this request is good for a cookie, which the answer sets.
+/// Begins a session: the token of this request (`Authorization: Bearer TOKEN`) is good for a cookie, which the answer sets.
+///
+/// A browser's page gets one over https only, or on the machine itself (`needs-tls`); who is no browser sends no `Origin`, and is
+/// answered 201 over plain HTTP, too: whatever it does with the cookie is its own affair.
 ///
 /// The session lasts for 12 hours, ends when it was not used for one, and ends with its token. What changes something by it is
 /// sent by a page of the service itself (`Sec-Fetch-Site`, else `Origin`), as `Content-Type: application/json` unless it is a

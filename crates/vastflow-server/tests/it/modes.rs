@@ -55,6 +55,14 @@ async fn a_server_without_a_worker_runs_nothing_and_says_so() {
 }
 
 #[tokio::test]
+async fn the_address_that_is_told_is_one_that_can_be_asked() {
+    for (at, url) in [("0.0.0.0:0", "http://127.0.0.1:"), ("127.0.0.1:0", "http://127.0.0.1:")] {
+        let listening = Service::new(engine()).tokens(tokens()).bind(at).await.unwrap();
+        assert!(listening.url().starts_with(url), "{}", listening.url());
+    }
+}
+
+#[tokio::test]
 async fn modes_are_refused_where_they_make_no_sense() {
     let engine = engine().start().await.unwrap();
     let refused = Service::new(engine).server_only().bind("127.0.0.1:0").await.unwrap_err().to_string();

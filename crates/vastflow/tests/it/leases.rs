@@ -289,6 +289,10 @@ async fn a_call_that_kills_its_workers_is_quarantined_and_the_innocent_are_not()
             () = scene.entered.notified() => {}
             () = parked(&next, "guilty") => break,
         }
+        if deaths >= 2 {
+            let suspect = next.suspect().map(|(scope, _)| scope.to_string());
+            assert_eq!(suspect.as_deref(), Some("guilty"), "it is told who runs alone");
+        }
         deaths += 1;
         // All three are in hand at the first two deaths; from then on nobody keeps the innocent from ending.
         while deaths <= 2 && scene.count("called 1") < 2 * deaths {
@@ -306,7 +310,8 @@ async fn a_call_that_kills_its_workers_is_quarantined_and_the_innocent_are_not()
     let guilty = next.handle("guilty").await.unwrap();
     let (at, why) = guilty.attention().await.unwrap().remove(0);
     assert!(at == "n" && why.contains("ended 3 processes, one after the other"), "{at}: {why}");
-    assert_eq!(next.stats().quarantined, 1);
+    assert_eq!((next.stats().quarantined, next.suspect()), (1, None));
+    assert!(why.contains("runs resolve") && why.contains("from outside"), "{why}");
     for innocent in ["i1", "i2"] {
         assert_eq!(soon(next.handle(innocent).await.unwrap().output::<u32>()).await.unwrap(), 1);
     }

@@ -34,7 +34,7 @@ impl Remote<'_> {
         let id = self.client.start(start).await?.id;
         if args.wait {
             let row = self.client.wait(&id).await?;
-            return self.print_result(&row).await;
+            return self.print_result(&row).await.map_err(|complaint| self.without_output(&row, complaint));
         }
         let row = self.client.run(&id).await?;
         let out = self.out();
@@ -70,6 +70,10 @@ impl Remote<'_> {
     async fn ls(&self, args: &Ls) -> Result<(), Complaint> {
         let (rows, next) = self.list(&args.filter, args.before, args.limit as usize).await?;
         ls::print(self.context, &rows, next, text::now());
+        if let Some(flow) = args.filter.flow.as_deref().filter(|_| rows.is_empty()) {
+            let known = self.client.flows().await?;
+            ls::hint(self.out(), flow, known.items.iter().map(|known| known.name.as_str()));
+        }
         Ok(())
     }
 
@@ -114,7 +118,8 @@ impl Remote<'_> {
         let id = self.pick(&args.id).await?.id;
         let (mut after, mut dropped, mut count) = (None, 0, 0);
         loop {
-            let ends = !args.follow || self.client.run(&id).await?.status.is_final();
+            let ends_run = self.client.run(&id).await?.status.is_final();
+            let ends = !args.follow || ends_run;
             let page = self.client.logs(&id, &args.within, args.node.as_deref(), after.as_deref()).await?;
             page.lines.iter().for_each(|line| logs::print(self.out(), line));
             count += page.lines.len() as u64;
@@ -122,7 +127,7 @@ impl Remote<'_> {
             let is_last = page.next.is_none();
             after = Some(page.next.unwrap_or(page.seen));
             if is_last && ends {
-                logs::note(self.out(), count, dropped);
+                logs::note(self.out(), (count, dropped), ends_run);
                 return Ok(());
             }
             if is_last {
@@ -139,6 +144,23 @@ impl Remote<'_> {
         let output =
             output.map(|output| Payload::new(if output.is_json { Codec::Json } else { Codec::Bytes }, output.bytes));
         result::print_row(row, output.as_ref(), self.context)
+    }
+
+    /// What is said of a run that was started here and whose output may not be seen.
+    fn without_output(&self, row: &RunRow, complaint: Complaint) -> Complaint {
+        if complaint.code != "payload-not-allowed" {
+            return complaint;
+        }
+        let id = &row.id;
+        if self.out().is_json() {
+            self.out().json(json!({ "run": row }));
+        } else {
+            self.out().say(id);
+        }
+        let text = format!("run {id} {}, but this token may not see its output", row.status.as_str());
+        Complaint { text, ..complaint }.next(format!(
+            "vastflow runs show {id}; for the output take a token with the right `payload:read`, or leave out --wait"
+        ))
     }
 
     async fn tail(&self, args: &Tail) -> Result<(), Complaint> {
