@@ -5,7 +5,6 @@ use crate::args::Ls;
 use crate::complaint::Complaint;
 use crate::desk::Desk;
 use crate::out::{Out, status_cell};
-
 use crate::text::meant;
 use crate::{convert, text};
 use comfy_table::{Cell, Table};
