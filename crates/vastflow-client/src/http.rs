@@ -26,7 +26,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The most bytes of an answer.
-const MOST: usize = 64 << 20;
+pub(crate) const MOST: usize = 64 << 20;
 
 /// Where the service is, and who asks.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub(crate) struct Server {
     token: Option<HeaderValue>,
     /// Whether the token may travel in clear text to another machine.
     may_be_heard: bool,
+    /// The token that was given is none.
+    is_token_bad: bool,
 }
 
 /// Something that is asked.
@@ -116,7 +118,13 @@ impl Server {
         let https = https
             .map_err(|why| ClientError::Setting(format!("the certificates of this system cannot be read: {why}")))?;
         let http = Http::builder(TokioExecutor::new()).build(https.https_or_http().enable_http1().build());
-        Ok(Server { http, base: url.trim_end_matches('/').to_owned(), token: None, may_be_heard: false })
+        Ok(Server {
+            http,
+            base: url.trim_end_matches('/').to_owned(),
+            token: None,
+            is_token_bad: false,
+            may_be_heard: false,
+        })
     }
 
     pub(crate) const fn insecure_http(&mut self) {
@@ -125,6 +133,10 @@ impl Server {
 
     /// A token that travels in clear text is everybody's on the way.
     fn may_send(&self) -> Result<(), ClientError> {
+        if self.is_token_bad {
+            let why = "the token has a character in it that no token has, a line break or one that cannot be seen perhaps: copy it again";
+            return Err(ClientError::Setting(why.to_owned()));
+        }
         if self.token.is_none() || self.may_be_heard || !is_plain(&self.base) {
             return Ok(());
         }
@@ -136,8 +148,9 @@ impl Server {
     }
 
     pub(crate) fn set_token(&mut self, token: &str) {
-        // A token with a character that no header may have is refused by the service, like any other that is wrong.
-        self.token = HeaderValue::from_str(&format!("Bearer {token}")).ok().map(|mut value| {
+        let value = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| token.is_ascii());
+        self.is_token_bad = value.is_none();
+        self.token = value.map(|mut value| {
             value.set_sensitive(true);
             value
         });
@@ -212,7 +225,8 @@ impl Server {
             return Ok(response.into_body());
         }
         let status = response.status();
-        let body = Limited::new(response.into_body(), MOST).collect().await;
+        let body = tokio::time::timeout(PATIENCE, Limited::new(response.into_body(), MOST).collect()).await;
+        let body = body.map_err(|_| self.unreachable("it did not answer in time"))?;
         let body = body.map_err(|why| self.unreachable(&why.to_string()))?.to_bytes();
         Err(match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => ClientError::Problem(Box::new(problem)),
@@ -301,6 +315,18 @@ mod tests {
             assert_eq!(error.as_deref(), Some("setting"), "{wrong}");
         }
         assert_eq!(Server::new("http://127.0.0.1:8080/ops/").unwrap().base(), "http://127.0.0.1:8080/ops");
+    }
+
+    #[test]
+    fn a_token_that_is_none_is_not_left_out_in_silence() {
+        let mut server = Server::new("http://127.0.0.1:1").unwrap();
+        for wrong in ["vastflow_live_a\nb", "vastflow_live_\u{7}", "vastflow_live_\u{200b}"] {
+            server.set_token(wrong);
+            let refused = server.may_send().unwrap_err().to_string();
+            assert!(refused.contains("copy it again") && !refused.contains("live"), "{refused}");
+        }
+        server.set_token("vastflow_live_x");
+        server.may_send().unwrap();
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::error::ClientError;
-use crate::http::{Ask, escape};
+use crate::http::{Ask, MOST, escape};
 use bytes::Buf;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
@@ -100,7 +100,10 @@ impl RunStream {
                 if let Ok(mut data) = frame.into_data() {
                     self.lines.take(&data.copy_to_bytes(data.remaining()));
                 }
-                Ok(())
+                match self.lines.is_too_long() {
+                    false => Ok(()),
+                    true => Err(self.client.server().strange(StatusCode::OK, "a message of the stream has no end")),
+                }
             }
             Ok(Some(Err(why))) => Err(broke_off(&why.to_string())),
             Ok(None) => Err(broke_off("the stream broke off")),
@@ -172,6 +175,11 @@ impl Lines {
         }
     }
 
+    /// Whether what is not whole yet is more than any message is.
+    fn is_too_long(&self) -> bool {
+        self.rest.len() + self.open.data.len() > MOST
+    }
+
     fn next(&mut self) -> Option<Message> {
         self.whole.pop_front()
     }
@@ -180,6 +188,15 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_without_end_is_not_kept_for_ever() {
+        let mut lines = Lines::default();
+        lines.take(&vec![b'x'; MOST]);
+        assert!(!lines.is_too_long());
+        lines.take(b"x");
+        assert!(lines.is_too_long());
+    }
 
     #[test]
     fn messages_are_whole_however_the_bytes_come() {
