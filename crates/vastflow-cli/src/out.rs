@@ -42,11 +42,14 @@ impl Out {
         let _ = writeln!(out, "{text}").and_then(|()| out.flush());
     }
 
-    /// Prints bytes as they are.
+    /// Prints bytes as they are; on a terminal without what that would take for a command, since anybody may have written them.
     pub(crate) fn bytes(self, bytes: &[u8]) {
         let mut out = std::io::stdout().lock();
-        let end: &[u8] = if bytes.ends_with(b"\n") || !std::io::stdout().is_terminal() { b"" } else { b"\n" };
-        let _ = out.write_all(bytes).and_then(|()| out.write_all(end)).and_then(|()| out.flush());
+        if std::io::stdout().is_terminal() {
+            let _ = writeln!(out, "{}", harmless(bytes)).and_then(|()| out.flush());
+            return;
+        }
+        let _ = out.write_all(bytes).and_then(|()| out.flush());
     }
 
     /// Prints an object with its version, on one line for those who read lines.
@@ -59,8 +62,7 @@ impl Out {
 
     /// Remarks something.
     pub(crate) fn note(self, text: impl Display) {
-        let text = text.to_string();
-        eprintln!("{}", self.painted_talk(Paint::Dim, &text));
+        talk(&self.painted_talk(Paint::Dim, &text.to_string()));
     }
 
     /// Says why something was not done.
@@ -68,13 +70,13 @@ impl Out {
         if self.is_json() {
             let Complaint { exit, code, text, next } = complaint;
             let error = json!({ "code": code, "text": text, "next": next, "exit": *exit as u8 });
-            eprintln!("{}", json!({ "version": VERSION, "error": error }));
+            talk(&json!({ "version": VERSION, "error": error }).to_string());
             return;
         }
         let text = complaint.text.replace(|c: char| c.is_control() && c != '\n', " ");
-        eprintln!("{} {text}", self.painted_talk(Paint::Red, "error:"));
+        talk(&format!("{} {text}", self.painted_talk(Paint::Red, "error:")));
         if let Some(next) = &complaint.next {
-            eprintln!("{} {next}", self.painted_talk(Paint::Dim, " next:"));
+            talk(&format!("{} {next}", self.painted_talk(Paint::Dim, " next:")));
         }
     }
 
@@ -205,9 +207,26 @@ pub(crate) fn number_cell(number: u64) -> Cell {
     Cell::new(crate::text::grouped(number)).set_alignment(CellAlignment::Right)
 }
 
+/// Says something beside what is printed. That nobody listens is no reason to panic, as `eprintln` would.
+fn talk(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Bytes as a terminal may show them.
+fn harmless(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(bytes)).into_owned();
+    text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), "\u{fffd}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_not_shown_to_it() {
+        assert_eq!(harmless(b"a\tb\n\x1b]0;own\x07\n"), "a\tb\n\u{fffd}]0;own\u{fffd}");
+        assert_eq!(harmless(b"\xff"), "\u{fffd}");
+    }
 
     fn out(has_colour: bool) -> Out {
         Out { format: Format::Text, has_colour, talks_in_colour: has_colour }

@@ -30,11 +30,17 @@ impl Audit {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = private(File::options().create(true).append(true).read(true)).open(path)?;
         let mut log = Log::default();
-        for line in BufReader::new(&file).lines() {
-            // A line that was cut by a power failure is none.
-            if let Ok(row) = serde_json::from_str(&line?) {
-                log.keep(row);
-            }
+        let mut is_torn = false;
+        for line in BufReader::new(&file).split(b'\n') {
+            let line = line?;
+            // A line that was cut by a power failure is none; it may have been cut within a letter.
+            let row = serde_json::from_slice(&line);
+            is_torn = row.is_err() && !line.is_empty();
+            row.into_iter().for_each(|row| log.keep(row));
+        }
+        if is_torn {
+            // What follows is a line of its own.
+            (&file).write_all(b"\n")?;
         }
         log.file = Some(file);
         Ok(Audit(Mutex::new(log)))
@@ -105,9 +111,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("audit.jsonl");
         Audit::open(&path).unwrap().add(row(1));
-        File::options().append(true).open(&path).unwrap().write_all(b"{\"at_ms\":7\n").unwrap();
+        File::options().append(true).open(&path).unwrap().write_all(b"{\"at_ms\":7,\"why\":\"\xc3").unwrap();
         let again = Audit::open(&path).unwrap();
         again.add(row(2));
         assert_eq!(again.newest(), [(1, row(2)), (0, row(1))]);
+        drop(again);
+        assert_eq!(Audit::open(&path).unwrap().newest().len(), 2, "the torn line took nobody with it");
     }
 }

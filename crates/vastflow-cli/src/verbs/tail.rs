@@ -57,7 +57,11 @@ pub(super) fn print_row(out: Out, row: &EventRow) {
     }
     let at = text::utc(Timestamp::from_millis(row.at_ms));
     let time = at.split_once(' ').map_or("", |(_, time)| time);
-    out.say(format!("{} {}", out.painted(Paint::Dim, time), out.painted(paint(row), &row.text)));
+    out.say(format!(
+        "{} {}",
+        out.painted(Paint::Dim, time),
+        out.painted(paint(row), &text::line(&row.text, usize::MAX))
+    ));
 }
 
 fn paint(row: &EventRow) -> Paint {

@@ -44,8 +44,8 @@ fn a_serve_that_is_refused_leaves_nothing_behind() {
 fn the_line_that_is_printed_works_as_it_is() {
     let place = Place::new();
     let notes = place.notes_of(&["serve", "--host", "shop.example"]);
-    let token = "curl -H \"Authorization: Bearer $(cat 'vastflow.tokens.first')\" -d '1' http://127.0.0.1:";
-    assert!(notes.contains(token) && notes.contains("/flow/double"), "{notes}");
+    let line = "curl -H \"Authorization: Bearer $(cat 'vastflow.tokens.first')\" -d '1' http://127.0.0.1:";
+    assert!(notes.contains(line) && notes.contains("/flow/double"), "{notes}");
     fs::remove_file(place.path().join(FIRST)).unwrap();
     let notes = place.notes_of(&["serve", "--read-only"]);
     assert!(notes.contains("list the runs: curl -H \"Authorization: Bearer $VASTFLOW_TOKEN\" http://"), "{notes}");
