@@ -96,7 +96,6 @@ struct Aliased {
 }
 
 #[derive(Serialize, Deserialize)]
-#[expect(dead_code, reason = "only its form matters")]
 struct Lenient {
     #[serde(deserialize_with = "or_none")]
     n: Option<u32>,
