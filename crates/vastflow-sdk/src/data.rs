@@ -27,7 +27,8 @@ pub trait Data: Sized + Send + 'static {
     /// [`DataError`] when they hold something else.
     fn decode(payload: &Payload) -> Result<Self, DataError>;
 
-    /// What such values look like, as far as that can be told.
+    /// What such values look like, as far as that can be told. What comes from elsewhere as bytes is held against it as JSON: a
+    /// type that is written otherwise looks like [`Schema::Any`].
     #[must_use]
     fn schema() -> Schema;
 }

@@ -99,7 +99,10 @@ pub(crate) async fn get_flow(
 fn input_of(plan: &Plan) -> Schema {
     let takes = |node: &&vastflow_core::plan::NodeSpec| {
         let mut data = node.inputs.iter().filter(|edge| !edge.order_only);
-        matches!((data.next(), data.next()), (Some(edge), None) if edge.from == Source::Input) && !node.takes.is_any()
+        // With what a foreach by pages takes comes the place where a page begins.
+        let is_paged = matches!((&node.kind, &node.takes), (NodeKind::ForEach(_), Schema::Tuple(_)));
+        let is_only = matches!((data.next(), data.next()), (Some(edge), None) if edge.from == Source::Input);
+        is_only && !is_paged && !node.takes.is_any()
     };
     plan.spec().nodes.iter().find(takes).map_or(Schema::Any, |node| node.takes.clone())
 }

@@ -4,7 +4,7 @@ use crate::support::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use vastflow_sdk::{Flow, Graph, Node, NodeError, OnExhausted, Result};
+use vastflow_sdk::{Flow, Graph, Node, NodeError, OnExhausted, Page, Result};
 use vastflow_server::Service;
 use vastflow_worker::Engine;
 
@@ -40,10 +40,32 @@ fn drawn() -> Flow<vastflow_sdk::Bytes, vastflow_sdk::Bytes> {
     graph.build().unwrap()
 }
 
+/// Its first nodes take more, or less, than what flows into them: a place where a page begins, a list of one.
+fn odd() -> Flow<u64, u64> {
+    async fn pages((up_to, from): (u64, Option<u64>)) -> Result<Page<u64, u64>> {
+        Ok(Page::new((from.unwrap_or(0)..up_to).collect()))
+    }
+    Flow::dag("odd", |dag, n: Node<u64>| {
+        let all = dag.for_each_page("each", pages, n, |dag, n| {
+            dag.node("same", |n: u64| async move { Ok::<_, NodeError>(n) }, n)
+        });
+        let sum = all.reduce(0, |sum: u64, n: u64| sum + n);
+        let list = dag.node("list", |list: Vec<u64>| async move { Ok::<_, NodeError>(list[0]) }, vec![n]);
+        let one = dag.node("one", |(n,): (u64,)| async move { Ok::<_, NodeError>(n) }, (n,));
+        dag.node("all", |(a, b, c): (u64, u64, u64)| async move { Ok::<_, NodeError>(a + b + c) }, (sum, list, one))
+    })
+    .unwrap()
+}
+
 /// Everything at once, and a server that has no code, on one store.
 async fn both() -> [Running; 2] {
     let store = store();
-    let engine = Engine::on(Arc::clone(&store)).flow(orders()).flow(tick()).flow(drawn()).flow(chain("bytes", &["a"]));
+    let engine = Engine::on(Arc::clone(&store))
+        .flow(orders())
+        .flow(tick())
+        .flow(drawn())
+        .flow(chain("bytes", &["a"]))
+        .flow(odd());
     let all = open(engine).await;
     [all, Running::of(Service::new(Engine::on(store)).server_only()).await]
 }
@@ -82,6 +104,10 @@ async fn what_a_flow_can_read_is_taken() {
         for body in [r#"{"id":7,"items":[1]}"#, r#"{"id":7,"items":[1],"note":null,"more":{}}"#, r#"[7,null,[1]]"#] {
             assert_eq!(at.post("/flow/drawn", body).send().await.is(200).text(), "8");
         }
+        assert_eq!(at.post("/flow/odd", "4").send().await.is(200).text(), "14");
+        at.post("/flow/odd", "\"4\"").send().await.problem(422, "input-mismatch");
+        let takes = at.get("/api/v1/flows/odd").send().await.is(200).json()["input_schema"].clone();
+        assert_ne!(takes["prefixItems"][1], json!({"type": "integer"}), "a page's place is nobody's to give");
         assert_eq!(at.post("/flow/tick", "").send().await.is(200).text(), "1", "no body is nothing");
         assert_eq!(at.post("/flow/bytes", "\0").send().await.is(200).text(), "a(\0)");
         assert_eq!(at.post("/flow/bytes", "").send().await.is(200).text(), "a()", "bytes are left alone");
