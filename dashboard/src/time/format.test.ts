@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, bytes, clock, count, duration, full } from "./format";
+import { ago, bytes, clock, count, duration, full, whole } from "./format";
 
 test.each([
   [0, "0 ms"], [0.34, "340 µs"], [1, "1 ms"], [1.26, "1.3 ms"], [12.4, "12 ms"], [999, "999 ms"], [999.6, "1 s"],
@@ -23,4 +23,9 @@ test("times in UTC", () => {
 test("counts and sizes", () => {
   expect([999, 9_999, 12_345, 999_499, 4_500_000].map(count)).toEqual(["999", "9,999", "12.3k", "999k", "4.5M"]);
   expect([0, 999, 1_200, 999_960, 3_400_000].map(bytes)).toEqual(["0 B", "999 B", "1.2 kB", "1 MB", "3.4 MB"]);
+});
+
+test("what something is about is said to the last digit", () => {
+  expect([whole(0), whole(10_000), whole(1_234_567)]).toEqual(["0", "10,000", "1,234,567"]);
+  expect(count(10_000)).toBe("10k");
 });

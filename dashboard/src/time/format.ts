@@ -75,9 +75,14 @@ export function date(at: number, zone: Zone): string {
 
 /** `1,234`; from ten thousand on short: `12.3k`, `4.5M`. */
 export function count(value: number): string {
-  if (value < 10_000) return value.toLocaleString("en-GB");
+  if (value < 10_000) return whole(value);
   if (value < 999_500) return `${trim(value / 1000, value < 100_000 ? 1 : 0)}k`;
   return `${trim(value / 1_000_000, 1)}M`;
+}
+
+/** `12,345`: all of it, where it says what something is about. */
+export function whole(value: number): string {
+  return value.toLocaleString("en-GB");
 }
 
 /** `0 B`, `512 B`, `1.2 kB`, `3.4 MB`. */

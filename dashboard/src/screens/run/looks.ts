@@ -2,7 +2,7 @@
 import type { Inner, NodeView, RunView } from "../../api/types";
 import type { Drawn, DrawnNode } from "../../graph/model";
 import type { NodeLook } from "../../graph/looks";
-import { duration, count } from "../../time/format";
+import { duration, whole } from "../../time/format";
 import type { NodeThen } from "./fold";
 import type { Tally } from "./log";
 
@@ -69,10 +69,10 @@ function look(node: NodeView): NodeLook {
 
 /** `× 10,000 (3 failed)`, or the arms that were taken. */
 export function innerLine(inner: Inner): string {
-  const failed = inner.failed > 0 ? ` (${count(inner.failed)} failed)` : "";
+  const failed = inner.failed > 0 ? ` (${whole(inner.failed)} failed)` : "";
   if (inner.keys && inner.keys.length > 0) return `→ ${inner.keys.join(", ")}${failed}`;
-  const ended = inner.ended < inner.scopes ? `${count(inner.ended)} of ` : "× ";
-  return `${ended}${count(inner.scopes)}${failed}`;
+  const ended = inner.ended < inner.scopes ? `${whole(inner.ended)} of ` : "× ";
+  return `${ended}${whole(inner.scopes)}${failed}`;
 }
 
 function lineOf(node: NodeView): string {

@@ -7,7 +7,7 @@ import { Ask } from "../../actions/Ask";
 import { command } from "../../actions/cli";
 import { changed } from "../../actions/refresh";
 import { says } from "../../actions/verbs";
-import { count } from "../../time/format";
+import { whole } from "../../time/format";
 import { say } from "../../ui/say";
 import { Failed, Loading } from "../../ui/States";
 import { asBulk, asOptions } from "./filters";
@@ -52,7 +52,7 @@ export function AskBulk({ action, of, onClose, onDone }: Props) {
   const options = "ids" in of ? {} : asOptions(asBulk(of.like));
   const isSame = options !== null && ids.length <= MOST_IDS && all?.isAll === true;
   return (
-    <Ask title={`${label} many`} button={sofar > 0 ? `${count(sofar)} done…` : `${label} ${count(matched)}`} isDestructive={isDestructive} act={act} onClose={close}
+    <Ask title={`${label} many`} button={sofar > 0 ? `${whole(sofar)} done…` : `${label} ${whole(matched)}`} isDestructive={isDestructive} act={act} onClose={close}
       isReady={matched > 0} needsReason={isDestructive} typed={matched > TYPED_ABOVE ? String(matched) : undefined}
       {...(isSame ? { command: (why: string) => command(["runs", verb, ...ids], { ...options, why }) } : {})}
       effect={<p>{effect}</p>}>

@@ -3,7 +3,7 @@ import { useRights } from "../../api/me";
 import type { RunsAsked } from "../../api/queries";
 import type { BulkAction, RunRow } from "../../api/types";
 import { VERBS } from "../../actions/verbs";
-import { count } from "../../time/format";
+import { whole } from "../../time/format";
 import { Icon } from "../../ui/icons";
 import { Menu } from "../../ui/Menu";
 import { AskBulk, type Of } from "./AskBulk";
@@ -41,7 +41,7 @@ export function BulkBar({ picked, asked: like, shown, isMore, onDone }: Props) {
   }
   return (
     <div className="bulk" role="region" aria-label="Picked runs">
-      <strong className="num">{count(picked.size)} picked</strong>
+      <strong className="num">{whole(picked.size)} picked</strong>
       {mine.filter(({ fits }) => runs.some(({ status }) => fits(status))).map(({ verb, label, icon, isDestructive }) => (
         <button key={verb} type="button" className="button small-button" data-tone={isDestructive ? "bad" : undefined} onClick={() => { setAsked({ action: verb, of: byId }); }}>
           <Icon name={icon} />{label}

@@ -3,7 +3,7 @@
 // most that was asked for leaves a run as fitting as it was; and what is found later need not be what was counted.
 import { told } from "../../api/problem";
 import type { BulkDone, Page, RunRow } from "../../api/types";
-import { count } from "../../time/format";
+import { whole } from "../../time/format";
 
 /** So many runs are listed, and taken, by one request. */
 export const A_TIME = 1_000;
@@ -55,7 +55,7 @@ function parts(ids: readonly string[]): string[][] {
 
 /** What was found, in words. `found` is a number while it is still being counted. */
 export function inWords(found: Found | number, label: string): string {
-  const runs = (matched: number) => `${count(matched)} run${matched === 1 ? "" : "s"}`;
+  const runs = (matched: number) => `${whole(matched)} run${matched === 1 ? "" : "s"}`;
   if (typeof found === "number") return `${runs(found)} so far, counting…`;
   const { matched, isAll } = found;
   const verb = label.toLowerCase();
@@ -93,8 +93,8 @@ export async function doAll(ids: readonly string[], ask: (ids: string[]) => Prom
 
 /** The same for people. */
 export function summed({ did, refused, left, error }: Did, done: string): string {
-  const said = [`${count(did)} ${done}`];
-  if (refused > 0) said.push(`${count(refused)} could not be`);
-  if (left > 0) said.push(error === undefined ? `${count(left)} were not asked any more` : `of ${count(left)} it is not known: ${told(error).title}`);
+  const said = [`${whole(did)} ${done}`];
+  if (refused > 0) said.push(`${whole(refused)} could not be`);
+  if (left > 0) said.push(error === undefined ? `${whole(left)} were not asked any more` : `of ${whole(left)} it is not known: ${told(error).title}`);
   return said.join("; ");
 }

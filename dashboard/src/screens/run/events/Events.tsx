@@ -2,7 +2,7 @@ import { useMemo, useRef } from "react";
 import type { EventRow } from "../../../api/types";
 import { useKeys } from "../../../keyboard/keys";
 import { useSearch } from "../../../router/router";
-import { count, duration } from "../../../time/format";
+import { duration, whole } from "../../../time/format";
 import { Icon } from "../../../ui/icons";
 import { Clock } from "../../../ui/Time";
 import { Empty, Failed } from "../../../ui/States";
@@ -42,7 +42,7 @@ export default function Events({ data, chosen, choose }: ViewProps) {
           {KINDS.map((one) => (
             <button key={one.kind} type="button" className="chip" aria-pressed={one.kind === kind} onClick={() => { change((next) => { next.set("kind", one.kind); }); }}>{one.label}</button>
           ))}
-          <span className="quiet small num" role="status">{count(shown.length)}{shown.length < events.length ? ` of ${count(events.length)}` : ""}{isWhole || error ? "" : ", reading"}</span>
+          <span className="quiet small num" role="status">{whole(shown.length)}{shown.length < events.length ? ` of ${whole(events.length)}` : ""}{isWhole || error ? "" : ", reading"}</span>
           {error !== null && !isWhole && <button type="button" className="button small-button" onClick={again}><Icon name="retry" />Not all could be read: try again</button>}
         </div>
         {shown.length === 0 && isWhole ? <Empty title="No event is like that" /> : (
