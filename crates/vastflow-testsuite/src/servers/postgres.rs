@@ -100,20 +100,22 @@ impl Postgres {
 
     /// Ends all of its processes at once, as a power cut does, but for what the disk has.
     pub fn kill9(&self) {
-        self.signal_all("KILL");
+        // None that is left may hold the memory that they shared: the next server would not start.
+        let killed = self.signal_all("KILL");
         wait_until("the PostgreSQL server is gone", || {
-            TcpStream::connect(("127.0.0.1", self.port)).is_err() && children(self.process.id()).is_empty()
+            killed.iter().all(|pid| matches!(state(pid), None | Some('Z' | 'X')))
+                && TcpStream::connect(("127.0.0.1", self.port)).is_err()
         });
     }
 
     /// Stops all of its processes: they answer nobody until they may go on.
     pub fn sigstop(&self) {
-        self.signal_all("STOP");
+        let _ = self.signal_all("STOP");
     }
 
     /// Lets them go on.
     pub fn sigcont(&self) {
-        self.signal_all("CONT");
+        let _ = self.signal_all("CONT");
     }
 
     /// Starts it again, with what it kept, on the same port.
@@ -143,15 +145,20 @@ impl Postgres {
         psql.output().expect("psql")
     }
 
-    /// The first process first: one that is stopped or gone starts no others.
-    fn signal_all(&self, name: &str) {
-        let children = children(self.process.id());
+    /// Sends a signal to all processes, and gives their numbers.
+    fn signal_all(&self, name: &str) -> Vec<String> {
+        // While the first stands still, it starts no others; when it is gone, nobody knows whose they were.
+        self.process.signal("STOP");
+        let stands_still = || !matches!(state(self.process.id()), Some('R' | 'S' | 'D'));
+        wait_until("the PostgreSQL server stands still", stands_still);
+        let mut pids = children(self.process.id());
         self.process.signal(name);
-        let more = self::children(self.process.id());
-        for pid in children.into_iter().chain(more) {
+        for pid in &pids {
             // One that is gone already gets none.
-            let _ = Command::new("kill").args([&format!("-{name}"), &pid]).stderr(Stdio::null()).status();
+            let _ = Command::new("kill").args([&format!("-{name}"), pid]).stderr(Stdio::null()).status();
         }
+        pids.push(self.process.id().to_owned());
+        pids
     }
 
     fn wait(&self) {
@@ -161,7 +168,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.signal_all("KILL");
+        let _ = self.signal_all("KILL");
     }
 }
 
@@ -242,10 +249,18 @@ fn children(parent: &str) -> Vec<String> {
     let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = all.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let pids = pids.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    pids.filter(|pid| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // pid (name) state parent …; a name may hold anything.
-        stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)) == Some(parent)
-    })
-    .collect()
+    pids.filter(|pid| stat(pid).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+/// What a process is at: `R` and `S` live, `T` stands still, `Z` is dead. None when there is none of that number.
+fn state(pid: &str) -> Option<char> {
+    stat(pid)?.0.chars().next()
+}
+
+/// The state and the parent of a process.
+fn stat(pid: &str) -> Option<(String, String)> {
+    // pid (name) state parent …; a name may hold anything.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut words = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((words.next()?.to_owned(), words.next()?.to_owned()))
 }
