@@ -48,7 +48,7 @@ impl River for FraudCheck {
     async fn cycle(&self, hw: &Headwaters) -> Result<Cycle, RiverError> {
         let seen = hw.get_int("fraudPolls").unwrap_or(0) + 1;
         hw.put("fraudPolls", seen);
-        Ok(if seen < 3 { Cycle::Continue(format!("under review, looked {seen} times")) } else { Cycle::Done })
+        Ok(if seen < 3 { Cycle::Continue(format!("under review, look {seen}")) } else { Cycle::Done })
     }
 }
 
