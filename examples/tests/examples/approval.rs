@@ -20,6 +20,17 @@ fn a_run_that_waits_is_answered_by_another_process() {
 }
 
 #[test]
+fn who_answers_a_run_that_is_not_there_is_told_how_to_begin_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let life = live(dir.path(), "approval", &["--approve", "nosuch"], &Kill::Never);
+    let said = life.err.join("\n");
+    assert!(
+        life.code == Some(1) && said.contains("there is no run \"nosuch\"") && said.contains("--id nosuch"),
+        "{said}"
+    );
+}
+
+#[test]
 fn nobody_answers_in_time() {
     let dir = tempfile::tempdir().unwrap();
     let life = live(dir.path(), "approval", &["--within", "1"], &Kill::Never);
