@@ -4,6 +4,7 @@ use crate::support::{Place, SECOND, Scene, and_killed, ok, on_every_store, recor
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::RwLock;
 use vastflow::prelude::*;
 use vastflow::store::{RunQuery, Store};
 use vastflow::{Error, Event, Flow, RunStatus};
@@ -11,12 +12,14 @@ use vastflow::{Error, Event, Flow, RunStatus};
 /// How soon an engine that is gone is given up.
 const LEASE: Duration = Duration::from_secs(1);
 
-/// A flow of one node that says who did it.
-fn job(scene: &Arc<Scene>, who: &'static str) -> Flow<u32, u32> {
-    let scene = Arc::clone(scene);
+/// A flow of one node that says who did it; none ends while the door is shut.
+fn job(scene: &Arc<Scene>, who: &'static str, door: &Arc<RwLock<()>>) -> Flow<u32, u32> {
+    let (scene, door) = (Arc::clone(scene), Arc::clone(door));
     let work = move |n: u32| {
         scene.note(format!("{who} {n}"));
+        let door = Arc::clone(&door);
         async move {
+            drop(door.read().await);
             tokio::time::sleep(2.ms()).await;
             ok(n)
         }
@@ -27,13 +30,17 @@ fn job(scene: &Arc<Scene>, who: &'static str) -> Flow<u32, u32> {
 #[test]
 fn case_18_two_engines_do_each_of_a_hundred_jobs_once_and_both_work() {
     on_every_store(|place| async move {
-        let (store, scene) = (place.open().await, Scene::new());
-        let engine = |who| Engine::on(Arc::clone(&store)).lease(LEASE).concurrency(2).flow(job(&scene, who)).start();
+        let (store, scene, door) = (place.open().await, Scene::new(), Arc::<RwLock<()>>::default());
+        let flow = |who| job(&scene, who, &door);
+        let engine = |who| Engine::on(Arc::clone(&store)).lease(LEASE).concurrency(2).flow(flow(who)).start();
         let (a, b) = (engine("a").await.unwrap(), engine("b").await.unwrap());
+        // Or one does each as it comes, where a start takes longer than a job.
+        let shut = door.write().await;
         let mut runs = Vec::new();
         for n in 0..100_u32 {
             runs.push(a.run("job", n).await.unwrap());
         }
+        drop(shut);
         for (n, run) in (0..).zip(&runs) {
             assert_eq!(run.output::<u32>().await.unwrap(), n);
         }
