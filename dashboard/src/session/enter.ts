@@ -41,7 +41,10 @@ onSignedOut(() => {
 export async function enter(token: string, isInstead = false): Promise<void> {
   change({ sign: "entering" });
   try {
-    const headers = { authorization: `Bearer ${token.trim()}`, "content-type": "application/json" };
+    const word = token.trim();
+    // What no header can carry is no token; the browser would say so in words of its own.
+    if (!/^[\x21-\x7e]+$/.test(word)) throw noToken();
+    const headers = { authorization: `Bearer ${word}`, "content-type": "application/json" };
     await send(apiUrl(["session"], isInstead ? { instead: true } : {}), { method: "POST", headers });
     client.clear();
     change({ sign: "in" });
@@ -49,6 +52,11 @@ export async function enter(token: string, isInstead = false): Promise<void> {
     const isOther = error instanceof Refused && error.code === "signed-in";
     change(isOther ? { sign: "in", instead: { token, said: error.message } } : { sign: "out", error });
   }
+}
+
+function noToken(): Refused {
+  const detail = "There are blanks, or letters that no token has, in it: copy it again, and nothing else with it.";
+  return new Refused({ status: 401, code: "unauthenticated", title: "This is no token", detail });
 }
 
 /** Whoever is signed in stays so. */

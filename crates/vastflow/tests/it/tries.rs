@@ -275,7 +275,8 @@ fn what_was_refused_does_not_turn_back_the_clock() {
         engine.run("clock", 3_u32).id("c").await.expect("the run that is there");
         assert_eq!(run.output::<u32>().await.unwrap(), 3, "the second node's time began when the first was done");
         let all = history(engine.store(), run.id()).await;
-        assert!(all[1].at.since(all[0].at) >= 1_500.ms(), "{:?}", all[1].at.since(all[0].at));
+        // An engine comes to know the clock of a fleet's store better meanwhile, which may take some milliseconds off.
+        assert!(all[1].at.since(all[0].at) >= 1_450.ms(), "{:?}", all[1].at.since(all[0].at));
     });
 }
 
