@@ -230,7 +230,15 @@ impl StartRun {
             return Err(shared.why_stopped());
         }
         if self.is_untyped {
-            start.input = readable(shared, bound.plan(), start.input)?;
+            match readable(shared, bound.plan(), start.input.clone()) {
+                Ok(input) => start.input = input,
+                // Who asks again for a run that began when its flow took that joins it.
+                Err(refused) => {
+                    let joined = join(&self.engine, &bound, &start, self.is_drawn).await;
+                    let is_none = |error: &Error| matches!(error, Error::UnknownRun { .. } | Error::AlreadyExists { .. });
+                    return joined.map_err(|error| if is_none(&error) { refused } else { error });
+                }
+            }
         }
         start.queued = shared.windows.concern(bound.plan().flow(), start.info.key.as_ref());
         let id = start.run.clone();

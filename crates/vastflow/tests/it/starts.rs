@@ -188,6 +188,22 @@ fn an_input_that_turns_out_to_be_something_else_fails_clearly() {
     });
 }
 
+#[test]
+fn who_asks_again_for_a_run_joins_it_though_its_flow_takes_something_else_by_now() {
+    on_every_store(|place| async move {
+        let said = |s: String| async move { ok(format!("{s}{s}")) };
+        let of_text = Flow::dag("double", |dag, s: Node<String>| dag.node("double", said, s)).unwrap();
+        let engine = place.engine().await.flow(of_text).start().await.unwrap();
+        let ask = |text: &'static str, id: &str| engine.run("double", Bytes::from(text)).id(id);
+        assert_eq!(ask("\"a\"", "r").await.unwrap().output::<String>().await.unwrap(), "aa");
+        engine.replace(doubling("double")).await.unwrap();
+        assert_eq!(ask("\"a\"", "r").await.unwrap().output::<String>().await.unwrap(), "aa");
+        for (text, id) in [("\"a\"", "another"), ("\"b\"", "r")] {
+            assert_eq!(ask(text, id).await.unwrap_err().code(), "input-mismatch", "{text} as {id}");
+        }
+    });
+}
+
 /// An engine on a runtime that ends, without it.
 fn orphan() -> Engine {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
