@@ -20,13 +20,13 @@ fn say(line: &str) {
     out.flush().unwrap();
 }
 
-/// A flow whose call takes a second, or, where it is poison, ends the process.
+/// A flow whose call takes seconds, in which a busy machine stops its process, or, where it is poison, ends that.
 fn flow() -> Flow<u32, u32> {
     let call = |n: u32| async move {
         say("called");
         match std::env::var(ROLE).as_deref() {
             Ok("poisoned") => std::process::abort(),
-            Ok("sleeper") => tokio::time::sleep(1.secs()).await,
+            Ok("sleeper") => tokio::time::sleep(8.secs()).await,
             _ => {}
         }
         ok(n + 1)
