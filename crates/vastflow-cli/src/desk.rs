@@ -127,6 +127,21 @@ impl Desk {
         before: Option<u64>,
         most: usize,
     ) -> Result<(Vec<RunRow>, Option<u64>), Complaint> {
+        self.listed(filter, before, most, |row| row).await
+    }
+
+    /// The same without the payloads, for very many.
+    pub(crate) async fn many(&self, filter: &Filter, most: usize) -> Result<(Vec<RunRow>, Option<u64>), Complaint> {
+        self.listed(filter, None, most, RunRow::without_payloads).await
+    }
+
+    async fn listed(
+        &self,
+        filter: &Filter,
+        before: Option<u64>,
+        most: usize,
+        keep: fn(RunRow) -> RunRow,
+    ) -> Result<(Vec<RunRow>, Option<u64>), Complaint> {
         let flow = filter.flow.as_deref().map(Name::new).transpose()?;
         let until = filter.until(self.now().await);
         let status = match filter.status[..] {
@@ -144,7 +159,7 @@ impl Desk {
                 let in_time = until.is_none_or(|until| began < until) && filter.from.is_none_or(|from| began >= from);
                 in_time && (filter.status.is_empty() || filter.status.contains(&row.summary.status))
             };
-            found.extend(page.rows.into_iter().filter(fits));
+            found.extend(page.rows.into_iter().filter(fits).map(keep));
             if found.len() > most {
                 found.truncate(most);
                 let next = found.last().map(|row| row.key);

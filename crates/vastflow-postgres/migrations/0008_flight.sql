@@ -1,8 +1,10 @@
 -- What a claim costs does not grow with how many runs wait in line or have not ended: runs in flight stand in an index of
--- their own, and only as many are counted as a window lets be. (At a hundred thousand unfinished runs a claim counted for
--- some 50 ms.)
+-- their own. (At a hundred thousand unfinished runs a claim counted for some 50 ms.)
 --
 -- in_flight_1, room_1, line_of_keys_1 and admit_1 are replaced by themselves: the same parameters, the same meaning.
+
+-- In the order in which claims and commits go, and before anything is looked at: older programs may be at work.
+LOCK TABLE {schema}.worker, {schema}.scope, {schema}.task, {schema}.run IN ACCESS EXCLUSIVE MODE;
 
 -- Whether it waits in line: it has a task that admits it, and nobody has that in hand.
 ALTER TABLE {schema}.run ADD COLUMN waits boolean NOT NULL DEFAULT false;

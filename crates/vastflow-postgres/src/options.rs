@@ -138,8 +138,10 @@ impl Options {
             // It is not shown: there may be a password in it.
             return Err(fail::refused("postgres-url", "the URL does not begin with postgres:// or postgresql://"));
         }
-        // There may be a question mark in the password.
-        let after_login = url.find('@').unwrap_or(0);
+        // There may be a question mark in the password, and an @ in what follows the host.
+        let host = url.find("://").map_or(0, |at| at + 3);
+        let login = url.get(host..).and_then(|rest| rest.split('/').next()).and_then(|login| login.rfind('@'));
+        let after_login = login.map_or(0, |at| host + at);
         let at = url.get(after_login..).and_then(|rest| rest.find('?')).map(|at| after_login + at);
         if let Some((place, query)) = at.and_then(|at| Some((url.get(..at)?, url.get(at + 1..)?))) {
             let mut kept = Vec::new();

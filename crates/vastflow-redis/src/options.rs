@@ -30,6 +30,16 @@ pub struct RedisOptions {
     pub(crate) prelude: &'static str,
 }
 
+/// What it was told is not shown, nor what is no word: it may be a password, or a part of one.
+fn not_known(name: &str) -> StoreError {
+    let is_word = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
+    let what = if is_word { format!("{name:?} with this value") } else { "something behind the ?".to_owned() };
+    StoreError::Refused(format!(
+        "{what} is nothing that a Redis store can be told in its URL; it knows namespace=NAME and durability=server, lagging or \
+         synced; a ? in a password is written %3F"
+    ))
+}
+
 impl RedisOptions {
     /// The store at `url`: `redis://[user:password@]host[:port][/db]`. It may end in `?namespace=…` and
     /// `?durability=server|lagging|synced`, which do what [`namespace`](Self::namespace) and
@@ -91,13 +101,7 @@ impl RedisOptions {
                 ("durability", "server") => at_least = Durability::Server,
                 ("durability", "lagging") => at_least = Durability::Lagging,
                 ("durability", "synced") => at_least = Durability::Synced,
-                // What it was told is not shown: it may be a password.
-                _ => {
-                    return Err(StoreError::Refused(format!(
-                        "{name:?} with this value is nothing that a Redis store can be told in its URL; it knows namespace=NAME and \
-                         durability=server, lagging or synced"
-                    )));
-                }
+                (name, _) => return Err(not_known(name)),
             }
         }
         if namespace.is_empty() || namespace.contains(['{', '}']) {

@@ -30,13 +30,13 @@ impl Audit {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = private(File::options().create(true).append(true).read(true)).open(path)?;
         let mut log = Log::default();
+        let (mut lines, mut line) = (BufReader::new(&file), Vec::new());
         let mut is_torn = false;
-        for line in BufReader::new(&file).split(b'\n') {
-            let line = line?;
+        while lines.read_until(b'\n', &mut line)? > 0 {
+            is_torn = !line.ends_with(b"\n");
             // A line that was cut by a power failure is none; it may have been cut within a letter.
-            let row = serde_json::from_slice(&line);
-            is_torn = row.is_err() && !line.is_empty();
-            row.into_iter().for_each(|row| log.keep(row));
+            serde_json::from_slice(&line).into_iter().for_each(|row| log.keep(row));
+            line.clear();
         }
         if is_torn {
             // What follows is a line of its own.

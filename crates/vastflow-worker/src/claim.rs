@@ -127,7 +127,10 @@ async fn try_claim(shared: &Arc<Shared>, claiming: &mut Claiming) -> Result<Opti
         shared.slots.set_hungry(more || !is_usual);
         shared.slots.give_back(if is_usual { max - used } else { 0 });
         let is_all = tasks.is_empty() || (used == max && max < CLAIM);
-        if let (Appetite::Alone, Some(call)) = (appetite, tasks.iter().find(|claimed| claimed.task.takes_slot())) {
+        let begins = |claimed: &&Claimed| claimed.task.takes_slot() && !shared.is_deadly(claimed.crashes);
+        if let Some(call) =
+            tasks.iter().find(begins).filter(|_| appetite == Appetite::Alone && worker == shared.worker())
+        {
             suspect(shared, call);
         }
         aside.learn(shared, alone_waits, (appetite == Appetite::Alone).then_some(used > 0));

@@ -18,7 +18,7 @@ use crate::window::{Window, Windows, breathe};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use vastflow_core::plan::Schema;
 use vastflow_core::{Name, RunId, ScopeId, Task};
@@ -520,9 +520,10 @@ impl Engine {
     pub async fn shutdown_within(self, limit: Duration) -> Result<(), Error> {
         self.shared.draining.turn_off();
         // What a claim that is on its way still brings would be out of reach until the lease ends, and its asking would
-        // come after the goodbye.
-        let _ = tokio::time::timeout(limit.min(self.shared.lease / 3), self.shared.claims.off()).await;
-        let rested = tokio::time::timeout(limit, self.shared.rest()).await;
+        // come after the goodbye. It is soon answered, whatever the limit for handlers is.
+        let began = Instant::now();
+        let _ = tokio::time::timeout(self.shared.lease / 3, self.shared.claims.off()).await;
+        let rested = tokio::time::timeout(limit.saturating_sub(began.elapsed()), self.shared.rest()).await;
         let calls = if rested.is_ok() { 0 } else { self.shared.cancel_calls() };
         let leases = self.shared.leases();
         self.shared.stop();

@@ -235,7 +235,8 @@ impl StartRun {
                 // Who asks again for a run that began when its flow took that joins it.
                 Err(refused) => {
                     let joined = join(&self.engine, &bound, &start, self.is_drawn).await;
-                    let is_none = |error: &Error| matches!(error, Error::UnknownRun { .. } | Error::AlreadyExists { .. });
+                    let is_none =
+                        |error: &Error| matches!(error, Error::UnknownRun { .. } | Error::AlreadyExists { .. });
                     return joined.map_err(|error| if is_none(&error) { refused } else { error });
                 }
             }

@@ -78,7 +78,9 @@ pub(super) async fn doctor(args: &Doctor, context: &Context) -> Result<(), Compl
     if open == 0 {
         return Ok(());
     }
-    let mendable = findings.iter().filter(|finding| !finding.is_repaired && finding.can_be_repaired).count();
+    // What could not be mended just now is not offered again.
+    let is_offered = |finding: &&Finding| !args.repair && !finding.is_repaired && finding.can_be_repaired;
+    let mendable = findings.iter().filter(is_offered).count();
     let next = match mendable {
         0 => "each says above what to do; none of it is mended by itself".to_owned(),
         some if some == open => "vastflow doctor --repair mends that".to_owned(),
@@ -214,7 +216,7 @@ async fn code(desk: &Desk, context: &Context) -> Result<Vec<Finding>, Complaint>
 /// Checks that the tasks of each unfinished run are those that its journal asks for. Gives how many runs there were.
 async fn runs(desk: &Desk, repair: bool, context: &Context, findings: &mut Vec<Finding>) -> Result<u64, Complaint> {
     let unfinished = RunStatus::ALL.into_iter().filter(|status| !status.is_final()).collect();
-    let (rows, _) = desk.list(&Filter { status: unfinished, ..Filter::default() }, None, MOST).await?;
+    let (rows, _) = desk.many(&Filter { status: unfinished, ..Filter::default() }, MOST).await?;
     let bar = context.out.bar(rows.len() as u64, "runs");
     for row in &rows {
         if row.summary.status == RunStatus::NeedsAttention {

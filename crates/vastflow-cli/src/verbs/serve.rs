@@ -258,7 +258,8 @@ fn first_token(tokens: &Tokens, context: &Context) -> Result<Option<String>, Com
     let scopes = vec![Scope::Admin, Scope::PayloadRead];
     let made = tokens.make(NewToken { name: FIRST.into(), scopes, flows: Vec::new(), days: None })?;
     let file = context.config.tokens();
-    if std::io::stdout().is_terminal() {
+    // What is noted goes to standard error, and the token with it.
+    if std::io::stdout().is_terminal() && std::io::stderr().is_terminal() {
         context.out.note(format!("{file} had no token, so this one was made; it is shown this once"));
         match context.out.is_json() {
             true => context.out.json(json!({ "token": made.token })),

@@ -138,7 +138,7 @@ pub(super) fn fitting(word: Word, told: &Told) -> Option<Filter> {
 async fn chosen(word: Word, told: &Told, desk: &Desk, out: Out) -> Result<Vec<RunRow>, Complaint> {
     if told.ids.is_empty() {
         return match fitting(word, told) {
-            Some(filter) => Ok(desk.list(&filter, None, MOST).await?.0),
+            Some(filter) => Ok(desk.many(&filter, MOST).await?.0),
             None => Ok(Vec::new()),
         };
     }

@@ -153,8 +153,7 @@ impl State {
             return Err(Rejection::Stale(task));
         }
         let text = format!(
-            "calling it ended {deaths} processes, one after the other, or somebody killed them from outside meanwhile, which looks \
-             the same: see why, then say how it goes on (runs resolve: retry, skip or done)"
+            "calling it ended {deaths} processes, one after the other; that they were killed from outside meanwhile looks the same"
         );
         let failure = Failure::new(FailureKind::Quarantined, text);
         let call = |number| Call { number, ..Call::default() };

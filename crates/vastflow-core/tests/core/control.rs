@@ -312,7 +312,8 @@ fn a_skipped_node_is_not_undone_and_one_marked_done_is() {
 
 #[test]
 fn what_ends_its_processes_is_not_called_any_more() {
-    let why = "calling it ended 3 processes, one after the other";
+    let why = "calling it ended 3 processes, one after the other; that they were killed from outside meanwhile looks the \
+               same";
     check(
         "a retry 9",
         &format!("start\nquarantine a\n  NodeParked a: {why}\nresolve a retry\n  Resolved a retry by ops\n  queue a#2"),
