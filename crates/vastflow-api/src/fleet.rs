@@ -106,7 +106,7 @@ pub struct AttentionItem {
     pub runs: u64,
 }
 
-/// Why something waits for a person.
+/// Why something waits for a person, or is told to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -122,6 +122,8 @@ pub enum Waits {
     Signal,
     /// No worker that is alive has the code that runs need.
     Code,
+    /// A call that was under way when its process died runs alone, to find out whether it is the cause: nothing need be done.
+    Suspect,
     /// A run failed: look why, then retry it or let it be.
     Failed,
 }

@@ -10,8 +10,9 @@ export interface paths {
         };
         /**
          * What waits for a person: nodes that failed for good, undo actions that did, calls that took their workers down, runs whose
-         *     code no worker has, nodes that wait for a signal for long, and the newest runs that failed. It is looked for some 2 s, at no
-         *     more runs of each kind than `limit`, and at the 200 newest runs that go on: when there are more, the page is `partial`.
+         *     code no worker has, nodes that wait for a signal for long, and the newest runs that failed. A call that runs alone, because it
+         *     was under way when its process died, is told of, too. It is looked for some 2 s, at no more runs of each kind than `limit`, and
+         *     at the 200 newest runs that go on: when there are more, the page is `partial`.
          */
         get: operations["list_attention"];
         put?: never;
@@ -2079,10 +2080,10 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
         };
         /**
-         * @description Why something waits for a person.
+         * @description Why something waits for a person, or is told to one.
          * @enum {string}
          */
-        Waits: "operator" | "undo" | "quarantined" | "signal" | "code" | "failed";
+        Waits: "operator" | "undo" | "quarantined" | "signal" | "code" | "suspect" | "failed";
         /** @description A worker. */
         WorkerRow: {
             /** @description The machine it runs on. */

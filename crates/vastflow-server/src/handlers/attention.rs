@@ -39,8 +39,9 @@ struct Asked<'a> {
 }
 
 /// What waits for a person: nodes that failed for good, undo actions that did, calls that took their workers down, runs whose
-/// code no worker has, nodes that wait for a signal for long, and the newest runs that failed. It is looked for some 2 s, at no
-/// more runs of each kind than `limit`, and at the 200 newest runs that go on: when there are more, the page is `partial`.
+/// code no worker has, nodes that wait for a signal for long, and the newest runs that failed. A call that runs alone, because it
+/// was under way when its process died, is told of, too. It is looked for some 2 s, at no more runs of each kind than `limit`, and
+/// at the 200 newest runs that go on: when there are more, the page is `partial`.
 #[utoipa::path(get, path = "/api/v1/attention", operation_id = "list_attention", tag = "fleet",
     params(("kind" = Option<Waits>, Query, description = "Only what waits for this reason."),
         ("flow" = Option<String>, Query, description = "Only of this flow."),
@@ -130,7 +131,7 @@ impl Asked<'_> {
 
     /// The call that runs alone in this process.
     async fn suspect(&mut self) -> Answer<()> {
-        let Some((scope, task)) = self.app.engine.suspect().filter(|_| self.wants(&[Waits::Quarantined])) else {
+        let Some((scope, task)) = self.app.engine.suspect().filter(|_| self.wants(&[Waits::Suspect])) else {
             return Ok(());
         };
         let store = self.app.engine.store();
@@ -147,7 +148,7 @@ impl Asked<'_> {
                 "its process ended whenever {place:?} was under way (a kill from outside looks the same): it runs alone now, and \
                  nothing else is called here meanwhile"
             );
-            self.items.push(about(&row, Waits::Quarantined, why));
+            self.items.push(about(&row, Waits::Suspect, why));
         }
         Ok(())
     }
@@ -221,7 +222,8 @@ const fn urgency(kind: Waits) -> u8 {
         Waits::Operator | Waits::Undo | Waits::Quarantined => 0,
         Waits::Code => 1,
         Waits::Signal => 2,
-        _ => 3,
+        Waits::Suspect => 3,
+        _ => 4,
     }
 }
 

@@ -3,8 +3,12 @@
 use crate::support::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use vastflow_core::Timestamp;
 use vastflow_sdk::{Ctx, Dag, Flow, Node, NodeError, Result, TimesExt as _};
+use vastflow_worker::Engine;
 
 /// Items below zero fail; the sum is kept in the context.
 fn order(name: &str) -> Flow<Vec<i64>, String> {
@@ -178,6 +182,57 @@ async fn who_waits_for_what_and_since_when() {
     assert_eq!(list("?kind=failed").await[0]["run"], "failed");
     assert_eq!(list("?flow=parks").await.as_array().unwrap().len(), 1);
     at.get("/api/v1/attention?kind=odd").token(VIEWER).send().await.problem(400, "bad-request");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_runs_alone_is_told_as_a_suspect_and_asks_for_nothing() {
+    let (store, calls) = (store(), Arc::new(AtomicU32::new(0)));
+    let hangs = Flow::dag("hangs", |dag, n: Node<'_, u64>| {
+        let calls = Arc::clone(&calls);
+        let hang = move |n: u64| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            async move {
+                std::future::pending::<()>().await;
+                Ok::<_, NodeError>(n)
+            }
+        };
+        dag.node("n", hang, n)
+    });
+    let hangs = hangs.unwrap();
+    let on = || Engine::on(Arc::clone(&store)).lease(Duration::from_secs(1)).flow(hangs.clone()).flow(fails("fails"));
+    let called = async |times: u32| {
+        let deadline = Instant::now() + WAIT;
+        while calls.load(Ordering::SeqCst) < times {
+            assert!(Instant::now() < deadline, "it is not called {times} times");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    for lives in 1..=2 {
+        let engine = on().start().await.unwrap();
+        let failed = engine.run("fails", 1_u64).id("failed").await.unwrap();
+        failed.wait().await.unwrap();
+        drop((failed, engine.run("hangs", 1_u64).id("r").await.unwrap()));
+        called(lives).await;
+        drop(engine);
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        store.sweep(Timestamp::from_millis(u64::MAX / 2), 16).await.unwrap();
+    }
+    let at = guarded(on()).await;
+    called(3).await;
+    let list = async |token: &str, query: &str| {
+        at.get(&format!("/api/v1/attention{query}")).token(token).send().await.is(200).json()["items"].clone()
+    };
+    let all = list(VIEWER, "").await;
+    let told: Vec<_> = all.as_array().unwrap().iter().map(|item| (&item["kind"], &item["run"], &item["at"])).collect();
+    let none = Value::Null;
+    assert_eq!(told, [(&json!("suspect"), &json!("r"), &none), (&json!("failed"), &json!("failed"), &none)]);
+    assert!(all[0]["why"].as_str().unwrap().contains(r#""n" was under way"#), "{all}");
+    assert_eq!(list(VIEWER, "?kind=suspect").await.as_array().unwrap().len(), 1);
+    assert_eq!(list(VIEWER, "?kind=quarantined").await, json!([]));
+    assert_eq!(list(VIEWER, "?flow=fails&kind=suspect").await, json!([]));
+    assert_eq!(list(OTHER, "").await, json!([]));
+    let row = at.get("/api/v1/runs/r").token(VIEWER).send().await.is(200).json();
+    assert_eq!(row["status"], "running", "it waits for nobody");
 }
 
 #[tokio::test]

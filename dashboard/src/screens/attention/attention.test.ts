@@ -14,6 +14,12 @@ test("a kind that this page does not know is shown by its name", () => {
   expect(kindOf("new-kind")).toMatchObject({ title: "new-kind", remedies: [] });
 });
 
+test("a call that runs alone comes before what failed, and nothing need be done about it", () => {
+  const found = groups([item("failed", "a"), item("suspect", "b"), item("signal", "c")]);
+  expect(found.map((group) => group.kind)).toEqual(["signal", "suspect", "failed"]);
+  expect(kindOf("suspect")).toMatchObject({ title: "Runs alone", remedies: [] });
+});
+
 test("two nodes of one run are two items", () => {
   expect(keyOf(item("operator", "a", "x"))).not.toBe(keyOf(item("operator", "a", "y")));
 });

@@ -61,6 +61,13 @@ const kinds: Record<string, Kind> = {
     says: "A node has waited for a signal for long.",
     remedies: ["signal"],
   },
+  suspect: {
+    title: "Runs alone",
+    tone: "run",
+    sign: "▶",
+    says: "A call that was under way when its process died runs alone just now, to find out whether it is the cause. Nothing need be done.",
+    remedies: [],
+  },
   failed: {
     title: "Failed",
     tone: "bad",

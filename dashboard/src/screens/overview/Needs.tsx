@@ -31,7 +31,7 @@ function Need({ item }: { item: AttentionItem }) {
   return (
     <li>
       <Link to={to} className="need">
-        <StatusDot of={item.kind === "failed" ? "failed" : item.kind === "code" ? "no code" : "parked"} />
+        <StatusDot of={item.kind === "failed" ? "failed" : item.kind === "code" ? "no code" : item.kind === "suspect" ? "running" : "parked"} />
         <span className="need-run cut">{item.run ?? `${item.runs} runs`}</span>
         <span className="need-why cut quiet">{why}</span>
         <span className="need-flow quiet small">{item.flow}</span>
