@@ -4,6 +4,7 @@
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use vastflow_core::plan::Schema;
@@ -12,6 +13,10 @@ use vastflow_core::plan::Schema;
 const SHOWN: usize = 300;
 /// From here on a number may be a whole one that is only too large for a u64.
 const LARGE: f64 = 9.0e18;
+
+/// The only key of what serde_json makes of a number that no other number holds, if anyone turns on its feature
+/// `arbitrary_precision`.
+const NUMBER: &str = "$serde_json::private::Number";
 
 /// What does not fit, and where. It holds nothing of the value but its form: it may stand in errors and logs.
 ///
@@ -234,7 +239,7 @@ impl<'a> Held<'a> {
     }
 
     fn variant<'de, A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let Some(name) = entries.next_key::<std::borrow::Cow<'de, str>>()? else {
+        let Some(name) = entries.next_key::<Cow<'de, str>>()? else {
             return Err(self.found.refuse(self.takes, "an empty object"));
         };
         if !matches!(self.of_some(), Schema::OneOf(variants) if variants.contains(&*name)) {
@@ -244,6 +249,24 @@ impl<'a> Held<'a> {
         match entries.next_key::<IgnoredAny>()? {
             None => Ok(()),
             Some(_) => Err(self.found.refuse(self.takes, "an object with several members")),
+        }
+    }
+}
+
+impl<'de> Held<'_> {
+    /// Where no object is taken: it may be a number all the same.
+    fn number<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        match entries.next_key::<Cow<'de, str>>()? {
+            Some(key) if key == NUMBER => {}
+            _ => return self.fits(false, "an object"),
+        }
+        match entries.next_value::<Value>()? {
+            // What is beyond all numbers is infinite, which is large.
+            Value::String(text) => match text.parse() {
+                Ok(number) => self.visit_f64(number),
+                Err(_) => self.fits(false, "an object"),
+            },
+            _ => self.fits(false, "an object"),
         }
     }
 }
@@ -273,6 +296,14 @@ impl<'de> Visitor<'de> for Held<'_> {
     fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
         let fits = matches!(self.of_some(), Schema::Int | Schema::Float);
         self.fits(fits, "int")
+    }
+
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<(), E> {
+        self.visit_i64(0)
+    }
+
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<(), E> {
+        self.visit_u64(0)
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<(), E> {
@@ -319,7 +350,7 @@ impl<'de> Visitor<'de> for Held<'_> {
                 while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 Ok(())
             }
-            _ => self.fits(false, "an object"),
+            _ => self.number(entries),
         }
     }
 }
@@ -353,5 +384,42 @@ impl<'a> Visitor<'_> for FieldOf<'a> {
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<Self::Value, E> {
         Ok(self.0.get_key_value(key).map(|(name, takes)| (&**name, takes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::value::{Error, MapDeserializer};
+
+    /// Holds what serde_json makes of a number, with its feature `arbitrary_precision`.
+    fn number(takes: &Schema, text: &str) -> Option<Misfit> {
+        let mut found = Found::default();
+        let number = MapDeserializer::<_, Error>::new([(NUMBER, text)].into_iter());
+        Held { takes, found: &mut found }.deserialize(number).err().and_then(|_| found.misfit())
+    }
+
+    #[test]
+    fn a_number_that_comes_as_an_object_is_one() {
+        for takes in [Schema::Float, Schema::Float.or_none(), Schema::Map(Box::default())] {
+            assert_eq!(number(&takes, "1.5"), None);
+        }
+        for large in ["12345678901234567890123", "-12345678901234567890123", "1e400", &"9".repeat(400)] {
+            assert_eq!(number(&Schema::Int, large), None);
+        }
+        let refused = |takes: Schema, text: &str| number(&takes, text).unwrap().came;
+        assert_eq!(refused(Schema::Int, "1.5"), "float");
+        assert_eq!(refused(Schema::Text, "1.5"), "float");
+        assert_eq!(refused(Schema::List(Box::default()), "1.5"), "float");
+        assert_eq!(refused(Schema::Float, "no number"), "an object");
+    }
+
+    #[test]
+    fn whole_numbers_of_any_size_are_whole() {
+        let mut found = Found::default();
+        let mut held = Held { takes: &Schema::Int, found: &mut found };
+        assert!(held.next(&Schema::Int).visit_u128::<Error>(u128::MAX).is_ok());
+        assert!(held.next(&Schema::Float).visit_i128::<Error>(i128::MIN).is_ok());
+        assert!(held.visit_i128::<Error>(i128::MIN).is_ok());
     }
 }

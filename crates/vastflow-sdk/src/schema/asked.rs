@@ -34,16 +34,22 @@ pub(super) struct Trial {
     pub(super) twist: Option<(usize, Twist)>,
     /// What is known of values since they were given so.
     pub(super) known: BTreeMap<usize, Schema>,
+    /// The enum of which another variant is tried.
+    pub(super) watched: Option<usize>,
+    /// It was read to its end: what was refused since then stands elsewhere.
+    pub(super) is_past: bool,
 }
 
 /// What a value was asked to be, as far as it matters how else it may be given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Int,
-    /// With the place of its choice, and how many variants there are.
+    /// With the place of its choice, how many variants there are, and whether it is only the tag of an enum whose content
+    /// stands beside it.
     Enum {
         choice: usize,
         of: usize,
+        is_tag: bool,
     },
     Other,
 }
@@ -237,7 +243,8 @@ impl Asked<'_> {
     fn fields<'de, V: Visitor<'de>>(mut self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Refused> {
         self.trial.begin(Kind::Other)?;
         let mut fields = BTreeMap::new();
-        let value = self.inside(|trial| visitor.visit_map(Fields { trial, fields: &mut fields, names, next: None }))?;
+        let value = self
+            .inside(|trial| visitor.visit_map(Fields { trial, fields: &mut fields, names, next: None, tag: None }))?;
         *self.schema = Schema::Fields(fields);
         Ok(value)
     }
@@ -374,13 +381,15 @@ impl<'de> Deserializer<'de> for Asked<'_> {
         visitor: V,
     ) -> Result<V::Value, Refused> {
         let of = variants.len();
-        let twist = self.trial.begin(Kind::Enum { choice: self.trial.asked, of })?;
+        let number = self.trial.values.len();
+        let twist = self.trial.begin(Kind::Enum { choice: self.trial.asked, of, is_tag: false })?;
         let chosen = self.trial.choose(of);
         // Of an enum that holds itself, the last variant is mostly the one that does not.
         let names = &mut variants.iter();
         let name = if self.trial.is_deep() { names.rev().nth(chosen) } else { names.nth(chosen) };
         let name = if twist.is_some() { STRANGE } else { *name.ok_or(Refused::Otherwise)? };
         let value = self.inside(|trial| visitor.visit_enum(Variant { trial, name }))?;
+        self.trial.is_past |= self.trial.watched == Some(number);
         *self.schema = Schema::OneOf(variants.iter().map(|name| (*name).into()).collect());
         Ok(value)
     }
@@ -474,12 +483,19 @@ struct Fields<'a> {
     names: &'static [&'static str],
     /// The field whose name was read and whose value was not, with its number.
     next: Option<(&'static str, usize)>,
+    /// The field that says how the others are read, if it is known to be one.
+    tag: Option<&'static str>,
 }
 
 impl<'de> de::MapAccess<'de> for Fields<'_> {
     type Error = Refused;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
+        // What reads the keys of a struct is a type alone. For an enum with its content beside its tag it is a value, which
+        // holds both names; the tag's is the first.
+        if size_of::<K>() > 0 {
+            self.tag = self.tag.or(self.names.first().copied());
+        }
         while let Some((name, rest)) = self.names.split_first() {
             let number = self.trial.fields;
             (self.names, self.next) = (rest, Some((*name, number)));
@@ -495,9 +511,16 @@ impl<'de> de::MapAccess<'de> for Fields<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
         let (name, number) = self.next.take().ok_or(Refused::Otherwise)?;
-        let (mut schema, asked) = (Schema::Any, self.trial.asked);
+        let (mut schema, asked, at) = (Schema::Any, self.trial.asked, self.trial.values.len());
         let value = self.trial.ask(&mut schema, |asked| seed.deserialize(asked))?;
         self.trial.note_within(number, asked);
+        // Another variant may want anything, or nothing. And what comes before its tag serde keeps for later, and then reads
+        // less strictly.
+        if self.tag.is_some_and(|tag| tag != name) {
+            schema = Schema::Any;
+        } else if let (Some(_), Some(Kind::Enum { is_tag, .. })) = (self.tag, self.trial.values.get_mut(at)) {
+            *is_tag = true;
+        }
         self.fields.insert(name.into(), if self.trial.is_optional(number) { schema.or_none() } else { schema });
         Ok(value)
     }

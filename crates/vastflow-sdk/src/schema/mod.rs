@@ -7,8 +7,9 @@
 //!
 //! A few things serde does not tell: then the whole type looks like anything, and is not compared. So it is with types
 //! that look at a value before they say what they want (untagged and internally tagged enums, flattened fields), and with
-//! texts that have to be of a form that is not among [`TEXTS`]. What it cannot find out is whether code written by hand
-//! reads a list or a map whose values are of different types.
+//! texts that have to be of a form that is not among [`TEXTS`]. The content of an enum that stands beside its tag is
+//! anything, too. What it cannot find out is whether code written by hand reads a list or a map whose values are of
+//! different types, or lets a variant decide what else may be left out.
 
 mod asked;
 
@@ -113,8 +114,8 @@ fn find_loose<T: DeserializeOwned>(trial: &mut Trial, values: &[Kind]) {
     (trial.twist, trial.known) = (None, known);
 }
 
-/// What it asks for elsewhere may depend on a variant, as the content of an enum does that stands beside its tag: that is
-/// anything. False when there are too many to look at.
+/// What it asks for elsewhere may depend on a variant, if it is code written by hand: that is anything. False when there
+/// are too many to look at, or nobody knows what it asks for elsewhere.
 fn find_dependent<T: DeserializeOwned>(
     trial: &mut Trial,
     values: &[Kind],
@@ -124,22 +125,51 @@ fn find_dependent<T: DeserializeOwned>(
     trial.optional.clear();
     trial.known.clear();
     let (chosen, mut looked_at) = (trial.choices.clone(), 0);
-    for kind in values {
-        let Kind::Enum { choice, of } = *kind else { continue };
+    for (number, kind) in values.iter().enumerate() {
+        // On a tag only its content depends, which is anything already.
+        let Kind::Enum { choice, of, is_tag: false } = *kind else { continue };
         let own = chosen.get(choice).map_or(0, |(own, _)| *own);
         for other in (0..of).filter(|other| *other != own) {
             if looked_at == VARIANTS {
                 return false;
             }
             looked_at += 1;
-            trial.choices = chosen[..choice.min(chosen.len())].to_vec();
-            trial.choices.push((other, of));
-            if let Some(other) = read::<T>(trial, choice + 1, TRIES_OF_VARIANT) {
-                forget(schema, plain, &other);
+            (trial.watched, trial.is_past) = (Some(number), false);
+            match read_other::<T>(trial, &chosen, choice, (other, of)) {
+                Some(other) => forget(schema, plain, &other),
+                // What stands elsewhere is refused with this variant, so it may be of another type.
+                None if trial.is_past => return false,
+                // What the variant holds cannot be read; that is not noted anyway.
+                None => {}
             }
         }
     }
     true
+}
+
+/// Lets a type read with another variant in one place.
+fn read_other<T: DeserializeOwned>(
+    trial: &mut Trial,
+    chosen: &[(usize, usize)],
+    at: usize,
+    other: (usize, usize),
+) -> Option<Schema> {
+    // Mostly all the rest stays as it was.
+    trial.choices = chosen.to_vec();
+    if let Some(choice) = trial.choices.get_mut(at) {
+        *choice = other;
+        if let Ok(schema) = trial.run::<T>() {
+            return Some(schema);
+        }
+    }
+    trial.choices.truncate(at);
+    trial.choices.push(other);
+    trial.is_past = false;
+    match read::<T>(trial, at + 1, TRIES_OF_VARIANT) {
+        // It is not the variant that wants so many tries.
+        None if trial.is_past => read::<T>(trial, at + 1, TRIES),
+        schema => schema,
+    }
 }
 
 /// Makes anything of what differs between two readings. `schema` is what is known of the first.

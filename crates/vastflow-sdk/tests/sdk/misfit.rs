@@ -197,6 +197,117 @@ struct Strict {
     what: Value,
 }
 
+/// Its second variant cannot be tried out: it looks at what it gets.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of")]
+enum Moves {
+    Id(u32),
+    Move { x: u32 },
+}
+
+/// Nor can these: one wants a text of its own, the other looks at what it gets.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of", rename = "renamed", deny_unknown_fields)]
+enum Secretive {
+    Id(u32),
+    Secret(Secret),
+    Within(Within),
+}
+
+#[derive(Serialize)]
+struct Secret(String);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        if text == "a" { Ok(Secret(text)) } else { Err(D::Error::custom("no secret")) }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Named {
+    n: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Unnamed {
+    #[serde(default)]
+    n: u32,
+}
+
+/// Variants that look alike, but one may do without something.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of")]
+enum Alike {
+    Named(Named),
+    Unnamed(Unnamed),
+}
+
+/// Variants that look alike, but one takes fractions.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of")]
+enum Waits {
+    Count(u32),
+    Long(Seconds),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of")]
+enum Nothings {
+    One(()),
+    Other,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of")]
+enum Units {
+    One(()),
+    Unit(Unit),
+}
+
+/// Holds an enum of which a variant cannot be tried out: the rest is known all the same.
+#[derive(Serialize, Deserialize)]
+struct Holds {
+    told: Told,
+    n: u32,
+    moves: Moves,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Told {
+    Nothing,
+    Secret(Secret),
+}
+
+/// Written by hand: what `of` is depends on `kind`.
+#[derive(Serialize)]
+struct ByHand(Plain, Value);
+
+impl<'de> Deserialize<'de> for ByHand {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Parts;
+        impl<'de> serde::de::Visitor<'de> for Parts {
+            type Value = ByHand;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a kind and what is of it")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<ByHand, A::Error> {
+                let kind = match map.next_key::<String>()?.as_deref() {
+                    Some("kind") => map.next_value()?,
+                    _ => return Err(A::Error::missing_field("kind")),
+                };
+                let of = match (map.next_key::<String>()?.as_deref(), kind) {
+                    (Some("of"), Plain::Cash) => map.next_value::<u32>()?.into(),
+                    (Some("of"), Plain::Card) => map.next_value::<Secret>()?.0.into(),
+                    _ => return Err(A::Error::missing_field("of")),
+                };
+                Ok(ByHand(kind, of))
+            }
+        }
+        from.deserialize_struct("ByHand", &["kind", "of"], Parts)
+    }
+}
+
 /// Random numbers that are the same each time.
 struct Dice(u64);
 
@@ -342,6 +453,36 @@ fn what_is_refused_serde_refuses() {
     assert_eq!(hold::<Either>(&[json!(1), json!(["a"])]), 0);
     assert_eq!(hold::<Open>(&[json!("Known"), json!("New")]), 0);
     assert_eq!(hold::<Value>(&[json!(1)]), 0);
+}
+
+#[test]
+fn a_variant_that_cannot_be_tried_out_is_not_refused() {
+    let moves = [json!({ "kind": "Move", "of": { "x": 1 } }), json!({ "kind": "Id", "of": 1 })];
+    assert!(hold::<Moves>(&moves) > 100);
+    let secret = [json!({ "kind": "Secret", "of": "a" }), json!({ "kind": "Within", "of": { "kind": "Other" } })];
+    assert!(hold::<Secretive>(&secret) > 100);
+    let holds = json!({ "told": { "Secret": "a" }, "n": 1, "moves": moves[0] });
+    assert!(hold::<Holds>(&[holds]) > 1_000);
+    assert_eq!(
+        Holds::schema().to_string(),
+        "{moves: {kind: <Id, Move>, of: anything}, n: int, told: <Nothing, Secret>}"
+    );
+    assert_eq!(hold::<ByHand>(&[json!({ "kind": "Card", "of": "a" }), json!({ "kind": "Cash", "of": 1 })]), 0);
+}
+
+#[test]
+fn variants_that_look_alike_may_do_without_other_things() {
+    let alike = [json!({ "kind": "Unnamed", "of": {} }), json!({ "kind": "Named", "of": { "n": 1 } })];
+    assert!(hold::<Alike>(&alike) > 100);
+    let nothings = [json!({ "kind": "Other" }), json!({ "kind": "One", "of": null })];
+    assert!(hold::<Nothings>(&nothings) > 100);
+    let waits = [json!({ "kind": "Long", "of": 1.5 }), json!({ "kind": "Count", "of": 1 })];
+    assert!(hold::<Waits>(&waits) > 100);
+    // What comes before its tag is kept for later, and then nothing may be an empty object, too.
+    for of in [r#"{"of":{},"kind":"One"}"#, r#"{"of":[],"kind":"Unit"}"#] {
+        assert!(serde_json::from_str::<Units>(of).is_ok());
+        assert_eq!(said::<Units>(of), "nothing");
+    }
 }
 
 #[test]
