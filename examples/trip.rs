@@ -74,7 +74,10 @@ async fn travel(args: Args) -> Result<()> {
         let mut undone: Vec<_> = view.nodes.iter().filter(|node| node.status == vastflow::NodeStatus::Undone).collect();
         undone.sort_by_key(|node| node.ended_at.map(Timestamp::millis));
         let undone: Vec<&str> = undone.iter().map(|node| &*node.name).collect();
-        terminal::note(format!("it failed, as it was asked to; undone, in this order: {}", undone.join(", ")));
+        terminal::note(match undone.is_empty() {
+            true => "it failed, as it was asked to; there was nothing to undo".to_owned(),
+            false => format!("it failed, as it was asked to; undone, in this order: {}", undone.join(", ")),
+        });
     } else {
         terminal::conclude(&run).await?;
     }

@@ -17,7 +17,7 @@ test("a tab says that it lost the service, and goes on by itself when that is ba
   await see(page.locator('[data-live="live"]'));
   const run = await it.service.run("import", { name: "after.csv", fails: 2 });
   await see(page.getByRole("link", { name: run }));
-  expect(page.url()).toBe(`${it.service.url}/attention`);
+  await expect.poll(() => page.url()).toBe(`${it.service.url}/attention`);
 });
 
 test("a screen that is opened while the service is gone says so and offers to try again", async () => {

@@ -179,7 +179,7 @@ test("many runs are retried by what they have in common, after they were counted
   await see(page.getByRole("link", { name: good, exact: true }));
   await page.getByRole("button", { name: /^failed/ }).click();
   await gone(page.getByRole("link", { name: good, exact: true }));
-  expect(page.url()).toContain("status=failed");
+  await expect.poll(() => page.url()).toContain("status=failed");
   await page.getByRole("button", { name: /All like these|All runs like these/ }).click();
   await page.getByRole("menuitem", { name: "Retry all…" }).click();
   await see(dialog(page).getByText("3 runs"));

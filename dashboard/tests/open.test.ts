@@ -107,7 +107,7 @@ test("Enter in the search opens a run of that id, and nothing that is not there"
   await search.press("Enter");
   expect((await refused).status()).toBe(404);
   await see(page.getByRole("link", { name: id, exact: true }));
-  expect(page.url()).toBe(`${it.service.url}/runs?q=exact`);
+  await expect.poll(() => page.url()).toBe(`${it.service.url}/runs?q=exact`);
   await search.fill(id);
   await search.press("Enter");
   await page.waitForURL(`${it.service.url}/runs/${id}`);

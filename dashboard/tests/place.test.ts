@@ -11,7 +11,7 @@ describe("below a path of the service", () => {
 
   test("all screens, deep ones first", async () => {
     const page = await it.open("/flows/checkout/start");
-    expect(page.url()).toContain("/ops/vastflow/flows/checkout/start");
+    await expect.poll(() => page.url()).toContain("/ops/vastflow/flows/checkout/start");
     await see(page.getByLabel("customer"));
     await place(page, "Attention").click();
     await see(page.getByRole("link", { name: "import-0" }));

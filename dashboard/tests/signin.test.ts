@@ -6,7 +6,7 @@ const it = stage({ tokens: true, fill: true });
 test("a link signs in, and its token does not stay in the address or anywhere a script can read", async () => {
   const page = await it.open("/flows", { as: "operator" });
   await see(page.getByRole("link", { name: "checkout" }));
-  expect(page.url()).toBe(`${it.service.url}/flows`);
+  await expect.poll(() => page.url()).toBe(`${it.service.url}/flows`);
   const token = it.service.tokens.operator ?? "";
   const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state, document.documentElement.outerHTML]));
   expect(kept).not.toContain(token);

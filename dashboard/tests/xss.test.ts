@@ -63,8 +63,8 @@ test("the tests notice what they are about", async () => {
     document.body.append(box);
   });
   await expect.poll(() => tab.wrong.join()).toContain("policy: script-src-attr");
-  expect(tab.wrong.join()).toContain("policy: img-src");
-  expect(await foreign(tab.page)).toHaveLength(2);
+  await expect.poll(() => tab.wrong.join()).toContain("policy: img-src");
+  await expect.poll(() => foreign(tab.page)).toHaveLength(2);
   await tab.close();
 });
 

@@ -70,10 +70,15 @@ impl Server {
         let worth = self.durability();
         if worth < at_least {
             return refused(format!(
-                "{}; an acknowledged commit would be worth less than is asked for ({at_least:?}). {} To do with less, open \
-                 the store with ?durability=server or ?durability=lagging at the end of its URL",
+                "{}; an acknowledged commit would be worth less than is asked for. {} To do with less, open the store with {} at \
+                 the end of its URL",
                 self.word(),
-                remedy(at_least)
+                remedy(at_least),
+                if at_least > Durability::Lagging {
+                    "?durability=lagging or ?durability=server"
+                } else {
+                    "?durability=server"
+                }
             ));
         }
         Ok(())

@@ -523,8 +523,15 @@ impl Engine {
         // come after the goodbye. It is soon answered, whatever the limit for handlers is.
         let began = Instant::now();
         let _ = tokio::time::timeout(self.shared.lease / 3, self.shared.claims.off()).await;
-        let rested = tokio::time::timeout(limit.saturating_sub(began.elapsed()), self.shared.rest()).await;
-        let calls = if rested.is_ok() { 0 } else { self.shared.cancel_calls() };
+        let rested = tokio::time::timeout(limit.saturating_sub(began.elapsed()), async {
+            tokio::select! {
+                () = self.shared.rest() => true,
+                // Of an engine that broke down nothing more can be recorded.
+                () = self.shared.stopped.off() => false,
+            }
+        })
+        .await;
+        let calls = if rested == Ok(true) { 0 } else { self.shared.cancel_calls() };
         let leases = self.shared.leases();
         self.shared.stop();
         // What did not end goes to others at once, instead of when the lease ends, and no attempt is spent.
@@ -533,7 +540,7 @@ impl Engine {
         }
         say_goodbye(&self.shared).await;
         self.shared.store.close().await?;
-        rested.map_err(|_| Error::DrainTimeout { calls, waited: limit })
+        rested.map(drop).map_err(|_| Error::DrainTimeout { calls, waited: limit })
     }
 
     /// The plan of a flow, if its runs can read what is given.

@@ -70,8 +70,7 @@ async fn begin(args: &Start, input: Raw, engine: &Engine) -> Result<Run, Complai
         start = start.deadline_in(deadline);
     }
     start.await.map_err(|error| match error.code() {
-        "input-mismatch" => Complaint::from(error)
-            .next(format!("give it as -i JSON or -i @FILE; `vastflow flows show {}` says what it takes", args.flow)),
+        "input-mismatch" => Complaint::from(error).next("give what it takes, as said above, as -i JSON, or -i @FILE"),
         _ => error.into(),
     })
 }

@@ -86,7 +86,7 @@ pub(crate) async fn call_flow(
     let codec = if is_json(&headers, &body) { Codec::Json } else { Codec::Bytes };
     let mut start =
         app.engine.run_stored(&name, Raw(Payload::new(codec, body))).query(query_of(&uri)).trace(&trace(&headers)?);
-    if let Some(id) = text(&headers, REQUEST_ID.as_str()) {
+    if let Some(id) = request_id(&headers)? {
         start = start.id(id);
     }
     for (name, value) in headers.iter().filter(|(name, _)| !NOT_KEPT.contains(&name.as_str())) {
@@ -242,6 +242,17 @@ fn name_run(run: &Run, response: &mut Response) {
         response.headers_mut().insert(REQUEST_ID, id.clone());
         response.headers_mut().insert(REQID, id);
     }
+}
+
+/// The id that was asked for. One that cannot be read is not passed over: who sends it again must not start again.
+pub(crate) fn request_id(headers: &HeaderMap) -> Answer<Option<&str>> {
+    let id = headers.get(REQUEST_ID).map(|id| id.to_str().ok().filter(|id| !id.is_empty()));
+    id.map(|id| {
+        id.ok_or_else(|| {
+            Refusal::new("invalid-id", "X-Request-Id holds no id: write letters, digits and signs of ASCII")
+        })
+    })
+    .transpose()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -1,7 +1,7 @@
 //! What can be asked of a run.
 
 use crate::auth::Principal;
-use crate::handlers::call::row_of;
+use crate::handlers::call::{request_id, row_of};
 use crate::handlers::{Asks, Raw, find, json, may_feed};
 use crate::problem::{Answer, Refusal};
 use crate::state::App;
@@ -118,7 +118,7 @@ pub(crate) async fn signal_run(
     let (run, _) = find(&app, &who, &id).await?;
     let payload = if body.is_empty() { Payload::null() } else { Payload::new(codec_of(&body), body) };
     let mut signal = run.signal(&name, Raw(payload)).within(asks.text("scope").unwrap_or(""));
-    if let Some(id) = headers.get("x-request-id").and_then(|id| id.to_str().ok()) {
+    if let Some(id) = request_id(&headers)? {
         signal = signal.id(id);
     }
     signal.send().await?;

@@ -52,6 +52,7 @@ async fn who_waits_too_long_is_told_where_to_ask() {
     assert_eq!(at.get("/api/v1/runs/r/input").send().await.is(200).text(), "x");
     at.post("/flow/waits", "y").header("X-Request-Id", "r").send().await.problem(409, "already-exists");
     at.post("/flow/waits", "y").header("X-Request-Id", "a b").send().await.problem(400, "invalid-id");
+    at.post("/flow/waits", "y").header("X-Request-Id", "bestellung-ä").send().await.problem(400, "invalid-id");
     for header in [("X-Async", "TRUE"), ("Prefer", "respond-async, wait=100")] {
         at.post("/flow/waits", "x").header(header.0, header.1).send().await.is(202);
     }

@@ -1,6 +1,6 @@
 //! Leases: who keeps them, what a worker does that lost its own, and what becomes of calls that kill their workers.
 
-use crate::support::{Scene, history, ok};
+use crate::support::{Place, Scene, history, ok};
 use crate::watched::Watched;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -118,6 +118,18 @@ async fn nor_does_a_claim_that_is_late_and_what_it_brings_goes_on() {
     let _next = on(&store, &flow).lease(30.secs()).start().await.unwrap();
     assert_eq!(soon(run.output::<u32>()).await.unwrap(), 2);
     assert_eq!(alive(&store).await, 2, "the one that starts, and the next");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_broke_down_ends_without_waiting_for_what_cannot_be_recorded() {
+    let (place, scene) = (Place::sqlite(), Scene::new());
+    let store = place.open().await;
+    let engine = on(&store, &hangs_once(&scene)).start().await.unwrap();
+    let run = engine.run("hangs-once", 1_u32).await.unwrap();
+    scene.entered.notified().await;
+    store.close().await.unwrap();
+    soon(run.wait()).await.unwrap_err();
+    _ = soon(engine.shutdown()).await;
 }
 
 #[test]
