@@ -14,7 +14,7 @@ fn what_a_flow_cannot_read_is_refused_before_anything_starts() {
     assert!(place.vastflow(&["start", "double", "-i", "\"x\""]).fails(2).contains("takes int"));
     let order = place.vastflow(&["start", "order", "-i", r#"{"id":1,"items":[1,"2"]}"#]).fails(2);
     assert!(order.contains(r#"text was given at "/items/1", which takes int; nothing was started"#), "{order}");
-    assert!(order.contains("vastflow flows show order"), "{order}");
+    assert!(order.contains("as -i JSON, or -i @FILE"), "{order}");
     assert_eq!(place.vastflow(&["runs", "ls", "-o", "json"]).json()["runs"], json!([]));
 }
 
