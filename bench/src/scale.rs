@@ -59,15 +59,27 @@ pub(crate) async fn measure(asked: &[String]) -> Result<(), BoxError> {
     if let Some(unknown) = names.iter().find(|name| !ALL.contains(name)) {
         return Err(format!("there is no work {unknown:?}; {USAGE}").into());
     }
+    let [work] = names[..] else { return each_alone(asked, &names) };
+    eprintln!("measuring {work} …");
+    let figures = match work {
+        "W5" => items(1_000_000 / scale).await?,
+        "W6" => parked(100_000 / scale).await?,
+        "W7" => reopened(100_000 / scale).await?,
+        _ => planned(10_000 / scale)?,
+    };
+    figures.iter().for_each(|figure| figure.print(work));
+    Ok(())
+}
+
+/// Each work in a process of its own: what one leaves to the allocator is not the memory of the next.
+fn each_alone(asked: &[String], names: &[&str]) -> Result<(), BoxError> {
+    let options = asked.iter().filter(|arg| arg.starts_with("--"));
     for work in ALL.iter().filter(|work| names.is_empty() || names.contains(work)) {
-        eprintln!("measuring {work} …");
-        let figures = match *work {
-            "W5" => items(1_000_000 / scale).await?,
-            "W6" => parked(100_000 / scale).await?,
-            "W7" => reopened(100_000 / scale).await?,
-            _ => planned(10_000 / scale)?,
-        };
-        figures.iter().for_each(|figure| figure.print(work));
+        let mut process = std::process::Command::new(std::env::current_exe()?);
+        let status = process.arg("scale").args(options.clone()).arg(work).status()?;
+        if !status.success() {
+            return Err(format!("{work} was not measured: {status}").into());
+        }
     }
     Ok(())
 }
